@@ -1,0 +1,44 @@
+# Each target creates the environment and installs what is missing, so each works alone.
+PYTHON ?= python3
+VENV   := .venv
+PY     := $(VENV)/bin/python
+DB     ?=
+OPEN   ?=
+
+.PHONY: demo test bench app lint check clean
+
+demo: $(VENV)/.installed  ## build the demo store and open the app
+	$(PY) -m precompute demo
+	$(PY) -m streamlit run app/main.py $(OPEN)
+
+app: $(VENV)/.installed  ## open the app on DB=store.duckdb (or a folder of stores)
+	$(PY) -m streamlit run app/main.py $(OPEN) -- $(if $(DB),--db "$(DB)")
+
+test: check  ## all checks
+	$(PY) -m pytest
+
+check: lint
+lint: $(VENV)/.tested
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+bench: $(VENV)/.tested  ## speeds as ratios within one run, sizes, query times
+	$(PY) -m tests.bench
+
+clean:
+	rm -rf $(VENV) data/artifacts
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/.installed: requirements.txt $(VENV)/.created
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/.tested: tests/requirements.txt $(VENV)/.installed
+	$(PY) -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	touch $@
