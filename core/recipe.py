@@ -1,0 +1,177 @@
+"""What a build is asked to do: a TOML file read into frozen dataclasses.
+
+Two recipes that say the same have the same `canonical` text, and so the same store name.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from difflib import get_close_matches
+from typing import Any
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    reader: str = "folder"
+    """key of data.datasets.READERS"""
+    path: str = ""
+    limit: int = 0
+    """at most this many images, spread over classes and splits; 0: all"""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """further arguments of the reader"""
+
+
+@dataclass(frozen=True)
+class BackboneSpec:
+    model: str = ""
+    """local Hugging Face directory or hub name; "aviary" trains the demo's own"""
+    layer: str = ""
+    """dotted module name; "": the last one whose tokens lie on a grid"""
+    size: tuple[int, ...] = ()
+    """(height, width) in pixels; (): what the model's image processor says"""
+    batch: int = 32
+
+
+@dataclass(frozen=True)
+class BankSpec:
+    method: str
+    """key of core.concepts.METHODS"""
+    name: str = ""
+    """"": the method's name"""
+    n_concepts: int = 0
+    """0: the method's default (cav: every labelled concept that varies)"""
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        return self.name or self.method
+
+
+@dataclass(frozen=True)
+class HeadSpec:
+    bank: str
+    """title of a bank"""
+    kind: str = "sparse"
+    """"sparse": elastic-net on labels; "backbone": the model's own last layer read through the
+    bank"""
+    name: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        return self.name or f"{self.bank} · {self.kind}"
+
+
+@dataclass(frozen=True)
+class SaliencySpec:
+    methods: tuple[str, ...] = ()
+    """keys of core.saliency.METHODS"""
+    limit: int = 200
+    """images explained, spread over splits; 0: all"""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    name: str
+    seed: int = 0
+    dataset: DatasetSpec = field(default_factory=DatasetSpec)
+    backbone: BackboneSpec = field(default_factory=BackboneSpec)
+    banks: tuple[BankSpec, ...] = ()
+    heads: tuple[HeadSpec, ...] = ()
+    saliency: SaliencySpec = field(default_factory=SaliencySpec)
+
+    def canonical(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+_TABLES: dict[str, type] = {
+    "dataset": DatasetSpec,
+    "backbone": BackboneSpec,
+    "saliency": SaliencySpec,
+}
+_LISTS: dict[str, type] = {"banks": BankSpec, "heads": HeadSpec}
+_KIND = {int: "a whole number", str: "text", tuple: "a list", Mapping: "a table"}
+
+
+def parse(text: str) -> Recipe:
+    """Read a recipe.
+
+    Raises ValueError naming the key, the allowed ones and the closest match, on anything that a
+    recipe does not have, on a value of another kind, and on text that is not TOML.
+    """
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"the recipe is not valid TOML: {error}") from error
+    values = dict(raw)
+    for key, spec in _TABLES.items():
+        if key in values:
+            values[key] = _build(spec, values[key], where=f"[{key}]")
+    for key, spec in _LISTS.items():
+        rows = values.get(key, [])
+        if not isinstance(rows, list):
+            raise ValueError(f"{key} must be a list of tables; write [[{key}]]")
+        values[key] = tuple(
+            _build(spec, row, where=f"[[{key}]] number {i + 1}") for i, row in enumerate(rows)
+        )
+    recipe: Recipe = _build(Recipe, values, where="the recipe")
+    return _checked(recipe)
+
+
+def _build(spec: type, values: object, *, where: str) -> Any:
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{where} must be a table, not {values!r}")
+    known = {f.name: f for f in fields(spec)}
+    for key in values:
+        if key not in known:
+            near = get_close_matches(str(key), known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(
+                f"{where} has an unknown key {key!r}{hint} Known keys: {', '.join(known)}"
+            )
+    cleaned = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    for key, value in cleaned.items():
+        _check_kind(key, value, str(known[key].type), where=where)
+    missing = [
+        name
+        for name, f in known.items()
+        if name not in cleaned and f.default is f.default_factory  # both MISSING
+    ]
+    if missing:
+        raise ValueError(f"{where} lacks {missing[0]!r}")
+    return spec(**cleaned)
+
+
+def _check_kind(key: str, value: object, annotation: str, *, where: str) -> None:
+    kinds = {"int": int, "str": str, "tuple": tuple, "Mapping": Mapping}
+    kind = kinds.get(annotation.split("[")[0])
+    if kind is None:
+        return
+    wrong = not isinstance(value, kind) or (kind is int and isinstance(value, bool))
+    if wrong or (kind is int and isinstance(value, int) and value < 0):
+        raise ValueError(
+            f"{where}: {key} must be {_KIND[kind]}, 0 or more, not {value!r}"
+            if kind is int
+            else f"{where}: {key} must be {_KIND[kind]}, not {value!r}"
+        )
+
+
+def _checked(recipe: Recipe) -> Recipe:
+    titles = [bank.title for bank in recipe.banks]
+    doubles = {t for t in titles if titles.count(t) > 1}
+    if doubles:
+        raise ValueError(f"two banks are called {doubles.pop()!r}; give one a name of its own")
+    names = [head.title for head in recipe.heads]
+    doubles = {t for t in names if names.count(t) > 1}
+    if doubles:
+        raise ValueError(f"two heads are called {doubles.pop()!r}; give one a name of its own")
+    for head in recipe.heads:
+        if head.bank not in titles:
+            raise ValueError(
+                f"head {head.title!r} reads bank {head.bank!r}, which the recipe does not have; "
+                f"its banks: {', '.join(titles) or 'none'}"
+            )
+    return recipe

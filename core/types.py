@@ -1,0 +1,173 @@
+"""The nouns: Backbone, Activations, ConceptBank, Head, and the data a bank is fitted on.
+
+Protocols, not base classes: a fake in a test or a class elsewhere conforms by having the members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor
+
+
+class Grid(NamedTuple):
+    """Token grid, rows then columns; token index = row * w + column."""
+
+    h: int
+    w: int
+
+
+class Box(NamedTuple):
+    """Part of the upright image that the token grid covers, as fractions of its width and height.
+
+    (0, 0, 1, 1) is the whole image. A centre crop lies inside it; a padding processor reaches
+    outside (negative x0 or x1 > 1).
+    """
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+@dataclass(frozen=True)
+class Activations:
+    """One batch at one layer. `extra` holds CLS and register tokens, apart from the grid."""
+
+    tokens: Float[Tensor, "b t d"]
+    grid: Grid
+    extra: Float[Tensor, "b e d"]
+    logits: Float[Tensor, "b y"] | None
+
+
+@runtime_checkable
+class Backbone(Protocol):
+    """Turns a batch of images into tokens on a grid and, if it classifies, logits."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def layer(self) -> str: ...
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the logits, in order; empty when the model does not classify."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever weights, layer or preprocessing change."""
+        ...
+
+    def preprocess(self, images: Sequence[Image]) -> Float[Tensor, "b 3 H W"]: ...
+
+    def view(self, width: int, height: int) -> Box:
+        """Which part of an image of this size `preprocess` lets the model see."""
+        ...
+
+    def forward(self, pixels: Float[Tensor, "b 3 H W"]) -> Activations:
+        """Without gradients."""
+        ...
+
+    def attributed(self, pixels: Float[Tensor, "b 3 H W"]) -> Activations:
+        """With gradients: logits can be differentiated with respect to `pixels` and `tokens`."""
+        ...
+
+    def linear_readout(self) -> tuple[Float[np.ndarray, "y d"], Float[np.ndarray, " y"]] | None:
+        """(W, b) when logits = W mean(tokens) + b holds on probe images; None when it does not."""
+        ...
+
+
+@runtime_checkable
+class TokenStream(Protocol):
+    """Activations of many images, possibly larger than memory."""
+
+    @property
+    def n_tokens(self) -> int: ...
+
+    @property
+    def width(self) -> int:
+        """d"""
+        ...
+
+    def batches(self, size: int, *, seed: int | None) -> Iterator[Float[Tensor, "b d"]]:
+        """Every token once. seed None: in order; otherwise shuffled, the same way for one seed."""
+        ...
+
+    def sample(self, n: int, *, seed: int) -> Float[Tensor, "n d"]:
+        """n tokens (or all, if fewer) drawn without replacement."""
+        ...
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Which labelled concepts the images show: 1 present, 0 absent, NaN unknown."""
+
+    names: tuple[str, ...]
+    train: Float[np.ndarray, "n l"]
+    test: Float[np.ndarray, "m l"]
+    level: str  # "image": labelled one by one; "class": every image has its class's labels
+
+
+@dataclass(frozen=True)
+class FitData:
+    """What a concept method may look at. Tokens and pooled rows come from the train split."""
+
+    tokens: TokenStream
+    pooled: Float[np.ndarray, "n d"]  # mean over an image's tokens
+    pooled_test: Float[np.ndarray, "m d"]
+    labels: Labels | None
+    progress: Callable[[str], None] = lambda _: None
+
+
+@runtime_checkable
+class ConceptBank(Protocol):
+    """k directions in activation space and a rule that gives every token k codes.
+
+    An image's score is the mean of its codes over tokens, for every bank; so a map of codes
+    always averages to the score it explains.
+    """
+
+    @property
+    def directions(self) -> Float[Tensor, "k d"]: ...
+
+    @property
+    def offset(self) -> Float[Tensor, " d"] | None:
+        """Reconstruction is codes @ directions + offset; None: the bank does not reconstruct."""
+        ...
+
+    @property
+    def signed(self) -> bool:
+        """Whether codes can be negative (evidence against)."""
+        ...
+
+    def encode(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]: ...
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything `core.concepts.restore` needs beside the method's name."""
+        ...
+
+    def facts(self) -> list[dict[str, float]]:
+        """Per concept, numbers measured while fitting (a CAV's accuracies); may be empty."""
+        ...
+
+
+@dataclass(frozen=True)
+class Head:
+    """Linear read-out of concept scores: logits = weight @ scores + bias (+ residual).
+
+    With `residual`, each image also carries a fixed rest, its backbone logits minus the linear
+    part at its own scores, so that the unedited head reproduces the backbone exactly.
+    """
+
+    weight: Float[np.ndarray, "y k"]
+    bias: Float[np.ndarray, " y"]
+    residual: bool = False
