@@ -1,0 +1,1 @@
+"""Where is it: the schema, the store, the questions asked of it, and readers of data sets."""

@@ -1,0 +1,315 @@
+-- The contract between `precompute` (the only writer) and `app` (a reader).
+-- Every column says its unit and range. Ids count from 0 and never change inside a file.
+-- A file is immutable: another recipe, model or image set is another file.
+
+CREATE TABLE build (            -- one row
+    schema_version  USMALLINT NOT NULL,  -- a reader refuses any other version than its own
+    name            VARCHAR NOT NULL,    -- the recipe's name
+    fingerprint     VARCHAR NOT NULL,    -- hex; of recipe, images and model: same inputs, same value
+    recipe          VARCHAR NOT NULL,    -- TOML, verbatim
+    seed            BIGINT NOT NULL,
+    versions        VARCHAR NOT NULL,    -- JSON: package name -> version
+    dataset         VARCHAR NOT NULL,    -- name of the data set
+    n_images        UINTEGER NOT NULL,   -- images used, all splits
+    n_skipped       UINTEGER NOT NULL    -- inputs that could not be used
+);
+
+CREATE TABLE stage (            -- what the build did, in order
+    stage_id        USMALLINT PRIMARY KEY,
+    name            VARCHAR NOT NULL,
+    seconds         DOUBLE NOT NULL,     -- wall clock, >= 0; of the run that did it (resumed work keeps its own)
+    n               UBIGINT NOT NULL,    -- how many units were worked
+    unit            VARCHAR NOT NULL     -- of n: "images", "banks", "rows"
+);
+
+CREATE TABLE notice (           -- parts of the recipe that could not be done, in plain words
+    stage           VARCHAR NOT NULL,
+    subject         VARCHAR NOT NULL,    -- bank, head or method concerned
+    message         VARCHAR NOT NULL
+);
+
+CREATE TABLE class (            -- labels of the images and outputs of the backbone, matched by name
+    class_id        UINTEGER PRIMARY KEY,
+    name            VARCHAR NOT NULL,
+    labelled        BOOLEAN NOT NULL,    -- some image carries it as its label
+    output          UINTEGER             -- index among the backbone's logits; NULL: not one of them
+);
+
+CREATE TABLE image (
+    image_id        UINTEGER PRIMARY KEY,
+    file            VARCHAR NOT NULL,    -- relative to the data set's root, forward slashes
+    class_id        UINTEGER,            -- label; NULL: unlabelled
+    split           VARCHAR NOT NULL,    -- "train", "test" or a further name; banks and heads fit on train
+    width           UINTEGER NOT NULL,   -- pixels, upright
+    height          UINTEGER NOT NULL,   -- pixels, upright
+    note            VARCHAR NOT NULL,    -- what decoding had to do ("first of 12 frames"); "" if nothing
+    view_x0         FLOAT NOT NULL,      -- the part of the image that the model sees, as fractions of
+    view_y0         FLOAT NOT NULL,      --   width and height; maps cover exactly this box.
+    view_x1         FLOAT NOT NULL,      --   0..1 for a crop, outside where the processor pads
+    view_y1         FLOAT NOT NULL
+);
+
+CREATE TABLE picture (          -- apart from `image`, so that scans of facts touch no bytes
+    image_id        UINTEGER PRIMARY KEY,
+    thumb           BLOB NOT NULL,       -- JPEG, long side <= 128 px
+    picture         BLOB NOT NULL        -- JPEG, long side <= 384 px
+);
+
+CREATE TABLE skipped (          -- inputs that could not be used
+    file            VARCHAR NOT NULL,
+    reason          VARCHAR NOT NULL     -- plain words
+);
+
+CREATE TABLE backbone (         -- one row
+    name            VARCHAR NOT NULL,
+    layer           VARCHAR NOT NULL,    -- dotted module name
+    grid_h          USMALLINT NOT NULL,  -- token rows
+    grid_w          USMALLINT NOT NULL,  -- token columns; token = row * grid_w + column
+    width           UINTEGER NOT NULL,   -- d, numbers per token
+    input_h         UINTEGER NOT NULL,   -- pixels fed to the model
+    input_w         UINTEGER NOT NULL,
+    n_extra         USMALLINT NOT NULL,  -- CLS and register tokens, kept off the grid
+    linear          BOOLEAN NOT NULL     -- logits are a linear map of the mean token (checked on probes)
+);
+
+CREATE TABLE prediction (       -- the backbone's own; empty when it does not classify
+    image_id        UINTEGER PRIMARY KEY,
+    class_id        UINTEGER NOT NULL,   -- argmax
+    prob            FLOAT NOT NULL,      -- softmax probability of class_id, 0..1
+    logit           FLOAT[] NOT NULL     -- by class.output
+);
+
+-- Ground truth --------------------------------------------------------------------------------
+
+CREATE TABLE labelled_concept (
+    labelled_id     UINTEGER PRIMARY KEY,
+    name            VARCHAR NOT NULL,
+    grouping        VARCHAR,             -- concepts of one grouping exclude each other; NULL: alone
+    part            VARCHAR              -- where it is seen, names part.part and mask.part; NULL: unknown
+);
+
+CREATE TABLE image_label (      -- per image; a pair that is not listed is unknown
+    image_id        UINTEGER NOT NULL,
+    labelled_id     UINTEGER NOT NULL,
+    present         BOOLEAN NOT NULL
+);
+
+CREATE TABLE class_label (      -- per class
+    class_id        UINTEGER NOT NULL,
+    labelled_id     UINTEGER NOT NULL,
+    fraction        FLOAT NOT NULL       -- share of the class that shows it, 0..1
+);
+
+CREATE TABLE part (             -- two rows for a part that an image shows twice (left and right wing)
+    image_id        UINTEGER NOT NULL,
+    part            VARCHAR NOT NULL,
+    x               FLOAT,               -- pixels of the upright image from its left; NULL: not visible
+    y               FLOAT,               -- from its top
+    visible         BOOLEAN NOT NULL
+);
+
+CREATE TABLE mask (
+    image_id        UINTEGER NOT NULL,
+    part            VARCHAR NOT NULL,
+    height          UINTEGER NOT NULL,
+    width           UINTEGER NOT NULL,
+    runs            UINTEGER[] NOT NULL  -- run lengths, row-major; the first counts pixels outside
+);
+
+-- Concepts ------------------------------------------------------------------------------------
+
+CREATE TABLE bank (
+    bank_id         USMALLINT PRIMARY KEY,
+    name            VARCHAR NOT NULL,    -- unique in the file
+    method          VARCHAR NOT NULL,    -- key of core.concepts.METHODS
+    n_concepts      UINTEGER NOT NULL,
+    signed          BOOLEAN NOT NULL,    -- codes can be negative (evidence against)
+    dense           BOOLEAN NOT NULL,    -- every token has every code; see `code`
+    params          VARCHAR NOT NULL,    -- JSON, as fitted
+    label_level     VARCHAR,             -- "image" or "class": what labels trained it; NULL: none did
+    code_unit       VARCHAR NOT NULL,    -- what a code measures
+    r2              DOUBLE,              -- share of token variance the bank reconstructs, <= 1; NULL: it does not
+    l0              DOUBLE NOT NULL,     -- mean number of non-zero codes a token
+    n_dead          UINTEGER NOT NULL,   -- concepts that no image activates
+    seconds         DOUBLE NOT NULL,     -- fit, wall clock
+    tensors         BLOB NOT NULL        -- safetensors; core.concepts.restore reads it
+);
+
+CREATE TABLE concept (
+    bank_id         USMALLINT NOT NULL,
+    concept_id      UINTEGER NOT NULL,   -- 0..n_concepts-1 within the bank
+    name            VARCHAR,             -- NULL: unnamed
+    name_source     VARCHAR NOT NULL,    -- "label" (fitted to it), "matched" (best-matching label), "unnamed"
+    labelled_id     UINTEGER,            -- the labelled concept behind the name
+    name_auc        DOUBLE,              -- 0..1, chance 0.5: score against that label (matched: chosen on train, measured on held-out images)
+    name_iou        DOUBLE,              -- 0..1: strongest tokens against that label's part mask
+    name_n          UINTEGER,            -- held-out images behind name_auc
+    second_id       UINTEGER,            -- runner-up labelled concept
+    second_auc      DOUBLE,
+    train_accuracy  DOUBLE,              -- of the probe that made a CAV, 0..1; NULL for other methods
+    test_accuracy   DOUBLE,
+    train_auc       DOUBLE,
+    test_auc        DOUBLE,
+    base_rate       DOUBLE,              -- share of test images that show the label, 0..1 (accuracy's chance is max(p, 1-p))
+    map_scale       DOUBLE NOT NULL,     -- code = quantised value * map_scale; 0 for a dead concept
+    peak_p99        DOUBLE NOT NULL,     -- 99th percentile of |peak| over active images: the default overlay range
+    n_active        UINTEGER NOT NULL,   -- images with a non-zero code (signed: a positive score)
+    frequency       DOUBLE NOT NULL,     -- n_active / n_images
+    density         DOUBLE NOT NULL,     -- share of tokens with a non-zero (signed: positive) code
+    mean            DOUBLE NOT NULL,     -- of the score over all images, zeros included
+    std             DOUBLE NOT NULL,
+    score_min       DOUBLE NOT NULL,     -- of the score over all images ...
+    score_q05       DOUBLE NOT NULL,
+    score_q25       DOUBLE NOT NULL,
+    score_q50       DOUBLE NOT NULL,
+    score_q75       DOUBLE NOT NULL,
+    score_q95       DOUBLE NOT NULL,
+    score_max       DOUBLE NOT NULL,
+    present_q50     DOUBLE,              -- median score where the concept is present (labelled), else active
+    absent_q50      DOUBLE,              -- median score where it is absent, else inactive; NULL: no such image
+    class_entropy   DOUBLE,              -- bits, of the share of |score| by class; NULL: unlabelled
+    position_entropy DOUBLE NOT NULL,    -- bits, of the mean |map| over the grid; max log2(grid_h * grid_w)
+    mean_map        FLOAT[] NOT NULL,    -- mean code at each token, row-major
+    umap_x          FLOAT,               -- 2-D layout of the bank's directions (no unit)
+    umap_y          FLOAT,
+    PRIMARY KEY (bank_id, concept_id)
+);
+
+CREATE TABLE score (            -- image level: the mean of the map; ordered by bank, concept, score descending
+    bank_id         USMALLINT NOT NULL,
+    concept_id      UINTEGER NOT NULL,
+    image_id        UINTEGER NOT NULL,
+    score           FLOAT NOT NULL,      -- mean over tokens, in bank.code_unit; a pair that is not listed is 0
+    peak            FLOAT NOT NULL,      -- largest code over tokens (signed: of largest magnitude)
+    peak_token      USMALLINT NOT NULL
+);
+
+CREATE TABLE code (             -- token level: the maps; one row an image and bank
+    bank_id         USMALLINT NOT NULL,
+    image_id        UINTEGER NOT NULL,
+    concept         USMALLINT[],         -- sparse banks: ordered by concept, then token;
+    token           USMALLINT[],         --   both NULL for dense banks,
+    value           SMALLINT[] NOT NULL, --   whose values are all n_concepts * tokens, concept by concept.
+                                         -- value * concept.map_scale = code; never clipped, sign kept
+    PRIMARY KEY (bank_id, image_id)
+);
+
+CREATE TABLE histogram (        -- of scores over images, 40 equal bins; zeros of sparse banks apart
+    bank_id         USMALLINT NOT NULL,
+    concept_id      UINTEGER NOT NULL,
+    lo              DOUBLE NOT NULL,     -- first edge
+    hi              DOUBLE NOT NULL,     -- last edge
+    counts          UINTEGER[] NOT NULL, -- images per bin; the last bin includes its upper edge
+    n_zero          UINTEGER NOT NULL    -- images at exactly 0, in no bin (sparse banks)
+);
+
+CREATE TABLE example_group (    -- quantile groups of a concept's active images
+    bank_id         USMALLINT NOT NULL,
+    concept_id      UINTEGER NOT NULL,
+    group_id        UTINYINT NOT NULL,   -- 0.. in the order shown
+    name            VARCHAR NOT NULL,    -- "top", "95-99 %", ..., "random active", "near zero"
+    lo              DOUBLE NOT NULL,     -- scores of the group lie in [lo, hi]
+    hi              DOUBLE NOT NULL,
+    n               UINTEGER NOT NULL    -- images in the group, of which `example` keeps some
+);
+
+CREATE TABLE example (
+    bank_id         USMALLINT NOT NULL,
+    concept_id      UINTEGER NOT NULL,
+    group_id        UTINYINT NOT NULL,
+    rank            USMALLINT NOT NULL,  -- 0.. by score descending
+    image_id        UINTEGER NOT NULL,
+    score           FLOAT NOT NULL,
+    peak            FLOAT NOT NULL,
+    peak_token      USMALLINT NOT NULL
+);
+
+CREATE TABLE concept_class (    -- how a concept goes with a class, over labelled images
+    bank_id         USMALLINT NOT NULL,
+    concept_id      UINTEGER NOT NULL,
+    class_id        UINTEGER NOT NULL,
+    n               UINTEGER NOT NULL,   -- images of the class
+    mean            DOUBLE NOT NULL,     -- of the score in the class
+    difference      DOUBLE NOT NULL,     -- mean in the class minus mean outside
+    auc             DOUBLE               -- class against rest by score; chance 0.5; NULL: one side empty
+);
+
+CREATE TABLE neighbour (        -- the concepts nearest to a concept in its bank
+    bank_id         USMALLINT NOT NULL,
+    concept_id      UINTEGER NOT NULL,
+    kind            VARCHAR NOT NULL,    -- "cosine" of directions or "lift" of co-activation
+    rank            USMALLINT NOT NULL,  -- 0..
+    other_id        UINTEGER NOT NULL,
+    value           DOUBLE NOT NULL,     -- cosine -1..1; lift >= 0, 1 = independent
+    n               UINTEGER NOT NULL    -- images where both are active (lift); 0 for cosine
+);
+
+CREATE TABLE label_score (      -- every concept against every labelled concept, held-out images
+    bank_id         USMALLINT NOT NULL,
+    concept_id      UINTEGER NOT NULL,
+    labelled_id     UINTEGER NOT NULL,
+    auc             DOUBLE NOT NULL,     -- chance 0.5
+    n               UINTEGER NOT NULL,   -- images with a known label
+    iou             DOUBLE               -- with the part's mask; NULL: no masks
+);
+
+-- Heads ---------------------------------------------------------------------------------------
+
+CREATE TABLE head (
+    head_id         USMALLINT PRIMARY KEY,
+    name            VARCHAR NOT NULL,    -- unique in the file
+    bank_id         USMALLINT NOT NULL,
+    kind            VARCHAR NOT NULL,    -- key of precompute's HEADS: "sparse" or "backbone"
+    about           VARCHAR NOT NULL,    -- one sentence for people
+    residual        BOOLEAN NOT NULL,    -- adds each image's rest, so that the unedited head equals the backbone
+    n_weights       UBIGINT NOT NULL     -- non-zero
+);
+
+CREATE TABLE head_weight (      -- logit(class) = bias + sum over concepts of weight * score (+ rest)
+    head_id         USMALLINT NOT NULL,
+    class_id        UINTEGER NOT NULL,
+    concept_id      UINTEGER NOT NULL,
+    weight          DOUBLE NOT NULL      -- non-zero; logit per unit of score
+);
+
+CREATE TABLE head_bias (        -- also lists the classes of the head
+    head_id         USMALLINT NOT NULL,
+    class_id        UINTEGER NOT NULL,
+    bias            DOUBLE NOT NULL      -- logit
+);
+
+CREATE TABLE head_prediction (
+    head_id         USMALLINT NOT NULL,
+    image_id        UINTEGER NOT NULL,
+    class_id        UINTEGER NOT NULL,   -- argmax
+    prob            FLOAT NOT NULL       -- softmax probability of class_id, 0..1
+);
+
+CREATE TABLE accuracy (         -- top-1 per split, beside chance
+    model           VARCHAR NOT NULL,    -- "backbone", "linear probe" or head.name
+    split           VARCHAR NOT NULL,
+    target          VARCHAR NOT NULL,    -- "label", or "backbone" where agreement with it is measured
+    n               UINTEGER NOT NULL,   -- images counted
+    accuracy        DOUBLE NOT NULL,     -- 0..1
+    chance          DOUBLE NOT NULL      -- share of the most frequent class among the n
+);
+
+-- Saliency ------------------------------------------------------------------------------------
+
+CREATE TABLE saliency_method (
+    method          VARCHAR PRIMARY KEY, -- key of core.saliency.METHODS
+    signed          BOOLEAN NOT NULL,
+    unit            VARCHAR NOT NULL,    -- of a map's value
+    about           VARCHAR NOT NULL
+);
+
+CREATE TABLE saliency (         -- of the backbone's predicted class
+    image_id        UINTEGER NOT NULL,
+    method          VARCHAR NOT NULL,
+    class_id        UINTEGER NOT NULL,   -- the class explained
+    map_h           USMALLINT NOT NULL,
+    map_w           USMALLINT NOT NULL,
+    scale           DOUBLE NOT NULL,     -- value * scale = saliency in saliency_method.unit
+    value           SMALLINT[] NOT NULL, -- row-major, sign kept, never clipped
+    PRIMARY KEY (image_id, method)
+);

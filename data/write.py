@@ -1,0 +1,44 @@
+"""Putting rows into a store under construction. The only SQL that writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+
+def put(con: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, Any]) -> int:
+    """Append rows given as columns (arrays, lists or Arrow arrays); returns how many.
+
+    Columns that are left out become NULL. Raises ValueError for a column the table does not have.
+    """
+    known = {row[0] for row in con.execute(f"DESCRIBE {table}").fetchall()}
+    unknown = set(columns) - known
+    if unknown:
+        raise ValueError(f"table {table} has no column {', '.join(sorted(unknown))}")
+    batch = pa.table(dict(columns))
+    con.register("batch", batch)
+    names = ", ".join(columns)
+    con.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM batch")
+    con.unregister("batch")
+    return int(batch.num_rows)
+
+
+def put_row(con: duckdb.DuckDBPyConnection, table: str, **values: Any) -> None:
+    put(con, table, {name: [value] for name, value in values.items()})
+
+
+def stage_scores(con: duckdb.DuckDBPyConnection) -> str:
+    """The name of a temporary table to `put` scores into, in any order."""
+    con.execute("CREATE TEMP TABLE IF NOT EXISTS unsorted_score AS FROM score LIMIT 0")
+    return "unsorted_score"
+
+
+def put_staged_scores(con: duckdb.DuckDBPyConnection) -> int:
+    """Move staged scores into `score`, in the order its readers rely on; returns how many."""
+    name = stage_scores(con)
+    con.execute(f"INSERT INTO score FROM {name} ORDER BY bank_id, concept_id, score DESC, image_id")
+    con.execute(f"DROP TABLE {name}")
+    return int(con.execute("SELECT count(*) FROM score").fetchall()[0][0])
