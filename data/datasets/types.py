@@ -1,0 +1,52 @@
+"""What every reader returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+
+def _empty(*columns: str) -> pd.DataFrame:
+    return pd.DataFrame({name: [] for name in columns})
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images and what is known of them. Frames that a data set cannot fill stay empty.
+
+    Readers look at names and tables only; whether a file decodes is found out when it is read.
+    Coordinates are pixels of the upright image (after EXIF rotation), origin at the top left.
+    """
+
+    name: str
+    root: Path
+    images: pd.DataFrame
+    """image_id (0.., in order of file), file (relative to root, forward slashes),
+    label (class name or None), split ("train" | "test" | any further name)"""
+    skipped: pd.DataFrame = field(default_factory=lambda: _empty("file", "reason"))
+    labelled: pd.DataFrame = field(
+        default_factory=lambda: _empty("labelled_id", "name", "grouping", "part")
+    )
+    """labelled concepts: labelled_id (0..), name, grouping (concepts that exclude each other share
+    one; None: stands alone), part (where it is seen; None: whole image or unknown)"""
+    image_labels: pd.DataFrame = field(
+        default_factory=lambda: _empty("image_id", "labelled_id", "present")
+    )
+    """present: bool; a pair that is not listed is unknown"""
+    class_labels: pd.DataFrame = field(
+        default_factory=lambda: _empty("label", "labelled_id", "fraction")
+    )
+    """fraction: share of the class's images (or annotations) that show the concept, 0..1"""
+    parts: pd.DataFrame = field(
+        default_factory=lambda: _empty("image_id", "part", "x", "y", "visible")
+    )
+    """x, y: pixels, NaN where not visible"""
+    masks: pd.DataFrame = field(
+        default_factory=lambda: _empty("image_id", "part", "height", "width", "runs")
+    )
+    """runs: list of run lengths over the row-major mask, the first run being of zeros"""
+
+    def path(self, file: str) -> Path:
+        return self.root / file
