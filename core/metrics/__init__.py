@@ -1,0 +1,1 @@
+"""Numbers about concepts, each with its chance level where one exists."""
