@@ -31,7 +31,8 @@ def quantise(
 
     Raises ValueError when a code is larger than its scale can hold: a map is never clipped.
     """
-    steps = np.where(scale > 0, codes / np.where(scale > 0, scale, 1.0), codes)
+    # a scale of 0 holds nothing but 0
+    steps = np.where(scale > 0, codes / np.where(scale > 0, scale, 1.0), np.where(codes, np.inf, 0))
     rounded = np.rint(steps)
     if rounded.size and np.abs(rounded).max() > LEVELS:
         raise ValueError(

@@ -128,7 +128,7 @@ def _build(spec: type, values: object, *, where: str) -> Any:
     for key in values:
         if key not in known:
             near = get_close_matches(str(key), known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = f"; did you mean {near[0]!r}?" if near else "."
             raise ValueError(
                 f"{where} has an unknown key {key!r}{hint} Known keys: {', '.join(known)}"
             )

@@ -1,0 +1,77 @@
+"""python -m precompute: build stores, look into models, check stores."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from core.recipe import Recipe
+from precompute import arguments
+
+DEMO = Path(__file__).parent / "recipes" / "aviary.toml"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit status: 0 done, 1 the input was at fault (a sentence on stderr), 2 wrong usage."""
+    options = arguments.parser().parse_args(argv)
+    try:
+        return _COMMANDS[options.command](options)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped; the same command resumes where this one left off", file=sys.stderr)
+        return 130
+
+
+def _demo(options: argparse.Namespace) -> int:
+    text = DEMO.read_text(encoding="utf-8")
+    return _build(arguments.from_text(text), text, options)
+
+
+def _run(options: argparse.Namespace) -> int:
+    recipe, text = arguments.recipe(options)
+    return _build(recipe, text, options)
+
+
+def _build(recipe: Recipe, text: str, options: argparse.Namespace) -> int:
+    from precompute import forecast, pipeline  # torch takes seconds to import; --help does not wait
+
+    if options.dry_run:
+        print(forecast.forecast(recipe, out=options.out, device=options.device))
+        return 0
+    path = pipeline.run(
+        recipe, text=text, out=options.out, device=options.device, keep_work=options.keep_work
+    )
+    print(f"{path}\nlook at it with: make app DB={path}")
+    return 0
+
+
+def _layers(options: argparse.Namespace) -> int:
+    from core.backbones import list_layers
+
+    size = arguments.size(options.size)
+    print(f"{'layer':<48} {'grid':>9} {'width':>6} {'extra':>5}  kind")
+    for info in list_layers(options.model, size=size):
+        grid = f"{info.grid.h} x {info.grid.w}"
+        mark = "  (default)" if info.default else ""
+        print(f"{info.name:<48} {grid:>9} {info.width:>6} {info.n_extra:>5}  {info.kind}{mark}")
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from precompute.doctor import examine
+
+    findings = examine(Path(options.db))
+    for finding in findings:
+        print(f"{finding.level:<8} {finding.message}")
+    bad = sum(finding.level == "error" for finding in findings)
+    print(f"{Path(options.db).name}: {bad} errors in {len(findings)} findings")
+    return 1 if bad else 0
+
+
+_COMMANDS = {"demo": _demo, "run": _run, "layers": _layers, "doctor": _doctor}
+
+if __name__ == "__main__":
+    sys.exit(main())

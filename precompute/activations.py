@@ -1,0 +1,243 @@
+"""One pass over the images: decode, thumbnail, forward, and keep the tokens on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor
+
+from core.types import Backbone
+from data.datasets.types import Dataset
+from data.images import UnusableImage, encode_jpeg, open_image
+from precompute import shards
+
+SHARD = 256
+"""images a shard"""
+THUMB, PICTURE = 128, 384
+"""pixels, long side"""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    row: dict[str, Any]
+    pixels: Float[Tensor, "3 H W"]
+
+
+def extract(
+    dataset: Dataset, backbone: Backbone, folder: Path, *, batch: int
+) -> tuple[ActivationStore, float]:
+    """All shards of the data set's activations under `folder`, and the seconds they took."""
+    rows = dataset.images
+    parts = [rows.iloc[i : i + SHARD] for i in range(0, len(rows), SHARD)]
+    folders = [folder / f"{i:05d}" for i in range(len(parts))]
+
+    def work(i: int, out: Path) -> dict[str, Any]:
+        return _shard(dataset, backbone, parts[i], out, batch=batch)
+
+    seconds = shards.run("images → activations", folders, work, units=[len(p) for p in parts])
+    return ActivationStore(folders), seconds
+
+
+def _shard(
+    dataset: Dataset, backbone: Backbone, rows: pd.DataFrame, out: Path, *, batch: int
+) -> dict[str, Any]:
+    kept: list[dict[str, Any]] = []
+    skipped: list[dict[str, str]] = []
+    tokens, logits = [], []
+    grid: list[int] = []
+    extra = 0
+    input_size: list[int] = []
+    for group in _decoded(dataset, backbone, rows, skipped, batch=batch):
+        result = backbone.forward(torch.stack([item.pixels for item in group]))
+        good = torch.isfinite(result.tokens).flatten(1).all(1)
+        if result.logits is not None:
+            good &= torch.isfinite(result.logits).all(1)
+        for item, fine in zip(group, good.tolist(), strict=True):
+            if fine:
+                kept.append(item.row)
+            else:
+                reason = f"activations at layer {backbone.layer} are not finite (NaN or infinite)"
+                skipped.append({"file": item.row["file"], "reason": reason})
+        tokens.append(result.tokens[good].float().cpu().numpy())
+        if result.logits is not None:
+            logits.append(result.logits[good].float().cpu().numpy())
+        grid, extra = [*result.grid], result.extra.shape[1]
+        input_size = [*group[0].pixels.shape[1:]]
+    if kept:
+        stacked = np.concatenate(tokens)
+        np.save(out / "tokens.npy", stacked)
+        np.save(out / "pooled.npy", stacked.mean(1, dtype=np.float64).astype(np.float32))
+        if logits:
+            np.save(out / "logits.npy", np.concatenate(logits))
+        pd.DataFrame(kept).to_parquet(out / "rows.parquet")
+    return {
+        "n": len(kept),
+        "skipped": skipped,
+        "grid": grid,
+        "n_extra": extra,
+        "input": input_size,
+    }
+
+
+def _decoded(
+    dataset: Dataset,
+    backbone: Backbone,
+    rows: pd.DataFrame,
+    skipped: list[dict[str, str]],
+    *,
+    batch: int,
+) -> Iterator[list[Decoded]]:
+    """Batches of images that can be read; the others go to `skipped`. Decodes one batch ahead."""
+
+    def decode(row: Any) -> Decoded | dict[str, str]:
+        try:
+            image, note = open_image(dataset.path(row.file))
+        except UnusableImage as error:
+            return {"file": row.file, "reason": str(error)}
+        box = backbone.view(*image.size)
+        facts = {
+            "image_id": row.image_id,
+            "file": row.file,
+            "label": row.label,
+            "split": row.split,
+            "width": image.width,
+            "height": image.height,
+            "note": note,
+            "view_x0": box.x0,
+            "view_y0": box.y0,
+            "view_x1": box.x1,
+            "view_y1": box.y1,
+            "thumb": encode_jpeg(image, long_side=THUMB, quality=82),
+            "picture": encode_jpeg(image, long_side=PICTURE, quality=90),
+        }
+        return Decoded(facts, backbone.preprocess([image])[0])
+
+    group: list[Decoded] = []
+    with ThreadPoolExecutor(2) as pool:
+        for item in pool.map(decode, rows.itertuples(index=False)):
+            if isinstance(item, dict):
+                skipped.append(item)
+                continue
+            group.append(item)
+            if len(group) == batch:
+                yield group
+                group = []
+    if group:
+        yield group
+
+
+@dataclass(frozen=True)
+class ActivationStore:
+    """Activations on disk, shard after shard, in order of image_id."""
+
+    all_folders: list[Path]
+
+    @cached_property
+    def folders(self) -> list[Path]:
+        """Shards with at least one usable image."""
+        return [f for f in self.all_folders if shards.facts_of(f)["n"] > 0]
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """grid, n_extra and input of the first usable shard."""
+        return shards.facts_of(self.folders[0])
+
+    @cached_property
+    def skipped(self) -> list[dict[str, str]]:
+        return [row for f in self.all_folders for row in shards.facts_of(f)["skipped"]]
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """Facts of every usable image, without its pictures; index 0.. in shard order."""
+        columns = [
+            "image_id", "file", "label", "split", "width", "height", "note",
+            "view_x0", "view_y0", "view_x1", "view_y1",
+        ]  # fmt: skip
+        frames = [pd.read_parquet(f / "rows.parquet", columns=columns) for f in self.folders]
+        return pd.concat(frames, ignore_index=True)
+
+    def pooled(self) -> Float[np.ndarray, "n d"]:
+        return np.concatenate([np.load(f / "pooled.npy") for f in self.folders])
+
+    def logits(self) -> Float[np.ndarray, "n y"] | None:
+        if not (self.folders[0] / "logits.npy").exists():
+            return None
+        return np.concatenate([np.load(f / "logits.npy") for f in self.folders])
+
+    def tokens(self, shard: int) -> Float[np.ndarray, "n t d"]:
+        return np.load(self.folders[shard] / "tokens.npy", mmap_mode="r")
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A `TokenStream` over the images of some rows of an ActivationStore."""
+
+    store: ActivationStore
+    chosen: Integer[np.ndarray, " n"]
+    """rows of `store.rows`, ascending"""
+
+    @cached_property
+    def _by_shard(self) -> list[Integer[np.ndarray, " m"]]:
+        """Local image rows of every shard."""
+        sizes = [shards.facts_of(f)["n"] for f in self.store.folders]
+        edges = np.concatenate([[0], np.cumsum(sizes)])
+        return [self.chosen[(self.chosen >= a) & (self.chosen < b)] - a for a, b in pairwise(edges)]
+
+    @cached_property
+    def _shape(self) -> tuple[int, int]:
+        _, t, d = self.store.tokens(0).shape
+        return t, d
+
+    @property
+    def n_tokens(self) -> int:
+        return len(self.chosen) * self._shape[0]
+
+    @property
+    def width(self) -> int:
+        return self._shape[1]
+
+    def _load(self, shard: int) -> Float[Tensor, "m d"]:
+        local = self.store.tokens(shard)[self._by_shard[shard]]
+        return torch.from_numpy(local.reshape(-1, self.width))
+
+    def batches(self, size: int, *, seed: int | None) -> Iterator[Float[Tensor, "b d"]]:
+        """Shuffled within and across pairs of shards: at most two are in memory."""
+        order = [s for s in range(len(self._by_shard)) if len(self._by_shard[s])]
+        generator = torch.Generator().manual_seed(0 if seed is None else seed)
+        if seed is not None:
+            order = [order[i] for i in torch.randperm(len(order), generator=generator).tolist()]
+        left = torch.empty(0, self.width)
+        for i, shard in enumerate(order):
+            buffer = torch.cat([left, self._load(shard)])
+            if seed is not None:
+                buffer = buffer[torch.randperm(len(buffer), generator=generator)]
+            # half a shard stays behind and mixes with the next one
+            keep = 0 if i == len(order) - 1 else len(buffer) // 3 if seed is not None else 0
+            whole = (len(buffer) - keep) // size * size
+            if i == len(order) - 1:
+                whole = len(buffer)
+            yield from buffer[:whole].split(size)
+            left = buffer[whole:]
+
+    def sample(self, n: int, *, seed: int) -> Float[Tensor, "n d"]:
+        rng = np.random.default_rng(seed)
+        t = self._shape[0]
+        picked = rng.choice(self.n_tokens, min(n, self.n_tokens), replace=False)
+        picked.sort()
+        edges = np.cumsum([0, *(len(rows) * t for rows in self._by_shard)])
+        parts = []
+        for shard, rows in enumerate(self._by_shard):
+            mine = picked[(picked >= edges[shard]) & (picked < edges[shard + 1])] - edges[shard]
+            if len(mine):
+                parts.append(self.store.tokens(shard)[rows[mine // t], mine % t])
+        return torch.from_numpy(np.concatenate(parts))

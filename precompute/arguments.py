@@ -1,0 +1,125 @@
+"""The command line, and how its flags become a recipe."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from core import recipe as recipes
+from core.recipe import BankSpec, HeadSpec, Recipe
+from data.store import ARTIFACTS
+
+
+def parser() -> argparse.ArgumentParser:
+    out = argparse.ArgumentParser(
+        prog="python -m precompute",
+        description="Compute concepts, maps, heads and saliency of a vision model into one store.",
+    )
+    commands = out.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="render birds, train a small model, build its store")
+    _common(demo)
+
+    run = commands.add_parser("run", help="build the store of a recipe, or of --images and --model")
+    run.add_argument("recipe", nargs="?", help="TOML file; instead of --images and --model")
+    run.add_argument("--images", help="folder: class sub-folders, train/test splits, or flat")
+    run.add_argument("--manifest", help="CSV instead of a folder (see data/datasets/manifest.py)")
+    run.add_argument("--cub", help="CUB-200-2011 folder instead of a folder")
+    run.add_argument("--model", help="Hugging Face image model: local directory or hub name")
+    run.add_argument("--layer", default="", help="dotted module name; see the command `layers`")
+    run.add_argument("--size", help="HEIGHTxWIDTH fed to the model, e.g. 224x336")
+    run.add_argument("--banks", default="", help="comma-separated, e.g. nmf,sae (default: all that "
+                     "the data allows)")  # fmt: skip
+    run.add_argument("--concepts", type=int, default=0, help="concepts of each bank (0: default)")
+    run.add_argument("--saliency", default="grad_cam", help="comma-separated methods, or none")
+    run.add_argument("--limit", type=int, default=0, help="use at most N images (0: all)")
+    run.add_argument("--seed", type=int, default=0)
+    run.add_argument("--name", default="", help="of the store (default: the folder's name)")
+    run.add_argument("--list-layers", action="store_true",
+                     help="print the model's layers and stop")  # fmt: skip
+    _common(run)
+
+    layers = commands.add_parser("layers", help="print a model's layers with grid and width")
+    layers.add_argument("model")
+    layers.add_argument("--size", help="HEIGHTxWIDTH")
+
+    doctor = commands.add_parser("doctor", help="check a store")
+    doctor.add_argument("db")
+    return out
+
+
+def _common(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--out", type=Path, default=ARTIFACTS, help="folder for stores and work")
+    command.add_argument("--device", default="cpu", help="torch device, e.g. cuda")
+    command.add_argument("--dry-run", action="store_true", help="print rows and bytes to come")
+    command.add_argument(
+        "--keep-work", action="store_true", help="keep activations for further recipes"
+    )
+
+
+def from_text(text: str) -> Recipe:
+    return recipes.parse(text)
+
+
+def recipe(options: argparse.Namespace) -> tuple[Recipe, str]:
+    """The recipe and its text. Raises ValueError when flags and file contradict or too few."""
+    if options.recipe:
+        given = [f for f in ("images", "manifest", "cub", "model") if getattr(options, f)]
+        if given:
+            raise ValueError(f"a recipe file and --{given[0]} exclude each other")
+        path = Path(options.recipe)
+        if not path.is_file():
+            raise ValueError(f"there is no recipe at {path}")
+        text = path.read_text(encoding="utf-8")
+        return from_text(text), text
+    sources = [name for name in ("images", "manifest", "cub") if getattr(options, name)]
+    if len(sources) != 1 or not options.model:
+        raise ValueError(
+            "run needs a recipe file, or --model and one of --images, --manifest and --cub"
+        )
+    text = _as_toml(options, sources[0])
+    return from_text(text), text
+
+
+def size(text: str | None) -> tuple[int, int] | None:
+    if not text:
+        return None
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(p.isdigit() and int(p) > 0 for p in parts):
+        raise ValueError(f"--size must be HEIGHTxWIDTH in pixels, such as 224x336, not {text!r}")
+    return int(parts[0]), int(parts[1])
+
+
+def _as_toml(options: argparse.Namespace, source: str) -> str:
+    """The recipe that the flags stand for, written out, so that the store can show it."""
+    path = Path(getattr(options, source)).resolve()
+    name = options.name or path.stem
+    banks = [b.strip() for b in options.banks.split(",") if b.strip()]
+    chosen = banks or (["nmf", "sae"] if source == "images" else ["nmf", "sae", "cav"])
+    methods = [m.strip() for m in options.saliency.split(",") if m.strip() not in {"", "none"}]
+    lines = [
+        f"name = {json.dumps(name)}",
+        f"seed = {options.seed}",
+        "",
+        "[dataset]",
+        f'reader = "{"folder" if source == "images" else source}"',
+        f"path = {json.dumps(str(path))}",
+        f"limit = {options.limit}",
+        "",
+        "[backbone]",
+        f"model = {json.dumps(options.model)}",
+        f"layer = {json.dumps(options.layer)}",
+    ]
+    wanted = size(options.size)
+    if wanted:
+        lines.append(f"size = [{wanted[0]}, {wanted[1]}]")
+    for method in chosen:
+        spec = BankSpec(method, n_concepts=0 if method == "cav" else options.concepts)
+        lines += ["", "[[banks]]", f'method = "{spec.method}"', f"n_concepts = {spec.n_concepts}"]
+        kinds = ["sparse"] if method == "cav" else ["sparse", "backbone"]
+        for kind in kinds:
+            head = HeadSpec(spec.title, kind)
+            lines += ["", "[[heads]]", f'bank = "{head.bank}"', f'kind = "{head.kind}"']
+    lines += ["", "[saliency]", f"methods = {json.dumps(methods)}", ""]
+    return "\n".join(lines)

@@ -1,0 +1,261 @@
+"""From finished work on disk to rows of the store."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from safetensors.torch import save
+
+from core.concepts import METHODS
+from core.maps import quantise, scales
+from core.recipe import BankSpec, HeadSpec
+from core.types import Backbone
+from data import write
+from data.datasets.types import Dataset
+from precompute.activations import ActivationStore
+from precompute.banks import FittedBank
+from precompute.classes import Classes
+from precompute.describe import Description
+from precompute.encode import Codes
+from precompute.heads import Fitted, predictions
+
+Con = duckdb.DuckDBPyConnection
+DENSE = 1 / 3
+"""share of non-zero codes from which ids cost more than zeros"""
+
+
+def put_images(con: Con, activations: ActivationStore, classes: Classes) -> None:
+    write.put(con, "class", dict(classes.frame))
+    rows = activations.rows
+    columns = {name: rows[name] for name in rows.columns if name != "label"}
+    columns["class_id"] = _ids(classes.of_image)
+    write.put(con, "image", columns)
+    for folder in activations.folders:
+        pictures = pq.read_table(folder / "rows.parquet", columns=["image_id", "thumb", "picture"])
+        write.put(con, "picture", {n: pictures[n] for n in ("image_id", "thumb", "picture")})
+
+
+def put_backbone(con: Con, backbone: Backbone, activations: ActivationStore) -> None:
+    facts = activations.facts
+    write.put_row(
+        con,
+        "backbone",
+        name=backbone.name,
+        layer=backbone.layer,
+        grid_h=facts["grid"][0],
+        grid_w=facts["grid"][1],
+        width=activations.tokens(0).shape[2],
+        input_h=facts["input"][0],
+        input_w=facts["input"][1],
+        n_extra=facts["n_extra"],
+        linear=bool(backbone.outputs) and backbone.linear_readout() is not None,
+    )
+
+
+def put_predictions(con: Con, activations: ActivationStore, classes: Classes) -> np.ndarray | None:
+    """class_id of each image's prediction; None when the backbone does not classify."""
+    logits = activations.logits()
+    if logits is None:
+        return None
+    shifted = np.exp(logits - logits.max(1, keepdims=True), dtype=np.float64)
+    best = logits.argmax(1)
+    predicted = classes.of_output[best]
+    write.put(
+        con,
+        "prediction",
+        {
+            "image_id": activations.rows["image_id"],
+            "class_id": predicted,
+            "prob": (shifted / shifted.sum(1, keepdims=True))[np.arange(len(best)), best],
+            "logit": _lists(logits),
+        },
+    )
+    return predicted
+
+
+def put_truth(con: Con, dataset: Dataset, activations: ActivationStore, classes: Classes) -> None:
+    """Ground truth, of usable images only."""
+    used = set(activations.rows["image_id"])
+    write.put(con, "labelled_concept", dict(dataset.labelled))
+    names = {name: i for i, name in zip(classes.frame.class_id, classes.frame.name, strict=True)}
+    by_class = dataset.class_labels[dataset.class_labels["label"].isin(names)]
+    if len(by_class):
+        columns = {name: by_class[name] for name in ("labelled_id", "fraction")}
+        columns["class_id"] = by_class["label"].map(names).astype(np.uint32)
+        write.put(con, "class_label", columns)
+    for table, frame in (
+        ("image_label", dataset.image_labels),
+        ("part", dataset.parts),
+        ("mask", dataset.masks),
+    ):
+        kept = frame[frame["image_id"].isin(used)]
+        if len(kept):
+            write.put(con, table, {name: _arrow(kept[name]) for name in kept.columns})
+
+
+def put_bank(
+    con: Con,
+    bank_id: int,
+    spec: BankSpec,
+    fitted: FittedBank,
+    codes: Codes,
+    description: Description,
+    names: list[str],
+    image_ids: np.ndarray,
+) -> None:
+    """Everything of one bank; its scores are staged, for they are sorted over all banks."""
+    bank = fitted.bank
+    dense = codes.l0 / codes.n_concepts > DENSE
+    concept = description.concept
+    write.put_row(
+        con,
+        "bank",
+        bank_id=bank_id,
+        name=spec.title,
+        method=spec.method,
+        n_concepts=codes.n_concepts,
+        signed=bank.signed,
+        dense=dense,
+        params=json.dumps(dict(spec.params), sort_keys=True),
+        label_level=fitted.label_level,
+        code_unit=METHODS[spec.method].code_unit,
+        r2=None if bank.offset is None else codes.r2,
+        l0=codes.l0,
+        n_dead=int((concept["n_active"] == 0).sum()),
+        seconds=fitted.seconds,
+        tensors=save({name: t.contiguous() for name, t in bank.tensors().items()}),
+    )
+    named = concept["name_source"] != "unnamed"
+    labelled = concept["labelled_id"].where(named)
+    title = [names[int(i)] if pd.notna(i) else None for i in labelled]
+    write.put(con, "concept", {"bank_id": _same(bank_id, concept), "name": title,
+                               **{n: _arrow(concept[n]) for n in concept.columns}})  # fmt: skip
+    for table, frame in description.tables.items():
+        columns: dict[str, Any] = {n: _arrow(frame[n]) for n in frame.columns if n != "row"}
+        if "row" in frame:
+            columns["image_id"] = image_ids[frame["row"].to_numpy()]
+        write.put(con, table, {"bank_id": _same(bank_id, frame), **columns})
+    _put_codes(con, bank_id, codes, image_ids, dense=dense)
+    level = codes.image_level
+    write.put(
+        con,
+        write.stage_scores(con),
+        {
+            "bank_id": np.full(len(level["image"]), bank_id, dtype=np.uint16),
+            "concept_id": level["concept"],
+            "image_id": image_ids[level["image"]],
+            "score": level["score"],
+            "peak": level["peak"],
+            "peak_token": level["peak_token"],
+        },
+    )
+
+
+def _put_codes(con: Con, bank_id: int, codes: Codes, image_ids: np.ndarray, *, dense: bool) -> None:
+    scale = scales(codes.sums["largest"])
+    first = 0
+    for i, size in enumerate(codes.sizes):
+        piece = codes.shard(i)
+        offsets = np.searchsorted(piece["image"], np.arange(size + 1))
+        columns: dict[str, Any] = {
+            "bank_id": np.full(size, bank_id, dtype=np.uint16),
+            "image_id": image_ids[first : first + size],
+        }
+        if dense:
+            block = np.zeros((size, codes.n_concepts, codes.n_tokens), dtype=np.float32)
+            block[piece["image"], piece["concept"], piece["token"]] = piece["value"]
+            steps = quantise(block.transpose(0, 2, 1), scale).transpose(0, 2, 1)
+            columns["value"] = _lists(steps.reshape(size, -1))
+        else:
+            steps = quantise(piece["value"], scale[piece["concept"]])
+            columns["concept"] = _ragged(piece["concept"], offsets)
+            columns["token"] = _ragged(piece["token"], offsets)
+            columns["value"] = _ragged(steps, offsets)
+        write.put(con, "code", columns)
+        first += size
+
+
+def put_head(
+    con: Con,
+    head_id: int,
+    bank_id: int,
+    spec: HeadSpec,
+    fitted: Fitted,
+    scores: np.ndarray,
+    image_ids: np.ndarray,
+) -> np.ndarray:
+    """Returns each image's predicted class_id."""
+    row, concept = np.nonzero(fitted.head.weight)
+    write.put_row(
+        con,
+        "head",
+        head_id=head_id,
+        name=spec.title,
+        bank_id=bank_id,
+        kind=spec.kind,
+        about=fitted.about,
+        residual=fitted.head.residual,
+        n_weights=len(row),
+    )
+    write.put(
+        con,
+        "head_weight",
+        {
+            "head_id": np.full(len(row), head_id),
+            "class_id": fitted.classes[row],
+            "concept_id": concept,
+            "weight": fitted.head.weight[row, concept],
+        },
+    )
+    write.put(
+        con,
+        "head_bias",
+        {
+            "head_id": np.full(len(fitted.classes), head_id),
+            "class_id": fitted.classes,
+            "bias": fitted.head.bias,
+        },
+    )
+    predicted, prob = predictions(fitted, scores)
+    write.put(
+        con,
+        "head_prediction",
+        {
+            "head_id": np.full(len(predicted), head_id),
+            "image_id": image_ids,
+            "class_id": predicted,
+            "prob": prob,
+        },
+    )
+    return predicted
+
+
+def _ids(values: np.ndarray) -> pa.Array:
+    """-1 becomes NULL."""
+    return pa.array(np.where(values < 0, 0, values), mask=values < 0, type=pa.uint32())
+
+
+def _same(value: int, frame: pd.DataFrame) -> np.ndarray:
+    return np.full(len(frame), value)
+
+
+def _lists(rows: np.ndarray) -> pa.Array:
+    offsets = np.arange(len(rows) + 1, dtype=np.int32) * rows.shape[1]
+    return pa.ListArray.from_arrays(offsets, pa.array(rows.ravel()))
+
+
+def _ragged(values: np.ndarray, offsets: np.ndarray) -> pa.Array:
+    return pa.ListArray.from_arrays(offsets.astype(np.int32), pa.array(values))
+
+
+def _arrow(column: pd.Series) -> pa.Array | pa.ChunkedArray:
+    """NaN becomes NULL, lists of arrays become list columns."""
+    if column.dtype == object and len(column) and isinstance(column.iloc[0], np.ndarray):
+        return pa.array(column.tolist())
+    return pa.array(column, from_pandas=True)

@@ -1,0 +1,89 @@
+"""Fitting banks, and finding them again after a kill."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from tqdm import tqdm
+
+from core.concepts import METHODS, restore
+from core.recipe import BankSpec
+from core.types import ConceptBank, FitData
+from precompute import shards
+
+_TENSORS = "bank.safetensors"
+
+
+@dataclass(frozen=True)
+class FittedBank:
+    bank: ConceptBank
+    facts: list[dict[str, float]]
+    """per concept, what fitting measured; may be empty"""
+    seconds: float
+    label_level: str | None
+
+
+def key(spec: BankSpec, seed: int) -> str:
+    """Names the folder of a bank: same key, same bank on the same activations."""
+    text = json.dumps([asdict(spec), seed], sort_keys=True)
+    return f"{spec.method}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+
+
+def check(spec: BankSpec) -> None:
+    """Raises ValueError for a method or a parameter that does not exist, naming those that do."""
+    if spec.method not in METHODS:
+        raise ValueError(
+            f"bank {spec.title!r}: unknown method {spec.method!r}; known: {', '.join(METHODS)}"
+        )
+    allowed = set(inspect.signature(METHODS[spec.method].fit).parameters)
+    allowed = (allowed | {"labels"}) - {"data", "n_concepts", "seed"}
+    for name in spec.params:
+        if name not in allowed:
+            raise ValueError(
+                f"bank {spec.title!r}: {spec.method} has no parameter {name!r}; "
+                f"it has {', '.join(sorted(allowed))}"
+            )
+
+
+def fit(spec: BankSpec, data: FitData, folder: Path, *, seed: int) -> FittedBank:
+    """Fit, or load what an earlier run fitted. Raises what the method raises on unfit data."""
+    if not folder.exists():
+        params = {name: value for name, value in spec.params.items() if name != "labels"}
+        if spec.n_concepts:
+            params["n_concepts"] = spec.n_concepts
+        title = f"fit {spec.title}"[:24].ljust(24)
+        with tqdm(desc=title, bar_format="{desc}: {elapsed} {postfix}") as bar:
+            started = time.perf_counter()
+
+            def progress(message: str) -> None:
+                bar.set_postfix_str(message)
+
+            watched = FitData(data.tokens, data.pooled, data.pooled_test, data.labels, progress)
+            with torch.inference_mode():
+                bank = METHODS[spec.method].fit(watched, seed=seed, **params)
+            seconds = time.perf_counter() - started
+        with shards.publish(folder) as partial:
+            save_file(
+                {name: t.contiguous() for name, t in bank.tensors().items()}, partial / _TENSORS
+            )
+            used_labels = bool(bank.facts()) and data.labels is not None
+            found = {
+                "seconds": seconds,
+                "concepts": bank.facts(),
+                "label_level": data.labels.level if used_labels and data.labels else None,
+            }
+            (partial / shards.FACTS).write_text(json.dumps(found))
+    facts = shards.facts_of(folder)
+    return FittedBank(
+        restore(spec.method, load_file(folder / _TENSORS)),
+        facts["concepts"],
+        facts["seconds"],
+        facts["label_level"],
+    )

@@ -1,0 +1,99 @@
+"""Is a store sound? Every promise of the schema that a query can check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from data.store import SCHEMA, StoreError, open_readonly
+
+
+@dataclass(frozen=True)
+class Finding:
+    level: str
+    """"ok", "note" (worth knowing) or "error" (the store breaks a promise)"""
+    message: str
+
+
+@dataclass(frozen=True)
+class _Check:
+    """`sql` counts what is wrong."""
+
+    promise: str
+    sql: str
+    level: str = "error"
+
+
+_CHECKS = (
+    _Check("every image has its pictures", "SELECT count(*) FROM image ANTI JOIN picture "
+           "USING (image_id)"),
+    _Check("build.n_images is the number of images", "SELECT abs(count(*) - any_value(n_images)) "
+           "FROM image, build"),
+    _Check("every image's label is a class", "SELECT count(*) FROM image ANTI JOIN class USING "
+           "(class_id) WHERE class_id IS NOT NULL"),
+    _Check("scores belong to concepts", "SELECT count(*) FROM score ANTI JOIN concept USING "
+           "(bank_id, concept_id)"),
+    _Check("scores belong to images", "SELECT count(*) FROM score ANTI JOIN image USING "
+           "(image_id)"),
+    _Check("scores and peaks are finite", "SELECT count(*) FROM score WHERE NOT isfinite(score) "
+           "OR NOT isfinite(peak)"),
+    _Check("every bank has a map row for every image", "SELECT count(*) FROM bank, image ANTI "
+           "JOIN code ON code.bank_id = bank.bank_id AND code.image_id = image.image_id"),
+    _Check("sparse maps have ids of the same length", "SELECT count(*) FROM code WHERE concept "
+           "IS NOT NULL AND (len(concept) <> len(value) OR len(token) <> len(value))"),
+    _Check("dense maps are complete", "SELECT count(*) FROM code JOIN bank USING (bank_id), "
+           "backbone WHERE concept IS NULL AND len(value) <> n_concepts * grid_h * grid_w"),
+    _Check("tokens lie on the grid", "SELECT count(*) FROM code, backbone WHERE "
+           "list_max(token) >= grid_h * grid_w"),
+    _Check("concepts count up from 0", "SELECT count(*) FROM (SELECT n_concepts, count(*) AS n, "
+           "max(concept_id) AS last FROM bank JOIN concept USING (bank_id) GROUP BY bank_id, "
+           "n_concepts) WHERE n <> n_concepts OR last <> n_concepts - 1"),
+    _Check("examples lie within their group", "SELECT count(*) FROM example e JOIN example_group "
+           "g USING (bank_id, concept_id, group_id) WHERE e.score < g.lo - 1e-5 * abs(g.lo) OR "
+           "e.score > g.hi + 1e-5 * abs(g.hi)"),
+    _Check("weights belong to concepts of their head's bank", "SELECT count(*) FROM head_weight "
+           "JOIN head USING (head_id) ANTI JOIN concept ON concept.bank_id = head.bank_id AND "
+           "concept.concept_id = head_weight.concept_id"),
+    _Check("heads have classes", "SELECT count(*) FROM head ANTI JOIN head_bias USING (head_id)"),
+    _Check("predictions carry every output's logit", "SELECT count(*) FROM prediction WHERE "
+           "len(logit) <> (SELECT count(output) FROM class)"),
+    _Check("saliency maps are complete", "SELECT count(*) FROM saliency WHERE len(value) <> "
+           "map_h * map_w"),
+    _Check("no bank is mostly dead", "SELECT count(*) FROM bank WHERE n_dead > 0.5 * n_concepts",
+           "note"),
+    _Check("no input was skipped", "SELECT n_skipped FROM build", "note"),
+    _Check("every part of the recipe was done", "SELECT count(*) FROM notice", "note"),
+)  # fmt: skip
+
+
+def examine(path: Path) -> list[Finding]:
+    """One finding per check. A file that cannot be opened as a store gives a single error."""
+    try:
+        con = open_readonly(path)
+    except StoreError as error:
+        return [Finding("error", str(error))]
+    with con:
+        findings = _missing_columns(con)
+        return findings or [_run(con, check) for check in _CHECKS]
+
+
+def _run(con: duckdb.DuckDBPyConnection, check: _Check) -> Finding:
+    n = con.execute(check.sql).fetchall()[0][0]
+    if not n:
+        return Finding("ok", check.promise)
+    return Finding(check.level, f"{check.promise}: not so {n} times")
+
+
+def _missing_columns(con: duckdb.DuckDBPyConnection) -> list[Finding]:
+    """Against a fresh database made from the schema."""
+    columns = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal"
+    with duckdb.connect() as fresh:
+        fresh.execute(SCHEMA.read_text(encoding="utf-8"))
+        wanted = set(fresh.execute(columns).fetchall())
+    missing = sorted(wanted - set(con.execute(columns).fetchall()))
+    return [
+        Finding("error", f"column {table}.{column} ({kind}) is missing")
+        for table, column, kind in missing
+    ]

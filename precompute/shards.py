@@ -1,0 +1,61 @@
+"""Shards: the unit of work. A range of images in, a folder of files out, renamed when whole.
+
+One mechanism gives resume after a kill (a folder that exists is finished), progress with an ETA,
+bounded memory, and a function that an engine may run anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+FACTS = "facts.json"
+
+
+@contextmanager
+def publish(folder: Path) -> Iterator[Path]:
+    """A fresh folder to write into; it takes its name only when the block ends without error."""
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    yield partial
+    os.replace(partial, folder)
+
+
+def run(
+    name: str,
+    folders: Sequence[Path],
+    work: Callable[[int, Path], dict[str, Any]],
+    *,
+    units: Sequence[int],
+    unit: str = "images",
+) -> float:
+    """Work every shard that is not there yet, with a progress bar; returns seconds of all.
+
+    `work(i, folder)` writes shard i into folder and returns facts about it, stored beside its
+    files. Seconds of shards finished by an earlier run are counted as that run measured them.
+    """
+    bar = tqdm(total=sum(units), desc=f"{name:<24}", unit=f" {unit}", smoothing=0.1)
+    with bar:
+        for i, folder in enumerate(folders):
+            if not folder.exists():
+                started = time.perf_counter()
+                with publish(folder) as partial:
+                    facts = work(i, partial)
+                    facts["seconds"] = time.perf_counter() - started
+                    (partial / FACTS).write_text(json.dumps(facts))
+            bar.update(units[i])
+    return float(sum(facts_of(folder)["seconds"] for folder in folders))
+
+
+def facts_of(folder: Path) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads((folder / FACTS).read_text())
+    return facts
