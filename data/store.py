@@ -16,6 +16,11 @@ BUILDING = ".building"
 BLOCK = 32_768
 """bytes; DuckDB's own 256 KiB makes a store of 500 images a third larger"""
 
+_LOCKED: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": "false",
+    "lock_configuration": "true",
+}
+
 
 class StoreError(ValueError):
     """A file that cannot be read as a store; the message says why and what to do."""
@@ -60,7 +65,7 @@ def open_readonly(path: Path) -> duckdb.DuckDBPyConnection:
             raise StoreError(f"{path.name} is still being built; open it when it has finished")
         raise StoreError(f"there is no store at {path}; build one with `python -m precompute demo`")
     try:
-        con = duckdb.connect(str(path), read_only=True)
+        con = duckdb.connect(str(path), read_only=True, config=_LOCKED)
     except duckdb.Error as error:
         if "lock" in str(error).lower():
             raise StoreError(
@@ -72,8 +77,6 @@ def open_readonly(path: Path) -> duckdb.DuckDBPyConnection:
     except StoreError:
         con.close()
         raise
-    con.execute("SET enable_external_access = false")
-    con.execute("SET lock_configuration = true")
     return con
 
 

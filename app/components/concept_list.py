@@ -1,0 +1,98 @@
+"""The list of concepts that the address describes: bank, search, filters and order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+from jaxtyping import Int
+
+from app import db, state
+from data.queries.concepts import Filters, matching
+
+LABELS: dict[str, str] = {
+    "frequency": "most frequent",
+    "rarest": "rarest",
+    "peak": "strongest peak",
+    "name": "name, a to z",
+    "auc": "name AUC",
+    "margin": "margin over the runner-up name",
+    "iou": "overlap with the named part",
+    "accuracy": "probe accuracy",
+    "gap": "gap between present and absent",
+    "classes": "most class-specific",
+    "spread": "most spread over classes",
+    "place": "most fixed in place",
+    "density": "densest",
+    "mean": "largest mean",
+    "std": "largest spread of scores",
+    "id": "number",
+}
+"""key of data.queries.concepts.ORDERS -> words"""
+
+
+def order() -> str:
+    asked = state.param("o")
+    return asked if asked in LABELS else "frequency"
+
+
+def filters() -> Filters:
+    """From the address, e.g. `f=dead,named,dense:0.2,freq:0.01:0.5`; what makes no sense is left.
+
+    `dead` shows the dead ones too.
+    """
+    out = Filters(search=(state.param("q") or "")[:200])
+    for part in (state.param("f") or "").split(","):
+        word, *numbers = part.split(":")
+        shares = [_share(n) for n in numbers]
+        if word == "dead":
+            out = replace(out, dead=False)
+        elif word == "named":
+            out = replace(out, named=True)
+        elif word == "dense" and len(shares) == 1 and shares[0] is not None:
+            out = replace(out, densest=shares[0])
+        elif word == "freq" and len(shares) == 2 and None not in shares:
+            low, high = shares[0] or 0.0, shares[1] or 0.0
+            out = replace(out, lowest=min(low, high), highest=max(low, high))
+    return out
+
+
+def _share(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 <= value <= 1 else None
+
+
+def flags(chosen: Filters) -> str | None:
+    """The inverse of `filters`, without the search; None when nothing is set."""
+    parts = [] if chosen.dead else ["dead"]
+    if chosen.named:
+        parts.append("named")
+    if chosen.densest < 1:
+        parts.append(f"dense:{chosen.densest:g}")
+    if (chosen.lowest, chosen.highest) != (0, 1):
+        parts.append(f"freq:{chosen.lowest:g}:{chosen.highest:g}")
+    return ",".join(parts) or None
+
+
+def ids(bank_id: int) -> Int[np.ndarray, " n"]:
+    """Concepts of the bank that pass, in order."""
+    return _ids(db.key(), bank_id, filters(), order())
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _ids(
+    key: tuple[str, int],  # noqa: ARG001 - part of the cache's key
+    bank_id: int,
+    chosen: Filters,
+    by: str,
+) -> Int[np.ndarray, " n"]:
+    return matching(db.cursor(), bank_id, filters=chosen, order=by)
+
+
+def place() -> dict[str, str | None]:
+    """The keys that a link must carry to stay in this list."""
+    return {k: state.param(k) for k in ("b", "q", "o", "f")}

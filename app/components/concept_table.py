@@ -1,0 +1,156 @@
+"""One page of the concept list as a table, or as cards with maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app import db
+from app.components import gallery, minis
+from app.components.format import concept_name, number, percent
+from data.queries import concept as one
+from data.queries import concepts as ask
+
+COLUMNS: dict[str, tuple[str, str]] = {
+    "frequency": ("Frequency, %", "Share of images with a non-zero score (signed banks: positive)"),
+    "n_active": ("n active", "Images behind the frequency"),
+    "peak_p99": ("Peak", "99th percentile of the largest code of an image, over active images"),
+    "name_auc": (
+        "Name AUC",
+        "How well the score tells images with the label from those without, "
+        "on held-out images; chance 0.5",
+    ),
+    "name_n": ("n AUC", "Held-out images behind the name AUC"),
+    "second_auc": ("2nd AUC", "AUC of the runner-up name"),
+    "name_iou": ("IoU", "Overlap of the strongest tokens with the named part's mask, 0 to 1"),
+    "test_accuracy": (
+        "Probe acc.",
+        "Held-out accuracy of the probe behind the concept; "
+        "chance is max(base rate, 1 - base rate)",
+    ),
+    "class_entropy": (
+        "Class bits",
+        "Entropy of the share of |score| by class, in bits; 0: a single class",
+    ),
+    "position_entropy": (
+        "Place bits",
+        "Entropy of the mean |map| over the grid, in bits; low: always at the same place",
+    ),
+    "density": ("Density, %", "Share of tokens with a non-zero code (signed banks: positive)"),
+    "mean": ("Mean", "Mean score over all images, zeros included"),
+    "std": ("Std", "Standard deviation of the score over all images"),
+}
+"""column -> (title, definition)"""
+PICTURES = 4
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _page(
+    key: tuple[str, int],  # noqa: ARG001 - part of the cache's key
+    bank_id: int,
+    ids: tuple[int, ...],
+) -> pd.DataFrame:
+    con = db.cursor()
+    rows = ask.concepts(con, bank_id, ids)
+    found = ask.thumbs(con, bank_id, ids, n=3)
+    jpegs = {c: [bytes(t) for t in group["thumb"]] for c, group in found.groupby("concept_id")}
+    rows["pictures"] = [minis.strip(jpegs.get(c, [])) for c in rows["concept_id"]]
+    rows["title"] = [
+        concept_name(n, c) for n, c in zip(rows["name"], rows["concept_id"], strict=True)
+    ]
+    for share in ("frequency", "density"):
+        rows[share] = 100 * rows[share]
+    return rows
+
+
+def table(bank_id: int, ids: Sequence[int], *, key: str) -> int | None:
+    """The rows of `ids`; returns the concept whose cell was clicked."""
+    rows = _page(db.key(), bank_id, tuple(int(i) for i in ids))
+    kept = [c for c in COLUMNS if rows[c].notna().any()]
+    config: dict[str, Any] = {
+        "pictures": st.column_config.ImageColumn(
+            "Strongest images", width=3 * minis.SIDE + 16, help="The three strongest images"
+        ),
+        "title": st.column_config.TextColumn("Concept", width="medium", pinned=True),
+        "concept_id": st.column_config.NumberColumn("#", width=54, format="%d"),
+    }
+    for column in kept:
+        title, about = COLUMNS[column]
+        if column == "frequency":
+            config[column] = st.column_config.ProgressColumn(
+                title, help=about, format="%.3g", min_value=0, max_value=100, width=118
+            )
+            continue
+        whole = column in ("n_active", "name_n")
+        config[column] = st.column_config.NumberColumn(
+            title, help=about, format="%d" if whole else "%.3g", width=92
+        )
+    event = st.dataframe(
+        rows,
+        key=key,
+        hide_index=True,
+        row_height=minis.SIDE + 6,
+        column_config=config,
+        column_order=["pictures", "title", "concept_id", *kept],
+        on_select="rerun",
+        selection_mode="single-cell",
+        placeholder="",
+        height=min(640, 42 + (minis.SIDE + 6) * len(rows)),
+    )
+    cells = event["selection"]["cells"]
+    return int(rows["concept_id"].iloc[cells[0][0]]) if cells else None
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _cards(
+    key: tuple[str, int],  # noqa: ARG001 - part of the cache's key
+    bank_id: int,
+    ids: tuple[int, ...],
+    n_tokens: int,
+) -> list[dict[str, Any]]:
+    con = db.cursor()
+    rows = ask.concepts(con, bank_id, ids)
+    found = ask.thumbs(con, bank_id, ids, n=PICTURES)
+    pairs = list(zip(found["concept_id"], found["image_id"], strict=True))
+    steps = one.maps(con, bank_id, pairs, n_tokens=n_tokens)
+    groups = []
+    for _, row in rows.iterrows():
+        concept_id = int(row["concept_id"])
+        mine = found[found["concept_id"] == concept_id]
+        groups.append(
+            {
+                "id": concept_id,
+                "title": concept_name(row["name"], concept_id),
+                "scale": float(row["map_scale"]),
+                "limit": float(row["peak_p99"]),
+                "items": [
+                    gallery.item(r, lines=[], steps=steps.get((concept_id, int(r["image_id"]))))
+                    for _, r in mine.iterrows()
+                ],
+                "lines": [
+                    {
+                        "text": f"#{concept_id} · active in {percent(row['frequency'])} "
+                        f"({int(row['n_active']):,} images)"
+                    },
+                    {
+                        "text": f"peak {number(row['peak_p99'])}"
+                        + (
+                            f" · name AUC {number(row['name_auc'])}"
+                            if pd.notna(row["name_auc"])
+                            else ""
+                        )
+                    },
+                ],
+            }
+        )
+    return groups
+
+
+def cards(bank: pd.Series, ids: Sequence[int], *, grid: tuple[int, int], key: str) -> int | None:
+    """The concepts of `ids` as cards; returns the one that was clicked."""
+    groups = _cards(db.key(), int(bank["bank_id"]), tuple(int(i) for i in ids), grid[0] * grid[1])
+    maps = {"signed": bool(bank["signed"]), "unit": bank["code_unit"], "limit": None}
+    return gallery.show(groups, key=key, grid=grid, cards=True, maps=maps, side=120)

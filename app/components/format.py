@@ -1,0 +1,72 @@
+"""How numbers and names are written: three significant digits, and n beside every share."""
+
+from __future__ import annotations
+
+import math
+import re
+
+MISSING = "n/a"
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
+_UNITS = ("B", "KB", "MB", "GB", "TB")
+
+
+def number(value: float | None, unit: str = "") -> str:
+    """Three significant digits; whole numbers keep all of theirs; missing is a dash."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    suffix = f" {unit}" if unit else ""
+    if float(value).is_integer() and abs(value) < 1e9:
+        return f"{int(value):,}{suffix}"
+    size = abs(value)
+    if size >= 1e6 or size < 1e-3:
+        return f"{value:.2e}{suffix}"
+    decimals = max(0, 2 - math.floor(math.log10(size)))
+    return f"{value:,.{decimals}f}{suffix}"
+
+
+def signed(value: float | None, unit: str = "") -> str:
+    """As `number`, with a plus sign where positive."""
+    text = number(value, unit)
+    return f"+{text}" if value is not None and math.isfinite(value) and value > 0 else text
+
+
+def percent(share: float | None) -> str:
+    """A share of 0..1 as per cent."""
+    if share is None or not math.isfinite(share):
+        return MISSING
+    return "100 %" if share == 1 else f"{number(100 * share)} %"
+
+
+def rate(n: int, total: int) -> str:
+    """A share with the counts behind it."""
+    if total == 0:
+        return f"{MISSING} (0 of 0)"
+    return f"{percent(n / total)} ({n:,} of {total:,})"
+
+
+def seconds(value: float) -> str:
+    if value < 60:
+        return number(value, "s")
+    minutes, rest = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def size(n_bytes: int) -> str:
+    step = 0 if n_bytes < 1 else min(len(_UNITS) - 1, int(math.log(n_bytes, 1000)))
+    return number(n_bytes / 1000**step, _UNITS[step])
+
+
+def short(text: str, limit: int = 48) -> str:
+    """At most `limit` characters; the full text belongs in a tooltip."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def plain(text: str) -> str:
+    """Text from data, for a place that reads Markdown: shown letter by letter."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def concept_name(name: str | None, concept_id: int) -> str:
+    """What a concept is called in lists: its name, or its id where it has none."""
+    return name if isinstance(name, str) and name else f"#{concept_id}"

@@ -1,0 +1,157 @@
+"""The Intervene page's element: a head that runs in the browser, and Python's check of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from jaxtyping import Float64, Int64
+
+from app import db
+from app.components import assets, pack
+from app.components.format import concept_name, number
+from core import bottleneck
+from data.queries import heads, images
+
+_element = st.components.v2.component(
+    "conceptarium.head_lab",
+    html='<div class="cx-root"></div>',
+    css=assets.style("controls", "head_lab"),
+    js=assets.module("head_lab"),
+)
+MOST = 64
+"""concepts sent to the browser, beside those that belong to their groups; the rest is folded"""
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A head on one image: scores of the concepts it reads, and the rest if it carries one."""
+
+    loaded: heads.Loaded
+    facts: pd.DataFrame
+    scores: Float64[np.ndarray, "1 k"]
+    rest: Float64[np.ndarray, "1 y"] | None
+
+    def probabilities(self, edits: dict[int, float]) -> Float64[np.ndarray, " y"]:
+        """With edits by column."""
+        scores = bottleneck.intervene(self.scores, edits)
+        return bottleneck.probabilities(
+            bottleneck.logits(self.loaded.head, scores, self.rest)
+        )[0]
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def load(key: tuple[str, int], head_id: int) -> tuple[heads.Loaded, pd.DataFrame]:  # noqa: ARG001
+    """A head and the facts of its concepts; shared between sessions, so only to be read."""
+    con = db.cursor()
+    return heads.load(con, head_id), heads.concepts(con, head_id)
+
+
+def lab(head: pd.Series, image_id: int) -> Lab:
+    """Raises LookupError where a residual head lacks the image's backbone logits."""
+    con = db.cursor()
+    loaded, facts = load(db.key(), int(head["head_id"]))
+    here = np.array([image_id])
+    scores = heads.image_scores(con, int(head["bank_id"]), loaded.concept_ids, image_ids=here)
+    rest = None
+    if loaded.head.residual:
+        backbone = heads.backbone_logits(con, loaded.outputs, image_ids=here)
+        rest = bottleneck.rest(loaded.head, scores, backbone)
+    return Lab(loaded, facts, scores, rest)
+
+
+def by_column(lab: Lab, edits: dict[int, float]) -> tuple[dict[int, float], list[int]]:
+    """Edits by the head's columns, and the concepts that the head does not read."""
+    ids = np.array(sorted(edits), dtype=np.int64)
+    at, known = lab.loaded.places(ids)
+    columns = {int(k): edits[int(c)] for k, c in zip(at[known], ids[known], strict=True)}
+    return columns, [int(c) for c in ids[~known]]
+
+
+def sent(lab: Lab, columns: dict[int, float], *, extra: list[int]) -> Int64[np.ndarray, " m"]:
+    """Columns to send: the edited, those asked for, then by what they add to any class now and by
+    what their observed range could add; and the whole group of each."""
+    weight = np.abs(lab.loaded.head.weight).max(axis=0, initial=0.0)
+    reach = (lab.facts["score_max"] - lab.facts["score_min"]).to_numpy()
+    now = np.argsort(-weight * np.abs(lab.scores[0]), kind="stable")[: MOST // 2]
+    could = np.argsort(-weight * reach, kind="stable")
+    first = [*columns, *extra, *now, *could]
+    kept = list(dict.fromkeys(int(k) for k in first))[: max(MOST, len(columns) + len(extra))]
+    groups = lab.facts["grouping"].iloc[kept].dropna().unique()
+    mates = np.flatnonzero(lab.facts["grouping"].isin(groups))
+    return np.unique(np.array([*kept, *mates], dtype=np.int64))
+
+
+def _concept(row: dict[str, Any], score: float) -> dict[str, Any]:
+    values = bottleneck.presets(row["present_q50"], row["absent_q50"])
+    auc = row["test_auc"]
+    known = "" if pd.isna(auc) else f"; held-out AUC {number(auc)} (chance 0.5)"
+    name = concept_name(row["name"], row["concept_id"])
+    return {
+        "id": int(row["concept_id"]), "name": name,
+        "about": f"{name} (concept {row['concept_id']}){known}",
+        "group": None if pd.isna(row["grouping"]) else row["grouping"],
+        "lo": float(row["score_min"]), "hi": float(row["score_max"]), "score": score,
+        "present": values.present, "absent": values.absent, "p99": float(row["peak_p99"]),
+    }
+
+
+def payload(
+    lab: Lab, facts: dict[str, Any], *, bank: pd.Series, head: pd.Series, picture: bytes,
+    edits: str, columns: dict[int, float], class_id: int | None, extra: list[int],
+) -> dict[str, Any]:
+    """The whole head for one image, small enough to send, and Python's answer for `edits`."""
+    loaded = lab.loaded
+    kept = sent(lab, columns, extra=extra)
+    others = np.setdiff1d(np.arange(len(loaded.concept_ids)), kept)
+    folded = bottleneck.logits(
+        bottleneck.Head(loaded.head.weight[:, others], np.zeros(len(loaded.class_ids))),
+        lab.scores[:, others],
+    )[0]
+    con = db.cursor()
+    h, w = images.grid(con)
+    rows = lab.facts.iloc[kept]
+    codes = images.codes(con, int(bank["bank_id"]), int(facts["image_id"]))
+    before = lab.probabilities({})
+    truth = np.flatnonzero(loaded.class_ids == facts["label_id"])
+    asked = np.flatnonzero(loaded.class_ids == class_id)
+    return {
+        "key": f"{db.key()}/{facts['image_id']}/{head['name']}/{sorted(extra)}",
+        "unit": bank["code_unit"], "signed": bool(bank["signed"]), "grid": [h, w],
+        "image": {
+            "id": int(facts["image_id"]), "src": pack.jpeg(picture),
+            "width": int(facts["width"]), "height": int(facts["height"]),
+            "box": [float(facts[f"view_{side}"]) for side in ("x0", "y0", "x1", "y1")],
+        },
+        "classes": [
+            {"id": int(c), "name": name}
+            for c, name in zip(loaded.class_ids, loaded.class_names, strict=True)
+        ],
+        "truth": int(truth[0]) if len(truth) else None,
+        "y": int(asked[0]) if len(asked) else int(before.argmax()),
+        "head": {
+            "bias": pack.b64(loaded.head.bias, "<f8"), "folded": pack.b64(folded, "<f8"),
+            "rest": None if lab.rest is None else pack.b64(lab.rest[0], "<f8"),
+            "weights": pack.b64(loaded.head.weight[:, kept], "<f8"), "nFolded": len(others),
+        },
+        "concepts": [
+            _concept({str(k): v for k, v in row.items()}, float(score))
+            for row, score in zip(rows.to_dict("records"), lab.scores[0, kept], strict=True)
+        ],
+        "codes": pack.codes(
+            codes if codes is not None else images.NO_CODES,
+            rows["concept_id"].to_numpy(np.int64), scale=rows["map_scale"].to_numpy(),
+            n_tokens=h * w,
+        ),
+        "edits": edits,
+        "reply": {"edits": edits, "p": pack.b64(lab.probabilities(columns), "<f8")},
+    }
+
+
+def show(data: dict[str, Any], *, key: str, on_edits: Callable[[], None]) -> Any:
+    """`edits` becomes {"key", "edits", "y"} whenever a change is finished."""
+    return _element(data=data, key=key, on_edits_change=on_edits)

@@ -1,0 +1,152 @@
+// The intervention element: move concepts, see the decision move at once; Python checks on release.
+import { mapOf, f64 } from "./codes.js";
+import { commit, formatEdits, parseEdits, redo, startHistory, tidy, undo, withEdit } from "./edits.js";
+import { largestGap } from "./head.js";
+import { el, fill } from "./dom.js";
+import { edited, judge, moved, siblings, unpackLab } from "./lab_model.js";
+import { place } from "./overlay.js";
+import { fit, loadPicture, paintMap, paintPicture } from "./paint.js";
+import { buildRows, labTools, updateRows } from "./lab_rows.js";
+import { decision, historyBox, labCaption, verdict, waterfallBox } from "./lab_side.js";
+
+const AGREE = 1e-5; // largest |difference| of a probability between browser and Python
+
+function buildLab(root) {
+  const ui = { canvas: el("canvas", { class: "cx-canvas" }), caption: el("div", { class: "cx-caption cx-soft" }),
+    decision: el("div", {}), check: el("div", { class: "cx-check-line", "data-role": "agreement" }),
+    waterfall: el("div", {}), tools: el("div", { class: "cx-row-head cx-tools" }),
+    rows: el("div", { class: "cx-rows" }), history: el("div", { class: "cx-history" }) };
+  fill(root, el("div", { class: "cx-decide" }, ui.canvas, ui.caption, ui.decision, ui.check, ui.waterfall),
+    el("div", { class: "cx-work" }, ui.tools, ui.rows, ui.history));
+  const lab = { root, ui, data: null, picture: null, live: new Map(), history: startHistory(new Map()),
+    rows: [], focus: null, pointed: null, reply: null, y: 0, told: Date.now(),
+    state: { sort: "contribution", query: "", limit: 12, groups: true } };
+  Object.assign(lab, actions(lab));
+  root.tabIndex = -1;
+  root.addEventListener("keydown", (event) => keys(lab, event));
+  return lab;
+}
+
+function actions(lab) {
+  const settle = (edits) => {
+    lab.history = commit(lab.history, edits);
+    lab.live = lab.history.now;
+    lab.update();
+    lab.tell();
+  };
+  return {
+    // While a handle moves: recompute here, tell nobody.
+    drag: (index, value) => {
+      const { id, lo, hi } = lab.data.concepts[index];
+      lab.live = withEdit(lab.history.now, id, tidy(value, lo, hi));
+      lab.update();
+    },
+    release: () => settle(lab.live),
+    set: (index, value) => {
+      const c = lab.data.concepts[index];
+      const clears = lab.state.groups && value !== null && value === c.present;
+      const now = edited(lab.data, lab.live);
+      lab.data.concepts.forEach((other, i) => { other.now = now[i]; });
+      settle(withEdit(lab.live, c.id, value, clears ? siblings(lab.data, index) : []));
+    },
+    // What cannot be a score is put back to the value in use.
+    type: (index, text) => {
+      const typed = parseEdits(`0:${text}`).get(0);
+      if (typed === undefined) lab.update();
+      else lab.set(index, typed);
+    },
+    undo: () => { lab.history = undo(lab.history); lab.live = lab.history.now; lab.update(); lab.tell(); },
+    redo: () => { lab.history = redo(lab.history); lab.live = lab.history.now; lab.update(); lab.tell(); },
+    reset: () => settle(new Map()),
+    remove: (id) => settle(withEdit(lab.live, id, null)),
+    // The address also learns of the class whose weights are shown. The count makes every message
+    // new: the same edits after a look at another image must reach Python again.
+    tell: () => lab.send("edits", { key: lab.data.key, edits: formatEdits(lab.history.now),
+      y: lab.data.classes[lab.y].id, n: (lab.told += 1) }),
+    choose: (y) => { lab.y = y; lab.rebuild(); lab.tell(); },
+    point: (index) => { if (lab.pointed !== index) { lab.pointed = index; lab.paint(); } },
+    rebuild: () => { labTools(lab); buildRows(lab); lab.update(); },
+    update: () => {
+      const started = performance.now();
+      const scores = edited(lab.data, lab.live);
+      lab.now = { ...judge(lab.data.head, scores), scores };
+      updateRows(lab);
+      decision(lab);
+      waterfallBox(lab);
+      historyBox(lab);
+      check(lab);
+      lab.root.dataset.frame = (performance.now() - started).toFixed(2);
+    },
+    paint: () => {
+      if (!lab.picture) return;
+      const { data, ui, where } = lab;
+      const ctx = fit(ui.canvas, where);
+      paintPicture(ctx, lab.picture, where);
+      labCaption(lab);
+      if (lab.pointed === null) return;
+      const c = data.concepts[lab.pointed];
+      paintMap(ctx, where, mapOf(data.codes, lab.pointed), data.grid, { top: c.p99, signed: data.signed,
+        style: "heat", opacity: 0.7, threshold: 0.05, smooth: true });
+    },
+  };
+}
+
+// Python's answer counts only for exactly the edits that stand here; older ones are passed over.
+function check(lab) {
+  const settled = formatEdits(lab.history.now), live = formatEdits(lab.live);
+  const current = lab.reply !== null && lab.reply.key === lab.data.key && lab.reply.edits === settled
+    && live === settled;
+  const gap = current ? largestGap(lab.now.p, lab.reply.p) : null;
+  lab.root.dataset.agrees = current ? String(gap <= AGREE) : "waiting";
+  fill(lab.ui.check, verdict(gap, AGREE));
+}
+
+function keys(lab, event) {
+  const typing = event.composedPath()[0]?.matches?.("input[type=search], input[type=number], select");
+  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  const shown = lab.rows.map((r) => r.index);
+  const at = shown.indexOf(lab.focus);
+  const c = at < 0 ? null : lab.data.concepts[lab.focus];
+  const value = c && lab.now.scores[lab.focus];
+  const go = (to) => lab.rows[Math.min(shown.length - 1, Math.max(0, to))]?.handle.focus();
+  const nudge = (d) => lab.set(lab.focus, tidy(moved(value, c.lo, c.hi, d), c.lo, c.hi));
+  const done = {
+    ArrowDown: () => go(at + 1), ArrowUp: () => go(at - 1),
+    ArrowLeft: () => c && nudge(-1), ArrowRight: () => c && nudge(1),
+    0: () => c && c.absent !== null && lab.set(lab.focus, c.absent),
+    1: () => c && c.present !== null && lab.set(lab.focus, c.present),
+    a: () => c && lab.set(lab.focus, null), u: lab.undo, U: lab.redo, R: lab.reset,
+  }[event.key];
+  if (!done) return;
+  event.preventDefault(); event.stopPropagation();
+  done();
+}
+
+export default function headLab({ data, parentElement, setStateValue }) {
+  const root = parentElement.querySelector(".cx-root");
+  const lab = root.lab ?? (root.lab = buildLab(root));
+  lab.send = setStateValue;
+  lab.reply = { key: data.key, edits: data.reply.edits, p: f64(data.reply.p) };
+  if (lab.data?.key === data.key) { // an answer: what stands here stays
+    check(lab);
+    return;
+  }
+  lab.data = unpackLab(data);
+  lab.history = startHistory(parseEdits(data.edits));
+  lab.live = lab.history.now;
+  lab.y = data.y;
+  lab.focus = null;
+  lab.pointed = null;
+  lab.state.query = "";
+  lab.where = place(data.image.box, { ...data.image, most: 300 });
+  Object.assign(lab.ui.canvas.style, { width: `${lab.where.width}px`,
+    aspectRatio: `${lab.where.width} / ${lab.where.height}` });
+  lab.rebuild();
+  lab.picture = null;
+  loadPicture(data.image.src).then((picture) => {
+    if (lab.data.key !== data.key) return;
+    lab.picture = picture;
+    lab.paint();
+    root.dataset.ready = data.key;
+  });
+}

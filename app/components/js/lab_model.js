@@ -1,0 +1,80 @@
+// What the intervention element knows and computes; no document in here, so Node can test it.
+import { f64, unpackCodes } from "./codes.js";
+import { tidy } from "./edits.js";
+import { argmax, contributions, entropy, isPresent, logits, margin, softmax, topClasses, uncertainty } from "./head.js";
+
+// Presets keep four digits of the range, as handles do, so that links stay short.
+function rounded(concept) {
+  const set = (value) => (value === null ? null : tidy(value, concept.lo, concept.hi));
+  return { ...concept, present: set(concept.present), absent: set(concept.absent) };
+}
+
+// From the payload: a head over the concepts sent, the rest folded into each class's base.
+export function unpackLab(data) {
+  const bias = f64(data.head.bias), folded = f64(data.head.folded);
+  const rest = data.head.rest === null ? null : f64(data.head.rest);
+  const base = bias.map((b, y) => b + folded[y] + (rest ? rest[y] : 0));
+  const scores = Float64Array.from(data.concepts, (c) => c.score);
+  const head = { bias, folded, rest, base, weights: f64(data.head.weights), nFolded: data.head.nFolded };
+  const at = new Map(data.concepts.map((c, i) => [c.id, i]));
+  return { ...data, concepts: data.concepts.map(rounded), head, scores, at, codes: unpackCodes(data.codes, data.grid[0] * data.grid[1]),
+    before: judge(head, scores) };
+}
+
+export function judge(head, scores) {
+  const p = softmax(logits(head, scores));
+  return { p, top: argmax(p), entropy: entropy(p), margin: margin(p) };
+}
+
+// Scores with the edits in place; edits of concepts that were not sent change nothing.
+export function edited(lab, edits) {
+  const out = Float64Array.from(lab.scores);
+  for (const [id, value] of edits) if (lab.at.has(id)) out[lab.at.get(id)] = value;
+  return out;
+}
+
+// Six most probable before or now, and the true class: the order stays while a handle moves.
+export function shownClasses(before, now, truth, most = 6) {
+  const out = topClasses(before, most);
+  for (const y of [...topClasses(now, 2), truth]) {
+    if (y !== null && y !== undefined && !out.includes(y)) out.push(y);
+  }
+  return out;
+}
+
+// Rows in the chosen order, by the model's own scores: an edit never makes rows jump.
+export function order(lab, { sort, y, query }) {
+  const parts = contributions(lab.head, lab.scores, y);
+  const words = query.trim().toLowerCase();
+  const keys = {
+    contribution: (i) => -Math.abs(parts[i]),
+    uncertainty: (i) => -uncertainty(lab.scores[i], lab.concepts[i].absent, lab.concepts[i].present),
+    name: () => 0,
+    group: (i) => (lab.concepts[i].group === null ? "\uffff" : lab.concepts[i].group),
+  }[sort];
+  const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+  return lab.concepts.map((_, i) => i)
+    .filter((i) => !words || `${lab.concepts[i].name} ${lab.concepts[i].id} ${lab.concepts[i].group ?? ""}`
+      .toLowerCase().includes(words))
+    .sort((a, b) => compare(keys(a), keys(b))
+      || compare(sort === "contribution" ? -Math.abs(lab.head.weights[y * lab.scores.length + a]) : 0,
+        sort === "contribution" ? -Math.abs(lab.head.weights[y * lab.scores.length + b]) : 0)
+      || compare(lab.concepts[a].name, lab.concepts[b].name) || a - b);
+}
+
+// [[id, absent value]] of the concepts that exclude this one.
+export function siblings(lab, index) {
+  const { group } = lab.concepts[index];
+  if (group === null) return [];
+  return lab.concepts.filter((c, i) => i !== index && c.group === group)
+    .filter((c) => isPresent(c.now ?? c.score, c.absent, c.present)).map((c) => [c.id, c.absent]);
+}
+
+export function moved(value, lo, hi, direction) {
+  return Math.min(hi, Math.max(lo, value + (direction * (hi - lo)) / 40));
+}
+
+export function isOff(value, concept) {
+  const slack = 1e-6 * Math.max(Math.abs(concept.lo), Math.abs(concept.hi));
+  return value < concept.lo - slack || value > concept.hi + slack;
+}

@@ -1,0 +1,116 @@
+// Concept rows of the intervention element: built once an order, then only their numbers change.
+import { choice, el, fill, idOf, num, signedNum } from "./dom.js";
+import { isPresent } from "./head.js";
+import { isOff, order } from "./lab_model.js";
+
+const SORTS = [["contribution", "Contribution"], ["uncertainty", "Uncertainty"], ["name", "Name"], ["group", "Group"]];
+const HELP = { contribution: "What the concept adds to the chosen class, by size",
+  uncertainty: "Scores midway between the concept's absent and present medians first",
+  name: "A to Z", group: "Concepts that exclude each other together" };
+const MOST_ROWS = 32; // a person cannot take in more at once (Ramaswamy et al. 2023)
+
+export function labTools(lab) {
+  const { data, state, ui } = lab;
+  const again = (changes) => { Object.assign(state, changes); lab.rebuild(); };
+  const grouped = data.concepts.some((c) => c.group !== null);
+  const search = el("input", { type: "search", placeholder: "Find a concept", value: state.query,
+    "aria-label": "Find a concept", oninput: (e) => { state.query = e.target.value; buildRows(lab); lab.update(); } });
+  fill(ui.tools, choice("Sort", SORTS.filter(([key]) => key !== "group" || grouped), state.sort,
+    (sort) => again({ sort }), HELP), search,
+  grouped && el("label", { class: "cx-check", title: "Choosing “present” for one concept of a group sets the others to absent" },
+    el("input", { type: "checkbox", checked: state.groups, onchange: (e) => { state.groups = e.target.checked; } }),
+    "exclusive groups"),
+  el("label", { class: "cx-soft cx-right" }, "weights for ", el("select", { "aria-label": "Class of the weights",
+    onchange: (e) => lab.choose(Number(e.target.value)) },
+  data.classes.map((c, i) => el("option", { value: String(i), selected: i === lab.y }, c.name)))));
+}
+
+export function buildRows(lab) {
+  const { data, state, ui } = lab;
+  const found = order(data, { ...state, y: lab.y });
+  // edited concepts stay in sight, wherever the order puts them
+  const shown = found.filter((i, rank) => rank < state.limit || lab.live.has(data.concepts[i].id));
+  lab.rows = shown.map((index) => buildRow(lab, index));
+  fill(ui.rows,
+    el("div", { class: "cx-lab-row cx-head" }, ["", "Concept", el("span", { title: "Handle: value in use. "
+      + "Line: the model's own. Rings: absent and present medians" }, `Score, ${data.unit}`), "",
+    el("span", { title: "Logit of the class per unit of score" }, "Weight"),
+    el("span", { title: "Weight times score, in logits" }, "Contribution"), ""].map((t) => el("div", {}, t))),
+    lab.rows.map((r) => r.node),
+    found.length === 0 && el("p", { class: "cx-soft" }, "No concept of this head fits the search."),
+    el("div", { class: "cx-row-head cx-more" },
+      found.length > shown.length && state.limit < MOST_ROWS && el("button", { type: "button", class: "cx-link",
+        onclick: () => { state.limit = MOST_ROWS; lab.rebuild(); } }, `more (to ${Math.min(MOST_ROWS, found.length)})`),
+      state.limit > 12 && el("button", { type: "button", class: "cx-link",
+        onclick: () => { state.limit = 12; lab.rebuild(); } }, "fewer"),
+      el("span", { class: "cx-soft" }, `${shown.length} of ${found.length}`
+        + (data.head.nFolded ? `; ${data.head.nFolded} more of this head are kept at the model's value` : ""))));
+}
+
+function buildRow(lab, index) {
+  const c = lab.data.concepts[index];
+  const both = c.present !== null && c.absent !== null;
+  const row = { index };
+  row.toggle = el("input", { type: "checkbox", class: "cx-toggle", role: "switch", disabled: !both,
+    "aria-label": `${c.name} present`, title: both
+      ? `Present sets ${num(c.present)}, the median where it is present; absent sets ${num(c.absent)}, the median where it is not`
+      : "The store has no image where this concept is present, or none where it is absent",
+    onchange: (e) => lab.set(index, e.target.checked ? c.present : c.absent) });
+  row.handle = el("input", { type: "range", step: "any", "aria-label": c.name, "data-concept": c.id,
+    oninput: (e) => lab.drag(index, Number(e.target.value)), onchange: () => lab.release() });
+  row.was = el("i", { class: "cx-was", title: `model: ${num(c.score)}` });
+  const ring = (value, name) => value === null ? null : el("button", { type: "button", tabindex: -1,
+    class: `cx-ring ${name}`, title: `${name}: ${num(value)} (median where ${name})`,
+    "data-preset": name, onclick: () => lab.set(index, value) });
+  row.rings = [[ring(c.absent, "absent"), c.absent], [ring(c.present, "present"), c.present]]
+    .filter(([node]) => node !== null);
+  row.value = el("input", { type: "number", step: "any", class: "cx-number", "aria-label": `Score of ${c.name}`,
+    onchange: (e) => lab.type(index, e.target.value) });
+  row.flag = el("small", {});
+  row.weight = el("div", { class: "cx-num" });
+  row.bar = el("i", {});
+  row.part = el("span", { class: "cx-num" });
+  row.auto = el("button", { type: "button", class: "cx-link", title: `Back to the model's value, ${num(c.score)}`,
+    "data-role": "auto", onclick: () => lab.set(index, null) }, "auto");
+  row.node = el("div", { class: "cx-lab-row", "data-row": c.id,
+    onpointerenter: () => lab.point(index), onpointerleave: () => lab.point(lab.focus),
+    onfocusin: () => { lab.focus = index; lab.point(index); } },
+  row.toggle,
+  el("div", { class: "cx-lab-name", title: c.about }, el("span", { class: "cx-name" }, c.name),
+    el("small", { class: "cx-soft" }, [idOf(c.id, c.name), c.group].filter(Boolean).join(" · ")), row.flag),
+  el("div", { class: "cx-track" }, row.was, row.rings.map(([node]) => node), row.handle),
+  row.value, row.weight, el("div", { class: "cx-part" }, el("div", { class: "cx-signed" }, row.bar), row.part), row.auto);
+  return row;
+}
+
+// Numbers and bars only: cheap enough for every frame of a drag.
+export function updateRows(lab) {
+  const { data, now, y } = lab;
+  const m = data.scores.length;
+  const weight = (k) => data.head.weights[y * m + k];
+  let top = 0;
+  for (const { index } of lab.rows) {
+    top = Math.max(top, Math.abs(weight(index) * now.scores[index]), Math.abs(weight(index) * data.scores[index]));
+  }
+  for (const row of lab.rows) {
+    const c = data.concepts[row.index], value = now.scores[row.index];
+    const lo = Math.min(c.lo, value, c.score), hi = Math.max(c.hi, value, c.score), span = hi - lo || 1;
+    const edited = lab.live.has(c.id), off = edited && isOff(value, c);
+    const part = weight(row.index) * value, width = top > 0 ? (50 * Math.abs(part)) / top : 0;
+    row.handle.min = lo; row.handle.max = hi; row.handle.value = value;
+    row.handle.disabled = hi === lo;
+    row.was.style.setProperty("--at", (c.score - lo) / span);
+    for (const [node, at] of row.rings) node.style.setProperty("--at", (at - lo) / span);
+    row.toggle.checked = isPresent(value, c.absent, c.present);
+    row.value.value = String(Number(value.toPrecision(3)));
+    row.weight.textContent = signedNum(weight(row.index));
+    row.part.textContent = signedNum(part);
+    row.bar.className = part < 0 ? "neg" : "pos";
+    Object.assign(row.bar.style, { left: part < 0 ? `${50 - width}%` : "50%", width: `${width}%` });
+    row.auto.disabled = !edited;
+    row.node.classList.toggle("edited", edited);
+    row.flag.textContent = off ? "off-distribution" : edited ? `was ${num(c.score)}` : "";
+    row.flag.className = off ? "cx-bad" : "cx-soft";
+    row.flag.title = off ? `No image of the store scores outside ${num(c.lo)} to ${num(c.hi)}` : "";
+  }
+}

@@ -1,0 +1,89 @@
+// Left of the concept rows: the decision before and now, the check, the waterfall; and the history.
+import { chance, el, fill, num, signedNum } from "./dom.js";
+import { waterfall } from "./head.js";
+import { shownClasses } from "./lab_model.js";
+
+export function labCaption({ data, ui, pointed }) {
+  const label = data.truth === null ? "unlabelled" : `label: ${data.classes[data.truth].name}`;
+  fill(ui.caption, pointed === null ? label
+    : `${data.concepts[pointed].name}: full colour at ${num(data.concepts[pointed].p99)} ${data.unit}`);
+}
+
+export function decision(lab) {
+  const { data, now, ui } = lab, { before } = data;
+  const flipped = before.top !== now.top;
+  const tag = !flipped ? null : data.truth === null ? "flipped" : now.top === data.truth ? "flipped: now right"
+    : before.top === data.truth ? "flipped: now wrong" : "flipped: still wrong";
+  fill(ui.decision,
+    el("div", { class: "cx-row-head" }, el("b", {}, "Prediction"),
+      el("span", { class: "cx-soft" }, "before → now"),
+      tag && el("span", { class: `cx-badge ${tag.endsWith("right") ? "good" : tag.endsWith("wrong") ? "bad" : ""}`,
+        "data-role": "flip" }, tag)),
+    el("div", { class: "cx-classes" }, shownClasses(before.p, now.p, data.truth).map((y) =>
+      el("div", { class: `cx-class${y === now.top ? " top" : ""}`, "data-class": data.classes[y].id },
+        el("span", { class: "cx-name", title: data.classes[y].name },
+          data.classes[y].name, y === data.truth ? el("small", { class: "cx-soft", title: "the label" }, " ✓") : null),
+        el("div", { class: "cx-prob" }, el("i", { class: "was", style: { width: `${100 * before.p[y]}%` } }),
+          el("i", { class: "now", style: { width: `${100 * now.p[y]}%` } })),
+        el("span", { class: "cx-num cx-soft" }, chance(before.p[y])),
+        el("b", { class: "cx-num", "data-role": "now" }, chance(now.p[y]))))),
+    el("div", { class: "cx-soft cx-numbers" },
+      el("span", { title: `How undecided the prediction is; at most ${num(Math.log2(before.p.length))} bits` },
+        `entropy ${num(before.entropy)} → ${num(now.entropy)} bits`),
+      el("span", { title: "Largest minus second largest probability" },
+        `margin ${num(before.margin)} → ${num(now.margin)}`)));
+}
+
+export function verdict(gap, most) {
+  if (gap === null) return el("span", { class: "cx-soft" }, "… Python checks on release");
+  if (gap <= most) {
+    return el("span", { class: "cx-good", title: "The same edits, recomputed from the stored scores" },
+      `✓ Python agrees, |Δp| ≤ 1e-5 (max ${gap === 0 ? "0" : gap.toExponential(0)})`);
+  }
+  return el("div", { class: "cx-alarm", role: "alert" },
+    `✗ Browser and Python disagree by ${num(gap)} in a probability. Do not trust these numbers; reload the page.`);
+}
+
+export function waterfallBox(lab) {
+  const { data, now, ui, y } = lab;
+  const { steps, sum, logit, gap } = waterfall(data.head, now.scores, y);
+  const ends = [];
+  let at = 0;
+  for (const s of steps) { ends.push([at, at + s.value]); at += s.value; }
+  const all = [0, ...ends.flat()], lo = Math.min(...all), span = Math.max(...all) - lo || 1;
+  const share = (v) => `${(100 * (v - lo)) / span}%`;
+  const names = { bias: () => "bias", other: (s) => `other ${s.n}`, rest: () => "rest of the image",
+    concept: (s) => data.concepts[s.index].name };
+  const titles = { bias: "The class's constant", other: "All other concepts of the head together",
+    rest: "What the concepts leave unexplained: the backbone's logit minus the linear part", concept: "Weight times score" };
+  const exact = gap <= 1e-9 * Math.max(1, Math.abs(logit));
+  fill(ui.waterfall,
+    el("div", { class: "cx-row-head" }, el("b", {}, "Logit of "), el("span", { class: "cx-name" }, data.classes[y].name),
+      el("span", { class: "cx-soft cx-right" }, "red adds, blue takes away")),
+    el("div", { class: "cx-fall" }, steps.map((s, i) => el("div", { class: `cx-step${s.kind === "concept"
+      && lab.live.has(data.concepts[s.index].id) ? " edited" : ""}`, title: titles[s.kind] },
+    el("span", { class: "cx-name", title: names[s.kind](s) }, names[s.kind](s)),
+    el("div", { class: "cx-beam" }, el("i", { class: s.value < 0 ? "neg" : "pos",
+      style: { left: share(Math.min(...ends[i])), width: `${(100 * Math.abs(s.value)) / span}%` } })),
+    el("span", { class: "cx-num" }, signedNum(s.value))))),
+    el("div", { class: "cx-step cx-sum" }, el("span", {}, "sum"), el("span", { class: exact ? "cx-good" : "cx-bad",
+      title: "The steps above, added up, against the logit computed from all weights" },
+    exact ? "✓ equals the logit" : `✗ logit is ${num(logit, 6)}`), el("b", { class: "cx-num" }, num(sum, 4))));
+}
+
+export function historyBox(lab) {
+  // The pressed button is drawn anew; focus goes to the element, so that its keys go on working.
+  const then = (act) => () => { act(); lab.root.focus({ preventScroll: true }); };
+  const { data, history, live, ui } = lab;
+  const names = new Map(data.concepts.map((c) => [c.id, c]));
+  fill(ui.history,
+    el("div", { class: "cx-row-head" }, el("b", {}, live.size === 1 ? "1 edit" : `${live.size} edits`),
+      [["undo", "Undo (u)", history.past.length], ["redo", "Redo (U)", history.future.length],
+        ["reset", "Reset (R)", live.size]].map(([name, label, any]) => el("button", { type: "button",
+        class: "cx-link", "data-role": name, disabled: !any, onclick: then(lab[name]) }, label)),
+      el("span", { class: "cx-soft cx-right" }, "↑↓ concept · ←→ value · 0 absent · 1 present · a auto")),
+    el("div", { class: "cx-chips" }, [...live].filter(([id]) => names.has(id)).map(([id, value]) =>
+      el("button", { type: "button", class: "cx-chip", title: `Take this edit of ${names.get(id).name} back`,
+        onclick: then(() => lab.remove(id)) }, el("span", {}, names.get(id).name),
+      el("b", {}, `${num(names.get(id).score)} → ${num(value)} ×`)))));
+}

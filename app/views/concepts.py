@@ -1,0 +1,220 @@
+"""All concepts of a bank: search, sort, filter; as a table, as cards, or as a map."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from app import db, state
+from app.components import concept_list, concept_map, concept_table
+from app.components.format import number, plain, seconds, short
+from data.queries import build as ask
+from data.queries import concepts as list_of
+
+VIEWS = {"table": "Table", "gallery": "Gallery", "map": "Map"}
+ICONS = {
+    "table": ":material/table_rows:",
+    "gallery": ":material/grid_view:",
+    "map": ":material/bubble_chart:",
+}
+PER_PAGE = {"table": 50, "gallery": 24}
+
+st.title("Concepts", anchor=False)
+found = state.bank()
+if found is None:
+    state.unknown(
+        "concept bank",
+        state.param("b"),
+        exists="This store holds no concept bank: its recipe names none.",
+        onward=[("What it does hold", "overview", {})],
+    )
+    st.stop()
+con = db.cursor()
+bank = found
+bank_id, bank_name = int(bank["bank_id"]), str(bank["name"])
+chosen = concept_list.filters()
+
+
+def refilter(**changes: Any) -> None:
+    state.set_params(f=concept_list.flags(replace(chosen, **changes)), p=None)
+
+
+def pick_bank() -> None:
+    names = list(ask.banks(con)["name"])
+    if len(names) == 1:
+        return
+    state.follow("bank", bank_name)
+    st.segmented_control(
+        "Bank",
+        names,
+        key="bank",
+        required=True,
+        on_change=state.write,
+        args=("b", "bank", "c", "p"),
+        label_visibility="collapsed",
+        format_func=lambda n: plain(short(n)),
+    )
+
+
+def about_bank() -> None:
+    loss = "" if bank["r2"] != bank["r2"] else f"R² {number(bank['r2'])} · "
+    st.caption(
+        f"{plain(bank['method'])} · {bank['n_concepts']:,} concepts, {bank['n_dead']:,} dead · "
+        f"{loss}{number(bank['l0'])} non-zero codes a token · a code is "
+        f"{plain(bank['code_unit'])}{', signed' if bank['signed'] else ''} · "
+        f"fitted in {seconds(bank['seconds'])}",
+        help="Dead: no image activates it. R²: share of token variance that the bank reconstructs.",
+    )
+
+
+def narrow() -> None:
+    search, sort, more = st.columns([4, 3, 2], vertical_alignment="bottom")
+    state.follow("search", chosen.search)
+    search.text_input(
+        "Search",
+        key="search",
+        icon=":material/search:",
+        type="search",
+        placeholder="Name, or #number",
+        on_change=state.write,
+        args=("q", "search", "p"),
+        label_visibility="collapsed",
+    )
+    state.follow("order", concept_list.order())
+    sort.selectbox(
+        "Sort by",
+        list(concept_list.LABELS),
+        key="order",
+        on_change=state.write,
+        args=("o", "order", "p"),
+        label_visibility="collapsed",
+        format_func=lambda o: f"Sort: {concept_list.LABELS[o]}",
+    )
+    with more.popover("Filters", icon=":material/filter_list:", width="stretch"):
+        state.follow("dead", not chosen.dead)
+        st.toggle(
+            "Show dead concepts",
+            key="dead",
+            help="Concepts that no image activates",
+            on_change=lambda: refilter(dead=not st.session_state["dead"]),
+        )
+        state.follow("named", chosen.named)
+        st.toggle(
+            "Named only", key="named", on_change=lambda: refilter(named=st.session_state["named"])
+        )
+        state.follow("frequency", (100 * chosen.lowest, 100 * chosen.highest))
+        st.slider(
+            "Frequency, % of images",
+            0.0,
+            100.0,
+            key="frequency",
+            step=0.5,
+            on_change=lambda: refilter(
+                lowest=st.session_state["frequency"][0] / 100,
+                highest=st.session_state["frequency"][1] / 100,
+            ),
+        )
+        state.follow("densest", 100 * chosen.densest)
+        st.slider(
+            "Hide denser than, % of tokens",
+            0.0,
+            100.0,
+            key="densest",
+            step=1.0,
+            on_change=lambda: refilter(densest=st.session_state["densest"] / 100),
+        )
+        st.button("Clear", on_click=lambda: state.set_params(f=None, q=None, p=None))
+
+
+def page_of(n: int, per_page: int) -> int:
+    """Where the pages are turned; from 0."""
+    pages = max(1, -(-n // per_page))
+    now = min(max(state.int_param("p") or 1, 1), pages)
+    if pages > 1:
+        widget = f"page-{now}"  # has a default of its own, so it cannot follow the address
+        st.pagination(pages, default=now, key=widget, on_change=state.write, args=("p", widget))
+    return now - 1
+
+
+def pick_view(n: int) -> str:
+    asked = state.param("v")
+    view = asked if asked in VIEWS else "table"
+    state.follow("view", view)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.segmented_control(
+            "View",
+            list(VIEWS),
+            key="view",
+            required=True,
+            on_change=state.write,
+            args=("v", "view", "p"),
+            format_func=lambda v: f"{ICONS[v]} {VIEWS[v]}",
+            label_visibility="collapsed",
+        )
+        st.caption(f"{n:,} of {bank['n_concepts']:,} concepts")
+    return view
+
+
+def on_the_plane() -> int | None:
+    layout = list_of.layout(con, bank_id)
+    if layout.empty:
+        st.info("This bank has no layout: it has too few concepts, or the build skipped it.")
+        return None
+    options = [c for c in concept_map.COLOURS if layout[c].notna().any()]
+    if layout["grouping"].notna().any():
+        options.append("group")
+    by = st.selectbox(
+        "Colour",
+        options,
+        key="colour",
+        width=260,
+        label_visibility="collapsed",
+        format_func=lambda c: (
+            "Colour: "
+            + ("group of the name" if c == "group" else concept_map.COLOURS[c][0].lower())
+        ),
+    )
+    st.caption(
+        "The plane keeps near directions near; its axes have no unit, and far distances "
+        "mean little. Dots grow with frequency. A click opens the concept."
+    )
+    event = st.plotly_chart(
+        concept_map.chart(layout, ids, by=by),
+        key=f"plane-{bank_id}",
+        on_select="rerun",
+        selection_mode="points",
+        config={"displaylogo": False, "scrollZoom": True},
+    )
+    points = event["selection"]["points"]
+    return int(points[0]["customdata"]) if points else None
+
+
+pick_bank()
+about_bank()
+narrow()
+ids = concept_list.ids(bank_id)
+view = pick_view(len(ids))
+if not len(ids):
+    state.unknown(
+        "concept",
+        chosen.search or None,
+        exists="No concept of this bank passes the search and the filters.",
+        onward=[("Show all", "concepts", {"b": bank_name, "f": "dead"})],
+    )
+    st.stop()
+if view == "map":
+    opened = on_the_plane()
+else:
+    start = page_of(len(ids), PER_PAGE[view]) * PER_PAGE[view]
+    shown = ids[start : start + PER_PAGE[view]].tolist()
+    key = f"{view}-{bank_id}-{start}-{state.param('q')}-{state.param('o')}-{state.param('f')}"
+    if view == "table":
+        opened = concept_table.table(bank_id, shown, key=key)
+    else:
+        facts = ask.build(con)
+        grid = (int(facts["grid_h"]), int(facts["grid_w"]))
+        opened = concept_table.cards(bank, shown, grid=grid, key=key)
+if opened is not None:
+    state.open_page("concept", **(concept_list.place() | {"b": bank_name, "c": opened}))

@@ -1,0 +1,179 @@
+"""Change what a head believes about an image, and see the decision change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import db, edits, state
+from app.components import batch, head_lab, picker
+from app.components.format import concept_name, number, plain, short, signed
+from data.queries import build as ask
+from data.queries import images
+
+
+def no_head() -> None:
+    """Why there is nothing to intervene on, and what to do."""
+    st.info(
+        "This store has no head: nothing maps its concepts to classes, so there is no decision to "
+        "change. A head needs labelled images, or a backbone that classifies by a linear read-out."
+    )
+    told = ask.notices(db.cursor())
+    told = told[told["stage"].str.contains("head", case=False)]
+    for row in told.to_dict("records"):
+        st.markdown(f"- **{plain(row['subject'])}**: {plain(row['message'])}")
+    st.write("Add a `[[head]]` to the recipe and build again:")
+    st.code("python -m precompute run RECIPE", language="bash")
+    state.link("What was built", "overview", icon=":material/home:")
+
+
+def choose_head(known: pd.DataFrame) -> pd.Series:
+    names = known["name"].tolist()
+    given = state.param("h")
+    if given is not None and given not in names:
+        st.warning(f"This store has no head called “{plain(short(given))}”; {plain(names[0])} "
+                   "is shown.")
+    chosen = given if given in names else names[0]
+    if len(names) > 1:
+        state.follow("lab_head", chosen)
+        st.selectbox("Head", names, key="lab_head", on_change=state.write, width=200,
+                     args=("h", "lab_head", "e"),
+                     help="What reads the concepts. Changing it takes the edits back.")
+    return known[known["name"] == chosen].iloc[0]
+
+
+def header(facts: dict[str, Any], head: pd.Series) -> None:
+    label = f"**{plain(short(facts['label']))}**" if facts["label"] else "*unlabelled*"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f"{label} · split {plain(facts['split'])} · {plain(short(facts['file'], 60))}",
+            width="content",
+        )
+        state.link("Maps of this image", "image", icon=":material/image_search:",
+                   i=facts["image_id"], b=head["bank"], h=head["name"])
+    st.caption(plain(head["about"]))
+
+
+def told() -> None:
+    """The browser finished a change: the address takes it over, if it still is about this view."""
+    value = st.session_state["head_lab"].get("edits")
+    if isinstance(value, dict) and value.get("key") == st.session_state.get("lab_shown"):
+        state.set_params(e=edits.write(edits.parse(value.get("edits"))), y=value.get("y"))
+
+
+def meaning(lab: head_lab.Lab, columns: dict[int, float]) -> None:
+    """The edits in words."""
+    before, after = lab.probabilities({}), lab.probabilities(columns)
+    names = lab.loaded.class_names
+    was, now = int(before.argmax()), int(after.argmax())
+    if not columns:
+        st.markdown(
+            "Nothing is edited: the decision is the head's own. Move a handle to say what you see "
+            "on the image that the concepts got wrong; only the scores change, neither the image "
+            "nor the weights."
+        )
+        return
+    facts, lines = lab.facts, []
+    for k, value in columns.items():
+        row, score = facts.iloc[k], lab.scores[0, k]
+        outside = not row["score_min"] <= value <= row["score_max"]
+        change = lab.loaded.head.weight[was, k] * (value - score)
+        lines.append(
+            f"- **{plain(short(concept_name(row['name'], row['concept_id'])))}** from "
+            f"{number(score)} to {number(value)}: {signed(change)} logits for "
+            f"{plain(short(names[was]))}"
+            + (" (:orange[outside what any image of the store shows])" if outside else "")
+        )
+    if len(lines) > 12:
+        lines[12:] = [f"- and {len(lines) - 12} more"]
+    st.markdown("\n".join(lines))
+    said = f"**{plain(short(names[was]))}** goes from {number(before[was])} to {number(after[was])}"
+    st.markdown(
+        f"With that, the probability of {said}" + (
+            ", and it stays the prediction." if was == now else
+            f"; the prediction becomes **{plain(short(names[now]))}** with {number(after[now])} "
+            f"(before: {number(before[now])})."
+        ) + " Other concepts keep the model's scores: an edit does not spread to them."
+    )
+
+
+def more_concepts(lab: head_lab.Lab, data: dict[str, Any]) -> None:
+    """Concepts of the head that the element does not hold yet."""
+    held = {c["id"] for c in data["concepts"]}
+    names = {
+        int(row["concept_id"]): concept_name(row["name"], row["concept_id"])
+        for row in lab.facts.to_dict("records") if row["concept_id"] not in held
+    }
+    extra: list[int] = st.session_state.setdefault("lab_extra", [])
+    if not names:
+        return
+
+    def add() -> None:
+        if st.session_state["lab_add"] is not None:
+            extra.append(int(st.session_state["lab_add"]))
+            st.session_state["lab_add"] = None
+
+    st.selectbox(
+        f"{len(names):,} further concepts of this head stay at the model's value; add one",
+        list(names), index=None, key="lab_add", on_change=add, width=420,
+        format_func=lambda c: f"{short(names[c])} ({c})",
+    )
+
+
+@st.fragment
+def laboratory(facts: dict[str, Any], head: pd.Series, bank: pd.Series) -> None:
+    image_id = int(facts["image_id"])
+    try:
+        lab = head_lab.lab(head, image_id)
+    except LookupError as error:
+        st.warning(f"{plain(head['name'])} cannot be run on image {image_id}: {plain(str(error))}.")
+        return
+    picture = images.picture(db.cursor(), image_id)
+    asked = edits.parse(state.param("e"))
+    columns, strangers = head_lab.by_column(lab, asked)
+    if strangers:
+        st.warning(
+            f"Left out: {', '.join(str(c) for c in strangers[:8])}"
+            f"{' …' if len(strangers) > 8 else ''}. {plain(head['name'])} has no weight for "
+            "these concepts, so editing them changes nothing."
+        )
+    text = edits.write({c: v for c, v in asked.items() if c not in strangers})
+    places, known = lab.loaded.places(np.array(st.session_state.get("lab_extra", []), np.int64))
+    data = head_lab.payload(
+        lab, facts, bank=bank, head=head, picture=picture or b"", edits=text, columns=columns,
+        class_id=state.int_param("y"), extra=[int(k) for k in places[known]],
+    )
+    st.session_state["lab_shown"] = data["key"]
+    head_lab.show(data, key="head_lab", on_edits=told)
+    more_concepts(lab, data)
+    st.subheader("What the edit means", anchor=False)
+    meaning(lab, columns)
+    st.subheader("The same edits on other images", anchor=False)
+    if columns:
+        names = dict(zip(lab.loaded.class_ids.tolist(), lab.loaded.class_names, strict=True))
+        batch.show(head, columns, classes=names)
+    else:
+        st.caption("Edit a concept above; its value is then given to every image of a split.")
+
+
+st.title("Intervene", anchor=False)
+known = ask.heads(db.cursor())
+if known.empty:
+    no_head()
+    st.stop()
+given = known[known["name"] == state.param("h")]
+head_id = int((known if given.empty else given).iloc[0]["head_id"])
+bar = st.container(horizontal=True, vertical_alignment="bottom")
+image_id = picker.choose(bar, head_id=head_id, judge="the head")
+if image_id is None:
+    st.stop()
+facts = images.image(db.cursor(), image_id)
+assert facts is not None  # the picker only returns images of the store
+with bar:
+    head = choose_head(known)
+header(facts, head)
+banks = ask.banks(db.cursor())
+laboratory(facts, head, banks[banks["bank_id"] == head["bank_id"]].iloc[0])

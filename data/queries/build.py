@@ -1,0 +1,118 @@
+"""What a store holds and where it comes from."""
+
+from __future__ import annotations
+
+import duckdb
+import pandas as pd
+
+
+def build(con: duckdb.DuckDBPyConnection) -> pd.Series:
+    """The one row of `build` beside the one of `backbone` (its name as `backbone`)."""
+    rows = con.execute(
+        """
+        SELECT build.*, coalesce(backbone.name, 'no backbone') AS backbone,
+            coalesce(layer, 'none') AS layer, coalesce(grid_h, 0) AS grid_h,
+            coalesce(grid_w, 0) AS grid_w, coalesce(width, 0) AS width,
+            coalesce(input_h, 0) AS input_h, coalesce(input_w, 0) AS input_w,
+            coalesce(n_extra, 0) AS n_extra, coalesce(linear, FALSE) AS linear
+        FROM build LEFT JOIN backbone ON TRUE
+        """
+    ).df()
+    return rows.iloc[0]
+
+
+def banks(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Every bank without its tensors, in the order built."""
+    return con.execute("SELECT * EXCLUDE (tensors) FROM bank ORDER BY bank_id").df()
+
+
+def heads(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Every head with its bank's name as `bank` and the number of its classes."""
+    return con.execute(
+        """
+        SELECT head.*, bank.name AS bank,
+            (SELECT count(*) FROM head_bias WHERE head_bias.head_id = head.head_id) AS n_classes
+        FROM head JOIN bank USING (bank_id)
+        ORDER BY head_id
+        """
+    ).df()
+
+
+def accuracies(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Every measured accuracy, models in the order backbone, probe, heads."""
+    return con.execute(
+        """
+        SELECT accuracy.*, coalesce(head_id, -1) AS head_id
+        FROM accuracy LEFT JOIN head ON head.name = accuracy.model
+        ORDER BY coalesce(head.head_id, -1), model, target, split
+        """
+    ).df()
+
+
+def splits(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """split, n images, n labelled; train and test first."""
+    return con.execute(
+        """
+        SELECT split, count(*) AS n, count(class_id) AS n_labelled
+        FROM image GROUP BY split
+        ORDER BY CASE split WHEN 'train' THEN 0 WHEN 'test' THEN 1 ELSE 2 END, split
+        """
+    ).df()
+
+
+def classes(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """class_id, name, labelled, output, n images that carry the label."""
+    return con.execute(
+        """
+        SELECT class.*, count(image_id) AS n
+        FROM class LEFT JOIN image USING (class_id)
+        GROUP BY ALL ORDER BY class_id
+        """
+    ).df()
+
+
+def stages(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    return con.execute("SELECT name, seconds, n, unit FROM stage ORDER BY stage_id").df()
+
+
+def notices(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Parts of the recipe that could not be done."""
+    return con.execute(
+        "SELECT stage, subject, message FROM notice ORDER BY stage, subject, message"
+    ).df()
+
+
+def skipped(con: duckdb.DuckDBPyConnection, *, limit: int = 200) -> pd.DataFrame:
+    """Inputs that could not be used, and why."""
+    return con.execute(
+        "SELECT file, reason FROM skipped ORDER BY file LIMIT $limit", {"limit": limit}
+    ).df()
+
+
+def saliency_methods(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Every method with the number of images it explains."""
+    return con.execute(
+        """
+        SELECT saliency_method.*, count(image_id) AS n
+        FROM saliency_method LEFT JOIN saliency USING (method)
+        GROUP BY ALL ORDER BY method
+        """
+    ).df()
+
+
+def sample_images(con: duckdb.DuckDBPyConnection, *, per_split: int = 6) -> pd.DataFrame:
+    """A few images of each split, spread over it: image_id, file, split, class, thumb, view box."""
+    return con.execute(
+        """
+        WITH numbered AS (
+            SELECT *,
+                row_number() OVER (PARTITION BY split ORDER BY hash(image_id), image_id) AS place
+            FROM image
+        )
+        SELECT image_id, file, split, class.name AS class, thumb, view_x0, view_y0, view_x1, view_y1
+        FROM numbered JOIN picture USING (image_id) LEFT JOIN class USING (class_id)
+        WHERE place <= $per_split
+        ORDER BY CASE split WHEN 'train' THEN 0 WHEN 'test' THEN 1 ELSE 2 END, split, place
+        """,
+        {"per_split": per_split},
+    ).df()

@@ -1,0 +1,129 @@
+"""Concepts of a bank: which there are, in which order, and what they look like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import pandas as pd
+from jaxtyping import Int
+
+ORDERS: dict[str, str] = {
+    "frequency": "frequency DESC",
+    "rarest": "frequency",
+    "peak": "peak_p99 DESC",
+    "name": "lower(name)",
+    "auc": "name_auc DESC",
+    "margin": "name_auc - second_auc DESC",
+    "iou": "name_iou DESC",
+    "accuracy": "test_accuracy DESC",
+    "classes": "class_entropy",
+    "spread": "class_entropy DESC",
+    "place": "position_entropy",
+    "density": "density DESC",
+    "mean": "mean DESC",
+    "std": "std DESC",
+    "gap": "present_q50 - absent_q50 DESC",
+    "id": "concept_id",
+}
+"""key in the address -> ORDER BY, missing values last"""
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which concepts to leave out. Shares lie in 0..1."""
+
+    search: str = ""
+    dead: bool = True
+    """leave out concepts that no image activates"""
+    named: bool = False
+    """leave out those without a name"""
+    densest: float = 1.0
+    """leave out those with a code at more than this share of tokens"""
+    lowest: float = 0.0
+    highest: float = 1.0
+    """frequency, both ends included"""
+
+
+def matching(
+    con: duckdb.DuckDBPyConnection, bank_id: int, *, filters: Filters, order: str
+) -> Int[np.ndarray, " n"]:
+    """concept_id of every concept that passes, in order. Raises KeyError for an unknown order."""
+    rows = con.execute(
+        f"""
+        SELECT concept_id FROM concept
+        WHERE bank_id = $bank_id
+            AND ($search = '' OR contains(lower(name), lower($search))
+                OR CAST(concept_id AS VARCHAR) = ltrim($search, '#'))
+            AND (NOT $dead OR map_scale > 0)
+            AND (NOT $named OR name IS NOT NULL)
+            AND density <= $densest AND frequency BETWEEN $lowest AND $highest
+        ORDER BY {ORDERS[order]} NULLS LAST, concept_id
+        """,  # the order is one of the texts above, never a value
+        {
+            "bank_id": bank_id,
+            "search": filters.search,
+            "dead": filters.dead,
+            "named": filters.named,
+            "densest": filters.densest,
+            "lowest": filters.lowest,
+            "highest": filters.highest,
+        },
+    ).fetchnumpy()
+    return np.asarray(rows["concept_id"], dtype=np.int64)
+
+
+def concepts(
+    con: duckdb.DuckDBPyConnection, bank_id: int, concept_ids: Sequence[int] | Int[np.ndarray, " n"]
+) -> pd.DataFrame:
+    """Facts of these concepts, in the order given, without their mean maps."""
+    return con.execute(
+        """
+        SELECT concept.* EXCLUDE (mean_map), second.name AS second
+        FROM (SELECT unnest($ids) AS concept_id, generate_subscripts($ids, 1) AS place)
+        JOIN concept USING (concept_id)
+        LEFT JOIN labelled_concept second ON second.labelled_id = concept.second_id
+        WHERE bank_id = $bank_id
+        ORDER BY place, concept_id
+        """,
+        {"bank_id": bank_id, "ids": [int(c) for c in concept_ids]},
+    ).df()
+
+
+def thumbs(
+    con: duckdb.DuckDBPyConnection, bank_id: int, concept_ids: Sequence[int], *, n: int
+) -> pd.DataFrame:
+    """The n strongest examples of each concept: concept_id, rank, and as `examples`."""
+    return con.execute(
+        """
+        WITH first AS (
+            SELECT concept_id, image_id, score, peak,
+                row_number() OVER (
+                    PARTITION BY concept_id ORDER BY group_id, rank, image_id) - 1 AS rank
+            FROM example
+            WHERE bank_id = $bank_id AND concept_id IN (SELECT unnest($ids)) AND group_id = 0
+        )
+        SELECT first.*, file, class.name AS class, thumb, view_x0, view_y0, view_x1, view_y1
+        FROM first JOIN image USING (image_id) JOIN picture USING (image_id)
+        LEFT JOIN class USING (class_id)
+        WHERE rank < $n
+        ORDER BY concept_id, rank
+        """,
+        {"bank_id": bank_id, "ids": [int(c) for c in concept_ids], "n": n},
+    ).df()
+
+
+def layout(con: duckdb.DuckDBPyConnection, bank_id: int) -> pd.DataFrame:
+    """The bank's 2-D layout: concept_id, name, grouping, frequency, peak_p99, umap_x, umap_y."""
+    return con.execute(
+        """
+        SELECT concept_id, concept.name, grouping, frequency, density, peak_p99, name_auc,
+            class_entropy, position_entropy, umap_x, umap_y
+        FROM concept LEFT JOIN labelled_concept USING (labelled_id)
+        WHERE bank_id = $bank_id AND umap_x IS NOT NULL AND umap_y IS NOT NULL
+        ORDER BY concept_id
+        """,
+        {"bank_id": bank_id},
+    ).df()

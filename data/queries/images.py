@@ -1,0 +1,202 @@
+"""One image: its facts, its picture, its codes, its saliency, and what is known to be on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import duckdb
+import numpy as np
+import pandas as pd
+from jaxtyping import Float64, Integer
+
+from core import maps
+
+
+class Codes(NamedTuple):
+    """An image's row of the table `code`: ids are None for a dense bank."""
+
+    concept: Integer[np.ndarray, " n"] | None
+    token: Integer[np.ndarray, " n"] | None
+    value: Integer[np.ndarray, " n"]
+
+
+NO_CODES = Codes(np.zeros(0, np.uint16), np.zeros(0, np.uint16), np.zeros(0, np.int16))
+"""of an image that the store has no codes for: every map is 0"""
+
+
+def _frame(con: duckdb.DuckDBPyConnection, sql: str, given: Mapping[str, Any]) -> pd.DataFrame:
+    return con.execute(sql, dict(given)).df()
+
+
+def image(con: duckdb.DuckDBPyConnection, image_id: int) -> dict[str, Any] | None:
+    """Facts of one image with its label's and the backbone's prediction's names; None: no such."""
+    rows = _frame(
+        con,
+        """
+        SELECT image_id, file, split, image.width, image.height, note,
+               view_x0, view_y0, view_x1, view_y1,
+               image.class_id AS label_id, label.name AS label,
+               prediction.class_id AS predicted_id, predicted.name AS predicted, prob
+        FROM image
+        LEFT JOIN class AS label ON label.class_id = image.class_id
+        LEFT JOIN prediction USING (image_id)
+        LEFT JOIN class AS predicted ON predicted.class_id = prediction.class_id
+        WHERE image_id = $image_id
+        """,
+        {"image_id": image_id},
+    )
+    if rows.empty:
+        return None
+    found = rows.iloc[0].to_dict()
+    return {str(key): None if pd.isna(value) else value for key, value in found.items()}
+
+
+def picture(con: duckdb.DuckDBPyConnection, image_id: int) -> bytes | None:
+    """JPEG, long side <= 384 px."""
+    row = con.execute(
+        "SELECT picture FROM picture WHERE image_id = $image_id", {"image_id": image_id}
+    ).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def thumbs(con: duckdb.DuckDBPyConnection, image_ids: list[int]) -> dict[int, bytes]:
+    """JPEG, long side <= 128 px, by image id."""
+    rows = con.execute(
+        "SELECT image_id, thumb FROM picture WHERE image_id IN $ids ORDER BY image_id",
+        {"ids": image_ids},
+    ).fetchall()
+    return {int(image_id): bytes(thumb) for image_id, thumb in rows}
+
+
+def image_ids(
+    con: duckdb.DuckDBPyConnection,
+    *,
+    class_id: int | None = None,
+    split: str | None = None,
+    head_id: int | None = None,
+    wrong: bool = False,
+) -> Integer[np.ndarray, " n"]:
+    """Ids in order. `wrong`: labelled images whose top class, by the head (None: by the backbone),
+    is another than the label."""
+    found = con.execute(
+        """
+        SELECT image_id FROM image
+        LEFT JOIN prediction USING (image_id)
+        LEFT JOIN head_prediction
+          ON head_prediction.image_id = image.image_id AND head_prediction.head_id = $head_id
+        WHERE ($class_id IS NULL OR image.class_id = $class_id)
+          AND ($split IS NULL OR split = $split)
+          AND (NOT $wrong OR image.class_id <>
+               CASE WHEN $head_id IS NULL THEN prediction.class_id
+                    ELSE head_prediction.class_id END)
+        ORDER BY image_id
+        """,
+        {"class_id": class_id, "split": split, "head_id": head_id, "wrong": wrong},
+    ).fetchnumpy()
+    return np.asarray(found["image_id"]).astype(np.int64)
+
+
+def labelled_classes(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """class_id, name, n images of each class that some image carries as its label."""
+    return _frame(
+        con,
+        """
+        SELECT class_id, name, count(*) AS n
+        FROM image JOIN class USING (class_id)
+        GROUP BY class_id, name ORDER BY name, class_id
+        """,
+        {},
+    )
+
+
+def grid(con: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+    """Token rows and columns."""
+    row = con.execute("SELECT grid_h, grid_w FROM backbone").fetchone()
+    if row is None:
+        raise LookupError("the store's table `backbone` is empty; the build was not finished")
+    return int(row[0]), int(row[1])
+
+
+def codes(con: duckdb.DuckDBPyConnection, bank_id: int, image_id: int) -> Codes | None:
+    """Quantised codes of one image; None: the store has none for it."""
+    row = con.execute(
+        """
+        SELECT concept IS NULL AS dense, concept, token, value
+        FROM code WHERE bank_id = $bank_id AND image_id = $image_id
+        """,
+        {"bank_id": bank_id, "image_id": image_id},
+    ).fetchnumpy()
+    if not len(row["value"]):
+        return None
+    value = np.asarray(row["value"][0])
+    if row["dense"][0]:
+        return Codes(None, None, value)
+    return Codes(np.asarray(row["concept"][0]), np.asarray(row["token"][0]), value)
+
+
+def concept_maps(
+    con: duckdb.DuckDBPyConnection, bank_id: int, image_id: int
+) -> Float64[np.ndarray, "k t"] | None:
+    """Every concept's map on one image, in the bank's code unit; None: the store has none."""
+    found = codes(con, bank_id, image_id)
+    if found is None:
+        return None
+    h, w = grid(con)
+    scale = con.execute(
+        "SELECT map_scale FROM concept WHERE bank_id = $bank_id ORDER BY concept_id",
+        {"bank_id": bank_id},
+    ).fetchnumpy()["map_scale"]
+    return maps.restore(
+        found.concept, found.token, found.value, np.asarray(scale, dtype=np.float64), n_tokens=h * w
+    )
+
+
+def facts(
+    con: duckdb.DuckDBPyConnection, bank_id: int, image_id: int,
+    *, concept_ids: Integer[np.ndarray, " k"],
+) -> pd.DataFrame:
+    """concept_id, name, name_source, map_scale, peak_p99, score_size (largest |score| anywhere) and
+    the score on this image (0 where none is listed), in order of id."""
+    return _frame(
+        con,
+        """
+        SELECT concept_id, name, name_source, map_scale, peak_p99,
+               greatest(abs(score_min), abs(score_max)) AS score_size,
+               coalesce(score, 0)::DOUBLE AS score
+        FROM concept
+        LEFT JOIN (SELECT concept_id, score FROM score
+                   WHERE bank_id = $bank_id AND image_id = $image_id) USING (concept_id)
+        WHERE bank_id = $bank_id AND concept_id IN $ids
+        ORDER BY concept_id
+        """,
+        {"bank_id": bank_id, "image_id": image_id, "ids": concept_ids.tolist()},
+    )
+
+
+def saliency(con: duckdb.DuckDBPyConnection, image_id: int) -> pd.DataFrame:
+    """method, signed, unit, about, class_id, class_name, map_h, map_w, scale, value (a list)."""
+    return _frame(
+        con,
+        """
+        SELECT method, signed, unit, about, class_id, class.name AS class_name,
+               map_h, map_w, scale, value
+        FROM saliency JOIN saliency_method USING (method) JOIN class USING (class_id)
+        WHERE image_id = $image_id
+        ORDER BY signed, method
+        """,
+        {"image_id": image_id},
+    )
+
+
+def saliency_coverage(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """n images that have a saliency map, of n_images in all, and the least id of one (or -1)."""
+    row = con.execute(
+        """
+        SELECT (SELECT count(DISTINCT image_id) FROM saliency),
+               (SELECT count(*) FROM image),
+               (SELECT coalesce(min(image_id)::BIGINT, -1) FROM saliency)
+        """
+    ).fetchone()
+    assert row is not None  # aggregates always give a row
+    return {"n": int(row[0]), "n_images": int(row[1]), "first": int(row[2])}

@@ -1,0 +1,225 @@
+"""What a person does on the Image and Intervene pages, done in a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data import store
+from data.queries import build as ask
+from data.queries import heads, images
+
+NOW = "[data-role=now]"
+CHECK = "[data-role=agreement]"
+
+
+class Facts:
+    """Ids of the store that the stories need."""
+
+    def __init__(self, path: Path) -> None:
+        con = store.open_readonly(path)
+        known = ask.heads(con)
+        if known.empty:
+            pytest.skip("the store has no head")
+        self.head = str(known["name"][0])
+        self.bank = str(known["bank"][0])
+        self.image = int(images.image_ids(con)[-1])
+        loaded = heads.load(con, int(known["head_id"][0]))
+        facts = heads.concepts(con, int(known["head_id"][0]))
+        # the concept that can move some logit furthest
+        reach = abs(loaded.head.weight).max(axis=0) * (facts["score_max"] - facts["score_min"])
+        row = facts.loc[reach.idxmax()]
+        self.concept = int(row["concept_id"])
+        self.lo, self.hi = float(row["score_min"]), float(row["score_max"])
+        con.close()
+
+
+@pytest.fixture(scope="session")
+def facts(demo_store: Path) -> Facts:
+    return Facts(demo_store)
+
+
+@pytest.fixture
+def visit(app_url: str, browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens an address in a tab that knows nothing; fails on an error of the page's scripts."""
+    errors: list[str] = []
+    tabs = []
+
+    def visit_(view: str, **params: object) -> Any:
+        context = browser.new_context(viewport={"width": 1440, "height": 1000})
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        query = "&".join(f"{key}={value}" for key, value in params.items())
+        page.goto(f"{app_url}/{view}?{query}")
+        page.wait_for_selector(".cx-root[data-ready]", timeout=60_000)
+        tabs.append(context)
+        return page
+
+    yield visit_
+    for context in tabs:
+        context.close()
+    assert errors == []
+
+
+def shown(page: Any) -> list[str]:
+    return page.locator(NOW).all_inner_texts()
+
+
+def agreed(page: Any) -> None:
+    page.wait_for_selector(".cx-root[data-agrees=true]", timeout=15_000)
+
+
+def drag(page: Any, concept: int, *, to: float, release: bool = True) -> None:
+    """Takes a concept's handle with the mouse to a share of its track."""
+    handle = page.locator(f"input[type=range][data-concept='{concept}']")
+    handle.scroll_into_view_if_needed()
+    box = handle.bounding_box()
+    assert box is not None
+    span = handle.evaluate("e => (e.value - e.min) / (e.max - e.min)")
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 7 + (box["width"] - 14) * span, y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 7 + (box["width"] - 14) * to, y, steps=12)
+    if release:
+        page.mouse.up()
+
+
+def test_dragging_moves_the_prediction_before_the_pointer_is_released(
+    visit: Callable[..., Any], facts: Facts
+) -> None:
+    page = visit("intervene", i=facts.image, h=facts.head, e=f"{facts.concept}:{facts.hi:.4g}")
+    agreed(page)
+    before, sent = shown(page), []
+    page.on("websocket", lambda _: sent.append("socket"))
+    page.on("request", lambda request: sent.append(request.url))
+    address = page.url
+    drag(page, facts.concept, to=0.02, release=False)
+    assert shown(page) != before
+    assert page.locator(".cx-root").get_attribute("data-agrees") == "waiting"
+    page.wait_for_timeout(400)
+    assert sent == []
+    assert page.url == address
+    assert float(page.locator(".cx-root").get_attribute("data-frame")) < 16
+    moved = shown(page)
+    page.mouse.up()
+    agreed(page)
+    assert shown(page) == moved  # the answer moves nothing
+    assert "Python agrees" in page.locator(CHECK).inner_text()
+    page.wait_for_url(lambda url: url != address)
+
+
+def test_a_link_with_edits_shows_them_in_a_fresh_tab(
+    visit: Callable[..., Any], facts: Facts
+) -> None:
+    plain = visit("intervene", i=facts.image, h=facts.head)
+    agreed(plain)
+    value = round((facts.lo + 3 * facts.hi) / 4, 3)
+    page = visit("intervene", i=facts.image, h=facts.head, e=f"{facts.concept}:{value}")
+    agreed(page)
+    row = page.locator(f"[data-row='{facts.concept}']")
+    assert "edited" in row.get_attribute("class")
+    assert float(row.locator("input[type=range]").input_value()) == pytest.approx(value)
+    assert "1 edit" in page.locator(".cx-history").inner_text()
+    page.locator("[data-role=reset]").click()
+    agreed(page)
+    assert shown(page) == shown(plain)
+
+
+def test_undo_and_redo_walk_back_and_forth(visit: Callable[..., Any], facts: Facts) -> None:
+    page = visit("intervene", i=facts.image, h=facts.head, e=f"{facts.concept}:{facts.hi:.4g}")
+    agreed(page)
+    first = shown(page)
+    drag(page, facts.concept, to=0.02)
+    agreed(page)
+    second = shown(page)
+    page.locator("[data-role=undo]").click()
+    agreed(page)
+    assert shown(page) == first
+    page.keyboard.press("U")
+    agreed(page)
+    assert shown(page) == second
+
+
+def test_the_same_edit_is_checked_again_after_another_image(
+    visit: Callable[..., Any], facts: Facts
+) -> None:
+    page = visit("intervene", i=facts.image, h=facts.head)
+    for turn in range(2):
+        agreed(page)
+        number = page.locator("[data-row] input[type=number]").first
+        number.fill("0.123")
+        number.press("Enter")
+        agreed(page)
+        assert "0.123" in page.url
+        if turn == 0:
+            page.get_by_role("button", name="Previous").click()
+            page.wait_for_url(f"**i={facts.image - 1}*")
+            page.get_by_role("button", name="Next", exact=True).click()
+            page.wait_for_url(f"**i={facts.image}*")
+
+
+def test_keys_set_present_absent_and_auto(visit: Callable[..., Any], facts: Facts) -> None:
+    page = visit("intervene", i=facts.image, h=facts.head)
+    agreed(page)
+    before = shown(page)
+    row = page.locator("[data-row]:has(.cx-toggle:not([disabled]))").first
+    toggle = row.locator(".cx-toggle")
+    row.locator("input[type=range]").focus()
+    page.keyboard.press("1")
+    agreed(page)
+    assert toggle.is_checked()
+    page.keyboard.press("0")
+    agreed(page)
+    assert not toggle.is_checked()
+    page.keyboard.press("R")
+    agreed(page)
+    assert shown(page) == before
+
+
+def test_pointing_at_a_patch_names_its_concepts(visit: Callable[..., Any], facts: Facts) -> None:
+    page = visit("image", i=facts.image, b=facts.bank)
+    canvas = page.locator("canvas.cx-canvas")
+    canvas.hover()
+    tip = page.locator(".cx-tip")
+    assert "row" in tip.inner_text()
+    assert "active" in tip.inner_text()
+    canvas.click()
+    assert "1 patch" in page.locator(".cx-patch").inner_text()
+    chips = page.locator(".cx-chip").all_inner_texts()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    assert page.locator(".cx-chip").all_inner_texts() != chips
+    page.keyboard.press("Escape")
+    assert page.locator(".cx-patch").inner_text() == ""
+
+
+def test_a_link_to_a_concept_on_an_image_shows_its_map_and_the_exact_mean(
+    visit: Callable[..., Any], facts: Facts
+) -> None:
+    page = visit("image", i=facts.image, b=facts.bank)
+    row = page.locator("[data-concept]").first
+    concept = row.get_attribute("data-concept")
+    row.click()
+    page.wait_for_url(f"**c={concept}*")
+    again = visit("image", i=facts.image, b=facts.bank, c=concept)
+    assert again.locator(f"[data-concept='{concept}']").get_attribute("aria-pressed") == "true"
+    assert "✓ exact" in again.locator(".cx-facts").inner_text()
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(300)
+    pixels = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.join()"
+    drawn = [tab.locator("canvas.cx-canvas").evaluate(pixels) for tab in (page, again)]
+    assert drawn[0] == drawn[1]
+    again.get_by_role("button", name="None", exact=True).click()
+    assert again.locator("canvas.cx-canvas").evaluate(pixels) != drawn[1]
+
+
+def test_the_concept_page_opens_from_a_locked_map(visit: Callable[..., Any], facts: Facts) -> None:
+    page = visit("image", i=facts.image, b=facts.bank)
+    row = page.locator("[data-concept]").first
+    concept = row.get_attribute("data-concept")
+    row.click()
+    page.locator("[data-role=open]").click()
+    page.wait_for_url(f"**/concept?*c={concept}*")

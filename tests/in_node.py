@@ -1,0 +1,34 @@
+"""Runs the browser's logic modules in Node, as tests of Python run Python."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+
+from app.components import assets
+
+NODE = shutil.which("node")
+needed = pytest.mark.skipif(NODE is None, reason="Node is not installed")
+SAY = "console.log(JSON.stringify(out));"
+"""ends a script that has put its answer into `out`"""
+
+
+def use(module: str, *names: str) -> str:
+    """An import of names from app/components/js."""
+    return f'import {{ {", ".join(names)} }} from "./{module}.js";\n'
+
+
+def run(script: str, **given: Any) -> Any:
+    """What the script says; `given` is its input, under that name."""
+    assert NODE is not None
+    found = subprocess.run(
+        [NODE, "--input-type=module", "-"],
+        input=f"const given = {json.dumps(given)};\n{script}",
+        cwd=assets.JS, capture_output=True, text=True, timeout=60, check=False,
+    )
+    assert found.returncode == 0, found.stderr
+    return json.loads(found.stdout)

@@ -1,0 +1,88 @@
+"""Numbers and names as people read them."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from app.components import concept_list
+from app.components.format import number, percent, plain, rate, seconds, short, signed, size
+from data.queries.concepts import ORDERS, Filters
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (0.0, "0"),
+        (3, "3"),
+        (12345, "12,345"),
+        (0.123456, "0.123"),
+        (1.005, "1.00"),
+        (98.76, "98.8"),
+        (987.6, "988"),
+        (12345.6, "12,346"),
+        (0.00012345, "1.23e-04"),
+        (-2.345, "-2.35"),
+        (4.5e7 + 0.5, "4.50e+07"),
+        (None, "n/a"),
+        (math.nan, "n/a"),
+        (math.inf, "n/a"),
+    ],
+)
+def test_three_significant_digits(value: float | None, text: str) -> None:
+    assert number(value) == text
+
+
+def test_signed_numbers_say_so() -> None:
+    assert [signed(v) for v in (1.5, -1.5, 0.0)] == ["+1.50", "-1.50", "0"]
+
+
+def test_shares_carry_their_counts() -> None:
+    assert rate(1, 3) == "33.3 % (1 of 3)"
+    assert rate(0, 0) == "n/a (0 of 0)"
+    assert percent(1.0) == "100 %"
+
+
+def test_times_and_sizes_have_units() -> None:
+    assert [seconds(v) for v in (0.25, 59, 61, 3720)] == [
+        "0.250 s",
+        "59 s",
+        "1 min 1 s",
+        "1 h 2 min",
+    ]
+    assert [size(v) for v in (0, 999, 1500, 38_285_312)] == ["0 B", "999 B", "1.50 KB", "38.3 MB"]
+
+
+def test_markup_in_a_name_is_shown_as_letters() -> None:
+    shown = plain("**a** <b>x</b>\n[l](http://x) $y$ :red[z] `c` # ~~s~~")
+    for mark in "*<>[]()$:`#~":
+        assert shown.count(mark) == shown.count(f"\\{mark}")
+    assert "\n" not in shown
+
+
+def test_long_names_are_cut_to_the_limit() -> None:
+    assert short("a" * 48) == "a" * 48
+    assert short("a" * 49) == "a" * 47 + "…"
+
+
+def test_every_order_has_words_for_people() -> None:
+    assert set(concept_list.LABELS) == set(ORDERS)
+
+
+@pytest.mark.parametrize(
+    ("filters", "flags"),
+    [
+        (Filters(), None),
+        (Filters(dead=False, named=True), "dead,named"),
+        (Filters(densest=0.25), "dense:0.25"),
+        (Filters(lowest=0.01, highest=0.5), "freq:0.01:0.5"),
+    ],
+)
+def test_filters_survive_the_address(
+    filters: Filters, flags: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert concept_list.flags(filters) == flags
+    monkeypatch.setattr(concept_list.state, "param", {"f": flags}.get)
+    assert concept_list.filters() == filters
