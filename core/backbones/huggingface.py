@@ -1,0 +1,180 @@
+"""Any Hugging Face image model as a backbone: one generic path for every family.
+
+A forward hook on the chosen layer takes the tokens; in `attributed` it also hands them back to the
+network, so that the logits depend on exactly the tensor that is returned.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL.Image import Image
+from torch import Tensor, nn
+
+from core.backbones import layers, readout
+from core.backbones.layers import LayerInfo, Layout
+from core.backbones.processing import Preprocessor, open_processor
+from core.backbones.weights import open_network
+from core.types import Activations, Box
+
+
+@dataclass(frozen=True)
+class HuggingFaceBackbone:
+    name: str
+    layer: str
+    outputs: tuple[str, ...]
+    fingerprint: str
+    layout: Layout
+    width: int  # d
+    pixel_size: tuple[int, int]  # rows, columns
+    network: nn.Module
+    preprocessor: Preprocessor
+    device: str
+
+    def preprocess(self, images: Sequence[Image]) -> Float[Tensor, "b 3 H W"]:
+        """Upright images to normalised pixels, on the CPU."""
+        return self.preprocessor(images)
+
+    def view(self, width: int, height: int) -> Box:
+        box = self.preprocessor.frame(width, height).box
+        rows, columns = self.layout.cover
+        x1 = box.x0 + (box.x1 - box.x0) * columns
+        return Box(box.x0, box.y0, x1, box.y0 + (box.y1 - box.y0) * rows)
+
+    @torch.no_grad()
+    def forward(self, pixels: Float[Tensor, "b 3 H W"]) -> Activations:
+        return self._run(pixels)
+
+    def attributed(self, pixels: Float[Tensor, "b 3 H W"]) -> Activations:
+        """Sets `requires_grad` on `pixels` where it is not set yet."""
+        if not pixels.requires_grad:
+            pixels.requires_grad_(True)
+        with torch.enable_grad():
+            return self._run(pixels)
+
+    def linear_readout(self) -> tuple[Float[np.ndarray, "y d"], Float[np.ndarray, " y"]] | None:
+        return readout.find(self.network, self.forward, readout.probes(*self.pixel_size))
+
+    def _run(self, pixels: Tensor) -> Activations:
+        if tuple(pixels.shape[2:]) != self.pixel_size:
+            raise ValueError(
+                f"backbone {self.name!r} was opened for pixels of {self.pixel_size} (rows, "
+                f"columns), these have {tuple(pixels.shape[2:])}; use its own preprocess"
+            )
+        taken: list[tuple[Tensor, Tensor]] = []
+
+        def take(_module: nn.Module, _inputs: Any, output: Any) -> Any:
+            raw = layers.tensor_of(output)
+            assert raw is not None, "the survey found a tensor here"
+            parts = self.layout.split(raw)
+            taken.append(parts)
+            if not torch.is_grad_enabled():
+                return None
+            return layers.with_tensor(output, self.layout.join(*parts))
+
+        hook = self.network.get_submodule(self.layer).register_forward_hook(take)
+        try:
+            result = _call(self.network, pixels.to(self.device))
+        finally:
+            hook.remove()
+        tokens, extra = taken[-1]
+        return Activations(
+            tokens=tokens,
+            grid=self.layout.grid,
+            extra=extra,
+            logits=result.logits if self.outputs else None,
+        )
+
+
+def load(
+    model: str, *, layer: str = "", size: tuple[int, int] | None = None, device: str = "cpu"
+) -> HuggingFaceBackbone:
+    """A model from a directory saved with `save_pretrained`, or from a hub by name.
+
+    layer: dotted module name; empty: the last one with a token grid. size: rows and columns in
+    pixels to resize to without cropping; None: what the model's image processor does.
+    Raises FileNotFoundError, ConnectionError or ValueError, each saying what to do.
+    """
+    network, outputs, preprocessor, found, pixel_size = _open(model, size=size, device=device)
+    if layer:
+        layers.check_layer(layer, network, found)
+    layer = layer or layers.default_layer(found, model=model)
+    layout, width = found[layer]
+    return HuggingFaceBackbone(
+        name=Path(model).name if Path(model).expanduser().is_dir() else model,
+        layer=layer,
+        outputs=outputs,
+        fingerprint=_fingerprint(network, preprocessor, layer),
+        layout=layout,
+        width=width,
+        pixel_size=pixel_size,
+        network=network,
+        preprocessor=preprocessor,
+        device=device,
+    )
+
+
+def list_layers(model: str, *, size: tuple[int, int] | None = None) -> list[LayerInfo]:
+    """Every layer that can be chosen, in the order in which the network finishes them."""
+    _, _, _, found, _ = _open(model, size=size, device="cpu")
+    default = layers.default_layer(found, model=model)
+    return [
+        LayerInfo(name, layout.kind, layout.grid, width, layout.n_extra, name == default)
+        for name, (layout, width) in found.items()
+    ]
+
+
+def _open(
+    model: str, *, size: tuple[int, int] | None, device: str
+) -> tuple[
+    nn.Module, tuple[str, ...], Preprocessor, dict[str, tuple[Layout, int]], tuple[int, int]
+]:
+    network, outputs = open_network(model, device=device)
+    preprocessor = open_processor(model, size=size)
+    frame = preprocessor.frame(100, 100)
+    probe = readout.probes(frame.height, frame.width)[-2:].to(device)
+    try:
+        found = layers.survey(network, probe, lambda pixels: _call(network, pixels))
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"backbone {model!r} does not run on pixels of {frame.height} x {frame.width} (rows x "
+            f"columns): {error}. Give another size, such as the one it was trained with"
+        ) from error
+    return network, outputs, preprocessor, found, (frame.height, frame.width)
+
+
+def _call(network: nn.Module, pixels: Tensor) -> Any:
+    """Position embeddings are interpolated where a family can, so that any grid may be used."""
+    keyword = "interpolate_pos_encoding"
+    named = inspect.signature(network.forward).parameters
+    inside = [inspect.signature(child.forward).parameters for child in network.children()]
+    passes_on = any(p.kind is p.VAR_KEYWORD for p in named.values())
+    if keyword in named or (passes_on and any(keyword in child for child in inside)):
+        return network(pixel_values=pixels, interpolate_pos_encoding=True)
+    return network(pixel_values=pixels)
+
+
+def _fingerprint(network: nn.Module, preprocessor: Preprocessor, layer: str) -> str:
+    """16 hex digits over every weight, the configuration, the preprocessing, layer and size."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().data)
+    config = {
+        key: value
+        for key, value in network.config.to_dict().items()  # type: ignore[operator, union-attr]
+        if key not in ("_name_or_path", "transformers_version", "architectures", "dtype")
+    }
+    settings = preprocessor.processor.to_dict()
+    facts = [config, settings, preprocessor.size, layer]
+    digest.update(json.dumps(facts, sort_keys=True, default=str).encode())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,104 @@
+"""Training the demonstration backbone: what is saved, what is reported, and that it repeats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from core import backbones
+from data.datasets.types import Dataset
+from precompute import aviary_backbone
+
+COLOURS = {"wren": (200, 60, 40), "heron": (40, 90, 200), "finch": (60, 180, 60)}
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Three classes told apart by colour; in split "shifted" the colours are exchanged."""
+    root = tmp_path_factory.mktemp("images")
+    generator = np.random.default_rng(0)
+    rows = []
+    names = list(COLOURS)
+    for index in range(96):
+        label = names[index % 3]
+        split = "train" if index < 66 else "test" if index < 81 else "shifted"
+        shown = label if split != "shifted" else names[(index + 1) % 3]
+        noise = generator.normal(0, 12, (96, 128, 3))
+        picture = np.clip(np.array(COLOURS[shown]) + noise, 0, 255).astype(np.uint8)
+        file = f"{index}.png"
+        Image.fromarray(picture).save(root / file)
+        rows.append({"image_id": index, "file": file, "label": label, "split": split})
+    return Dataset(name="colours", root=root, images=pd.DataFrame(rows))
+
+
+@pytest.fixture(scope="module")
+def trained(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> aviary_backbone.Trained:
+    out = tmp_path_factory.mktemp("backbone") / "colours"
+    return aviary_backbone.train(dataset, out, seed=0, epochs=6, progress=False)
+
+
+def test_accuracy_is_told_for_every_split(trained: aviary_backbone.Trained) -> None:
+    assert trained.n_images == {"train": 66, "test": 15, "shifted": 15}
+    assert trained.accuracy["test"] > 0.9
+    assert trained.accuracy["shifted"] < 0.1
+
+
+def test_loader_reads_what_was_saved(dataset: Dataset, trained: aviary_backbone.Trained) -> None:
+    backbone = backbones.load(str(trained.path))
+    assert backbone.outputs == ("finch", "heron", "wren")
+    assert backbone.view(128, 96) == (0, 0, 1, 1)
+    images = dataset.images[dataset.images["split"] == "test"]
+    pictures = [Image.open(dataset.path(file)) for file in images["file"]]
+    pixels = backbone.preprocess(pictures)
+    assert pixels.shape == (15, 3, 96, 128)
+    seen = backbone.forward(pixels)
+    assert seen.grid == (12, 16)
+    assert (seen.tokens >= 0).all()
+    assert seen.logits is not None
+    told = [backbone.outputs[index] for index in seen.logits.argmax(1).tolist()]
+    accuracy = np.mean([a == b for a, b in zip(told, images["label"], strict=True)])
+    assert accuracy == pytest.approx(trained.accuracy["test"])
+    assert backbone.linear_readout() is not None
+
+
+def test_training_pixels_are_those_of_the_saved_processor(
+    dataset: Dataset, trained: aviary_backbone.Trained
+) -> None:
+    files = dataset.images["file"].tolist()[:3]
+    read = aviary_backbone._normalised(aviary_backbone._read(dataset, files, progress=False))
+    with Image.open(dataset.path(files[0])) as picture:
+        processed = backbones.load(str(trained.path)).preprocess([picture])
+    torch.testing.assert_close(read[:1], processed, rtol=1e-5, atol=1e-5)
+
+
+def test_same_seed_same_weights(dataset: Dataset, tmp_path: Path) -> None:
+    prints = [
+        backbones.load(
+            str(
+                aviary_backbone.train(
+                    dataset, tmp_path / str(run), seed=seed, epochs=1, progress=False
+                ).path
+            )
+        ).fingerprint
+        for run, seed in enumerate((0, 0, 1))
+    ]
+    assert prints[0] == prints[1] != prints[2]
+
+
+def test_nothing_is_overwritten_and_nothing_is_left_behind(
+    dataset: Dataset, trained: aviary_backbone.Trained
+) -> None:
+    with pytest.raises(FileExistsError, match="remove it to train"):
+        aviary_backbone.train(dataset, trained.path, epochs=1, progress=False)
+    assert [path.name for path in trained.path.parent.iterdir()] == [trained.path.name]
+
+
+def test_unlabelled_images_are_refused(dataset: Dataset, tmp_path: Path) -> None:
+    bare = Dataset(name="bare", root=dataset.root, images=dataset.images.assign(label=None))
+    with pytest.raises(ValueError, match="'bare' has 0 classes"):
+        aviary_backbone.train(bare, tmp_path / "bare", epochs=1, progress=False)
