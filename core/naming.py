@@ -42,7 +42,7 @@ def match(
     top = values[np.arange(n_concepts), best]
     second = order[:, 1] if n_labels > 1 else np.full(n_concepts, -1)
     runner_up = values[np.arange(n_concepts), second] if n_labels > 1 else np.full(n_concepts, 0.5)
-    named = (top >= min_auc) & (top - runner_up >= min_margin)
+    named = (top >= min_auc) & (top >= runner_up + min_margin)
     best = np.where(np.isfinite(top), best, -1)
     second = np.where(np.isfinite(runner_up), second, -1)
     return Match(best, second, named)

@@ -71,6 +71,8 @@ class SaliencySpec:
     """keys of core.saliency.METHODS"""
     limit: int = 200
     """images explained, spread over splits; 0: all"""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """a table for each method that is to differ from its defaults"""
 
 
 @dataclass(frozen=True)
@@ -150,16 +152,24 @@ def _check_kind(key: str, value: object, annotation: str, *, where: str) -> None
     kind = kinds.get(annotation.split("[")[0])
     if kind is None:
         return
-    wrong = not isinstance(value, kind) or (kind is int and isinstance(value, bool))
-    if wrong or (kind is int and isinstance(value, int) and value < 0):
-        raise ValueError(
-            f"{where}: {key} must be {_KIND[kind]}, 0 or more, not {value!r}"
-            if kind is int
-            else f"{where}: {key} must be {_KIND[kind]}, not {value!r}"
-        )
+    where = f"{where}: {key} must be"
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise ValueError(f"{where} {_KIND[kind]}, not {value!r}")
+    if isinstance(value, int) and value < 0:
+        raise ValueError(f"{where} 0 or more, not {value!r}")
+    item = {"tuple[int, ...]": int, "tuple[str, ...]": str}.get(annotation)
+    if item and isinstance(value, tuple) and any(type(v) is not item for v in value):
+        raise ValueError(f"{where} a list of {_KIND[item]} each, not {list(value)}")
 
 
 def _checked(recipe: Recipe) -> Recipe:
+    if not recipe.name.strip() or "/" in recipe.name or "\\" in recipe.name:
+        raise ValueError(f"name becomes part of a file's name; it cannot be {recipe.name!r}")
+    size = recipe.backbone.size
+    if size and not (len(size) == 2 and all(type(side) is int and side > 0 for side in size)):
+        raise ValueError(f"[backbone]: size must be [height, width] in pixels, not {list(size)}")
+    if recipe.backbone.batch < 1:
+        raise ValueError(f"[backbone]: batch must be 1 or more, not {recipe.backbone.batch}")
     titles = [bank.title for bank in recipe.banks]
     doubles = {t for t in titles if titles.count(t) > 1}
     if doubles:

@@ -226,7 +226,8 @@ class Tokens:
             whole = (len(buffer) - keep) // size * size
             if i == len(order) - 1:
                 whole = len(buffer)
-            yield from buffer[:whole].split(size)
+            if whole:  # splitting nothing would yield one empty batch
+                yield from buffer[:whole].split(size)
             left = buffer[whole:]
 
     def sample(self, n: int, *, seed: int) -> Float[Tensor, "n d"]:

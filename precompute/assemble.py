@@ -8,7 +8,6 @@ from typing import Any
 import duckdb
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 from safetensors.torch import save
 
@@ -18,6 +17,7 @@ from core.recipe import BankSpec, HeadSpec
 from core.types import Backbone
 from data import write
 from data.datasets.types import Dataset
+from precompute import columns
 from precompute.activations import ActivationStore
 from precompute.banks import FittedBank
 from precompute.classes import Classes
@@ -33,9 +33,9 @@ DENSE = 1 / 3
 def put_images(con: Con, activations: ActivationStore, classes: Classes) -> None:
     write.put(con, "class", dict(classes.frame))
     rows = activations.rows
-    columns = {name: rows[name] for name in rows.columns if name != "label"}
-    columns["class_id"] = _ids(classes.of_image)
-    write.put(con, "image", columns)
+    batch = {name: rows[name] for name in rows.columns if name != "label"}
+    batch["class_id"] = columns.ids(classes.of_image)
+    write.put(con, "image", batch)
     for folder in activations.folders:
         pictures = pq.read_table(folder / "rows.parquet", columns=["image_id", "thumb", "picture"])
         write.put(con, "picture", {n: pictures[n] for n in ("image_id", "thumb", "picture")})
@@ -73,7 +73,7 @@ def put_predictions(con: Con, activations: ActivationStore, classes: Classes) ->
             "image_id": activations.rows["image_id"],
             "class_id": predicted,
             "prob": (shifted / shifted.sum(1, keepdims=True))[np.arange(len(best)), best],
-            "logit": _lists(logits),
+            "logit": columns.lists(logits),
         },
     )
     return predicted
@@ -86,9 +86,9 @@ def put_truth(con: Con, dataset: Dataset, activations: ActivationStore, classes:
     names = {name: i for i, name in zip(classes.frame.class_id, classes.frame.name, strict=True)}
     by_class = dataset.class_labels[dataset.class_labels["label"].isin(names)]
     if len(by_class):
-        columns = {name: by_class[name] for name in ("labelled_id", "fraction")}
-        columns["class_id"] = by_class["label"].map(names).astype(np.uint32)
-        write.put(con, "class_label", columns)
+        batch = {name: by_class[name] for name in ("labelled_id", "fraction")}
+        batch["class_id"] = by_class["label"].map(names).astype(np.uint32)
+        write.put(con, "class_label", batch)
     for table, frame in (
         ("image_label", dataset.image_labels),
         ("part", dataset.parts),
@@ -96,7 +96,7 @@ def put_truth(con: Con, dataset: Dataset, activations: ActivationStore, classes:
     ):
         kept = frame[frame["image_id"].isin(used)]
         if len(kept):
-            write.put(con, table, {name: _arrow(kept[name]) for name in kept.columns})
+            write.put(con, table, {name: columns.arrow(kept[name]) for name in kept.columns})
 
 
 def put_bank(
@@ -134,13 +134,13 @@ def put_bank(
     named = concept["name_source"] != "unnamed"
     labelled = concept["labelled_id"].where(named)
     title = [names[int(i)] if pd.notna(i) else None for i in labelled]
-    write.put(con, "concept", {"bank_id": _same(bank_id, concept), "name": title,
-                               **{n: _arrow(concept[n]) for n in concept.columns}})  # fmt: skip
+    facts = {name: columns.arrow(concept[name]) for name in concept.columns}
+    write.put(con, "concept", {"bank_id": columns.same(bank_id, concept), "name": title, **facts})
     for table, frame in description.tables.items():
-        columns: dict[str, Any] = {n: _arrow(frame[n]) for n in frame.columns if n != "row"}
+        batch: dict[str, Any] = {n: columns.arrow(frame[n]) for n in frame.columns if n != "row"}
         if "row" in frame:
-            columns["image_id"] = image_ids[frame["row"].to_numpy()]
-        write.put(con, table, {"bank_id": _same(bank_id, frame), **columns})
+            batch["image_id"] = image_ids[frame["row"].to_numpy()]
+        write.put(con, table, {"bank_id": columns.same(bank_id, frame), **batch})
     _put_codes(con, bank_id, codes, image_ids, dense=dense)
     level = codes.image_level
     write.put(
@@ -163,7 +163,7 @@ def _put_codes(con: Con, bank_id: int, codes: Codes, image_ids: np.ndarray, *, d
     for i, size in enumerate(codes.sizes):
         piece = codes.shard(i)
         offsets = np.searchsorted(piece["image"], np.arange(size + 1))
-        columns: dict[str, Any] = {
+        batch: dict[str, Any] = {
             "bank_id": np.full(size, bank_id, dtype=np.uint16),
             "image_id": image_ids[first : first + size],
         }
@@ -171,13 +171,13 @@ def _put_codes(con: Con, bank_id: int, codes: Codes, image_ids: np.ndarray, *, d
             block = np.zeros((size, codes.n_concepts, codes.n_tokens), dtype=np.float32)
             block[piece["image"], piece["concept"], piece["token"]] = piece["value"]
             steps = quantise(block.transpose(0, 2, 1), scale).transpose(0, 2, 1)
-            columns["value"] = _lists(steps.reshape(size, -1))
+            batch["value"] = columns.lists(steps.reshape(size, -1))
         else:
             steps = quantise(piece["value"], scale[piece["concept"]])
-            columns["concept"] = _ragged(piece["concept"], offsets)
-            columns["token"] = _ragged(piece["token"], offsets)
-            columns["value"] = _ragged(steps, offsets)
-        write.put(con, "code", columns)
+            batch["concept"] = columns.ragged(piece["concept"], offsets)
+            batch["token"] = columns.ragged(piece["token"], offsets)
+            batch["value"] = columns.ragged(steps, offsets)
+        write.put(con, "code", batch)
         first += size
 
 
@@ -234,28 +234,3 @@ def put_head(
         },
     )
     return predicted
-
-
-def _ids(values: np.ndarray) -> pa.Array:
-    """-1 becomes NULL."""
-    return pa.array(np.where(values < 0, 0, values), mask=values < 0, type=pa.uint32())
-
-
-def _same(value: int, frame: pd.DataFrame) -> np.ndarray:
-    return np.full(len(frame), value)
-
-
-def _lists(rows: np.ndarray) -> pa.Array:
-    offsets = np.arange(len(rows) + 1, dtype=np.int32) * rows.shape[1]
-    return pa.ListArray.from_arrays(offsets, pa.array(rows.ravel()))
-
-
-def _ragged(values: np.ndarray, offsets: np.ndarray) -> pa.Array:
-    return pa.ListArray.from_arrays(offsets.astype(np.int32), pa.array(values))
-
-
-def _arrow(column: pd.Series) -> pa.Array | pa.ChunkedArray:
-    """NaN becomes NULL, lists of arrays become list columns."""
-    if column.dtype == object and len(column) and isinstance(column.iloc[0], np.ndarray):
-        return pa.array(column.tolist())
-    return pa.array(column, from_pandas=True)

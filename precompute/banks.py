@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import time
 from dataclasses import asdict, dataclass
@@ -16,7 +15,7 @@ from tqdm import tqdm
 from core.concepts import METHODS, restore
 from core.recipe import BankSpec
 from core.types import ConceptBank, FitData
-from precompute import shards
+from precompute import parameters, shards
 
 _TENSORS = "bank.safetensors"
 
@@ -42,14 +41,15 @@ def check(spec: BankSpec) -> None:
         raise ValueError(
             f"bank {spec.title!r}: unknown method {spec.method!r}; known: {', '.join(METHODS)}"
         )
-    allowed = set(inspect.signature(METHODS[spec.method].fit).parameters)
-    allowed = (allowed | {"labels"}) - {"data", "n_concepts", "seed"}
-    for name in spec.params:
-        if name not in allowed:
-            raise ValueError(
-                f"bank {spec.title!r}: {spec.method} has no parameter {name!r}; "
-                f"it has {', '.join(sorted(allowed))}"
-            )
+    level = spec.params.get("labels", "")
+    if level not in ("", "image", "class"):
+        raise ValueError(f"bank {spec.title!r}: labels must be 'image' or 'class', not {level!r}")
+    parameters.check(
+        {name: value for name, value in spec.params.items() if name != "labels"},
+        METHODS[spec.method].fit,
+        owner=f"bank {spec.title!r}: {spec.method}",
+        given={"n_concepts", "seed"},
+    )
 
 
 def fit(spec: BankSpec, data: FitData, folder: Path, *, seed: int) -> FittedBank:

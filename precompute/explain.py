@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ def explain(
     folder: Path,
     *,
     method: str,
+    params: Mapping[str, Any],
     rows: Integer[np.ndarray, " m"],
 ) -> tuple[dict[str, list[Any]], float]:
     """Columns of the table `saliency` (class as output index), and the seconds it took.
@@ -56,7 +58,7 @@ def explain(
     targets = logits.argmax(1)
     parts = [rows[i : i + _SHARD] for i in range(0, len(rows), _SHARD)]
     # another recipe on the same activations may explain other images
-    folder = folder / f"{method}-{short(*map(str, rows))}"
+    folder = folder / f"{method}-{short(str(sorted(params.items())), *map(str, rows))}"
     folders = [folder / f"{i:05d}" for i in range(len(parts))]
     files = activations.rows["file"].to_numpy()
 
@@ -64,7 +66,7 @@ def explain(
         images = [open_image(dataset.path(files[row]))[0] for row in parts[i]]
         pixels = backbone.preprocess(images)
         target = torch.from_numpy(targets[parts[i]])
-        result = METHODS[method].function(backbone, pixels, target)
+        result = METHODS[method].function(backbone, pixels, target, **params)
         np.save(out / "maps.npy", result.maps.detach().float().cpu().numpy())
         return {"n": len(images)}
 

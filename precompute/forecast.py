@@ -16,7 +16,7 @@ from data.datasets.types import Dataset
 from data.images import UnusableImage, encode_jpeg, open_image
 from precompute.activations import PICTURE, THUMB
 from precompute.explain import spread
-from precompute.pipeline import check, open_sources
+from precompute.sources import check, open_sources
 
 _PROBED = 16
 """images decoded to estimate picture sizes"""

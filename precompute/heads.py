@@ -11,7 +11,9 @@ from jaxtyping import Float, Integer
 
 from core import heads as core_heads
 from core.bottleneck import logits, probabilities, rest
+from core.recipe import HeadSpec
 from core.types import Backbone, ConceptBank, Head
+from precompute import parameters
 from precompute.scene import Scene
 
 
@@ -92,6 +94,19 @@ def backbone(material: Material) -> Fitted:
 
 
 HEADS: Mapping[str, Callable[..., Fitted]] = {"sparse": sparse, "backbone": backbone}
+_FITS: Mapping[str, Callable[..., Any]] = {"sparse": core_heads.fit_sparse, "backbone": backbone}
+"""whose parameters a recipe may set"""
+
+
+def check(spec: HeadSpec) -> None:
+    """Raises ValueError for a kind or a parameter that does not exist, naming those that do."""
+    if spec.kind not in HEADS:
+        raise ValueError(
+            f"head {spec.title!r}: unknown kind {spec.kind!r}; known: {', '.join(HEADS)}"
+        )
+    parameters.check(
+        spec.params, _FITS[spec.kind], owner=f"head {spec.title!r}: {spec.kind}", given={"seed"}
+    )
 
 
 @dataclass(frozen=True)

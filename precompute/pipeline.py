@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,95 +12,19 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from core import backbones, saliency
+from core import saliency
 from core.recipe import HeadSpec, Recipe
-from core.types import Backbone, FitData, Grid
-from data import datasets, store, write
-from data.datasets.types import Dataset
+from core.types import FitData
+from data import store, write
 from precompute import activations as acts
-from precompute import assemble, aviary_backbone, banks, explain, heads, truth
+from precompute import assemble, banks, explain, heads, truth
 from precompute.classes import Classes
 from precompute.classes import classes as classes_of
 from precompute.describe import describe
 from precompute.encode import encode
 from precompute.identity import fingerprint_data, fingerprint_store, short, versions
-from precompute.scene import Scene
-
-MASKED = 300
-"""held-out images whose masks judge maps"""
-
-
-@dataclass
-class Log:
-    """What goes into the tables `stage` and `notice`."""
-
-    stages: list[tuple[str, float, int, str]] = field(default_factory=list)
-    notices: list[tuple[str, str, str]] = field(default_factory=list)
-
-    def stage(self, name: str, seconds: float, n: int, unit: str) -> None:
-        self.stages.append((name, seconds, n, unit))
-
-    @contextmanager
-    def timed(self, name: str, n: int, unit: str) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self.stage(name, time.perf_counter() - started, n, unit)
-
-    def notice(self, stage: str, subject: str, error: Exception) -> None:
-        self.notices.append((stage, subject, str(error)))
-
-
-@dataclass(frozen=True)
-class Sources:
-    """What a recipe names, opened."""
-
-    dataset: Dataset
-    backbone: Backbone
-    log: Log
-
-
-def check(recipe: Recipe) -> None:
-    """Raises ValueError for methods and parameters that do not exist, before any work is done."""
-    for spec in recipe.banks:
-        banks.check(spec)
-    for head in recipe.heads:
-        if head.kind not in heads.HEADS:
-            raise ValueError(
-                f"head {head.title!r}: unknown kind {head.kind!r}; known: {', '.join(heads.HEADS)}"
-            )
-    for method in recipe.saliency.methods:
-        if method not in saliency.METHODS:
-            raise ValueError(
-                f"unknown saliency method {method!r}; known: {', '.join(saliency.METHODS)}"
-            )
-
-
-def open_sources(recipe: Recipe, *, out: Path, device: str) -> Sources:
-    log = Log()
-    spec = recipe.dataset
-    path = Path(spec.path) if spec.path else out / spec.reader
-    started = time.perf_counter()
-    dataset = datasets.load(spec.reader, path, limit=spec.limit, options=dict(spec.options))
-    log.stage("read data set", time.perf_counter() - started, len(dataset.images), "images")
-    model = recipe.backbone.model
-    if model == "aviary":
-        model = str(_demo_model(dataset, recipe.seed, out, log))
-    size = recipe.backbone.size
-    backbone = backbones.load(
-        model,
-        layer=recipe.backbone.layer,
-        size=(size[0], size[1]) if size else None,
-        device=device,
-    )
-    return Sources(dataset, backbone, log)
-
-
-def _demo_model(dataset: Dataset, seed: int, out: Path, log: Log) -> Path:
-    folder = out / "models" / f"aviary-{short(fingerprint_data(dataset), str(seed))}"
-    if not folder.exists():
-        with log.timed("train backbone", len(dataset.images), "images"):
-            aviary_backbone.train(dataset, folder, seed=seed)
-    return folder
+from precompute.scene import Scene, set_scene
+from precompute.sources import Log, Sources, check, open_sources
 
 
 def run(
@@ -159,7 +80,7 @@ def _write(
         assemble.put_backbone(con, backbone, activations)
         assemble.put_truth(con, dataset, activations, classes)
     predicted = assemble.put_predictions(con, activations, classes)
-    scene = _scene(recipe, dataset, activations, classes)
+    scene = set_scene(dataset, activations, classes, seed=recipe.seed)
     accuracy = _baselines(scene, activations, classes, predicted, log)
     accuracy += _concepts(con, recipe, sources, activations, classes, scene, work)
     if accuracy:
@@ -188,42 +109,6 @@ def _write(
         dataset=dataset.name,
         n_images=len(rows),
         n_skipped=len(skipped),
-    )
-
-
-def _scene(
-    recipe: Recipe,
-    dataset: Dataset,
-    activations: acts.ActivationStore,
-    classes: Classes,
-) -> Scene:
-    rows = activations.rows
-    split = rows["split"].to_numpy()
-    train = np.flatnonzero(split == "train")
-    # further splits may be shifted on purpose, so "test" is preferred where it exists
-    held_out = np.flatnonzero(split == "test")
-    if held_out.size == 0:
-        held_out = np.flatnonzero(split != "train")
-    if train.size == 0:
-        train, held_out = np.arange(len(rows)), np.arange(0)
-    labels = truth.labels(dataset, rows, train=train, test=held_out)
-    masked = np.arange(0)
-    covered = np.zeros((0, len(dataset.labelled)), dtype=np.float32)
-    if labels is not None and len(dataset.masks):
-        have = set(dataset.masks["image_id"])
-        chosen = [i for i, row in enumerate(held_out) if rows["image_id"][row] in have][:MASKED]
-        masked = held_out[chosen]
-        grid = Grid(*activations.facts["grid"])
-        covered = truth.coverage(dataset, rows.iloc[masked], grid, present=labels.test[chosen])
-    return Scene(
-        class_of=classes.of_image,
-        n_classes=len(classes.frame),
-        train=train,
-        held_out=held_out,
-        labels=labels,
-        masked=masked,
-        covered=covered,
-        seed=recipe.seed,
     )
 
 
@@ -329,9 +214,14 @@ def _saliency(
         method = saliency.METHODS[name]
         try:
             columns, seconds = explain.explain(
-                sources.dataset, sources.backbone, activations, work / "saliency",
-                method=name, rows=rows,
-            )  # fmt: skip
+                sources.dataset,
+                sources.backbone,
+                activations,
+                work / "saliency",
+                method=name,
+                params=recipe.saliency.params.get(name, {}),
+                rows=rows,
+            )
         except ValueError as error:
             sources.log.notice("saliency", name, error)
             continue

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Integer
 
-from core.types import Labels
+from core.types import Grid, Labels
+from data.datasets.types import Dataset
+from precompute import truth
+from precompute.activations import ActivationStore
+from precompute.classes import Classes
+
+MASKED = 300
+"""held-out images whose masks judge maps"""
 
 
 @dataclass(frozen=True)
@@ -26,3 +33,40 @@ class Scene:
     covered: Float[np.ndarray, "mt l"]
     """share of each of their token cells in each labelled concept's mask"""
     seed: int
+
+
+def set_scene(
+    dataset: Dataset,
+    activations: ActivationStore,
+    classes: Classes,
+    *,
+    seed: int,
+) -> Scene:
+    rows = activations.rows
+    split = rows["split"].to_numpy()
+    train = np.flatnonzero(split == "train")
+    # further splits may be shifted on purpose, so "test" is preferred where it exists
+    held_out = np.flatnonzero(split == "test")
+    if held_out.size == 0:
+        held_out = np.flatnonzero(split != "train")
+    if train.size == 0:
+        train, held_out = np.arange(len(rows)), np.arange(0)
+    labels = truth.labels(dataset, rows, train=train, test=held_out)
+    masked = np.arange(0)
+    covered = np.zeros((0, len(dataset.labelled)), dtype=np.float32)
+    if labels is not None and len(dataset.masks):
+        have = set(dataset.masks["image_id"])
+        chosen = [i for i, row in enumerate(held_out) if rows["image_id"][row] in have][:MASKED]
+        masked = held_out[chosen]
+        grid = Grid(*activations.facts["grid"])
+        covered = truth.coverage(dataset, rows.iloc[masked], grid, present=labels.test[chosen])
+    return Scene(
+        class_of=classes.of_image,
+        n_classes=len(classes.frame),
+        train=train,
+        held_out=held_out,
+        labels=labels,
+        masked=masked,
+        covered=covered,
+        seed=seed,
+    )

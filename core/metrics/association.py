@@ -54,9 +54,8 @@ def area_matched_iou(
     most = int(min(n_on.max(), len(codes)))
     for k in range(codes.shape[1]):
         column = codes[:, k]
-        top = np.argpartition(-column, most - 1)[:most]
-        top = top[np.lexsort((top, -column[top]))]
-        top = top[column[top] > 0]
+        on = np.flatnonzero(column > 0)
+        top = on[np.argsort(-column[on], kind="stable")[:most]]
         inside = np.cumsum(covered[top][:, wanted], axis=0)
         taken = np.minimum(n_on[wanted], len(top))
         hit = np.where(taken > 0, inside[taken - 1, np.arange(len(wanted))], 0) if len(top) else 0.0

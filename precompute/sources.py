@@ -1,0 +1,95 @@
+"""Opening what a recipe names, and the log of what was done with it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core import backbones, saliency
+from core.recipe import Recipe
+from core.types import Backbone
+from data import datasets
+from data.datasets.types import Dataset
+from precompute import aviary_backbone, banks, heads, parameters
+from precompute.identity import fingerprint_data, short
+
+
+@dataclass
+class Log:
+    """What goes into the tables `stage` and `notice`."""
+
+    stages: list[tuple[str, float, int, str]] = field(default_factory=list)
+    notices: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def stage(self, name: str, seconds: float, n: int, unit: str) -> None:
+        self.stages.append((name, seconds, n, unit))
+
+    @contextmanager
+    def timed(self, name: str, n: int, unit: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.stage(name, time.perf_counter() - started, n, unit)
+
+    def notice(self, stage: str, subject: str, error: Exception) -> None:
+        self.notices.append((stage, subject, str(error)))
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a recipe names, opened."""
+
+    dataset: Dataset
+    backbone: Backbone
+    log: Log
+
+
+def check(recipe: Recipe) -> None:
+    """Raises ValueError for methods and parameters that do not exist, before any work is done."""
+    for spec in recipe.banks:
+        banks.check(spec)
+    for head in recipe.heads:
+        heads.check(head)
+    for method in recipe.saliency.methods:
+        if method not in saliency.METHODS:
+            raise ValueError(
+                f"unknown saliency method {method!r}; known: {', '.join(saliency.METHODS)}"
+            )
+    for method, params in recipe.saliency.params.items():
+        if method not in recipe.saliency.methods:
+            raise ValueError(f"saliency parameters for {method!r}, which is not among the methods")
+        if not isinstance(params, Mapping):
+            raise ValueError(f"saliency parameters for {method!r} must be a table, not {params!r}")
+        parameters.check(
+            params, saliency.METHODS[method].function, owner=f"saliency {method}", given=set()
+        )
+
+
+def open_sources(recipe: Recipe, *, out: Path, device: str) -> Sources:
+    log = Log()
+    spec = recipe.dataset
+    path = Path(spec.path) if spec.path else out / spec.reader
+    started = time.perf_counter()
+    dataset = datasets.load(spec.reader, path, limit=spec.limit, options=dict(spec.options))
+    log.stage("read data set", time.perf_counter() - started, len(dataset.images), "images")
+    model = recipe.backbone.model
+    if model == "aviary":
+        model = str(_demo_model(dataset, recipe.seed, out, log))
+    size = recipe.backbone.size
+    backbone = backbones.load(
+        model,
+        layer=recipe.backbone.layer,
+        size=(size[0], size[1]) if size else None,
+        device=device,
+    )
+    return Sources(dataset, backbone, log)
+
+
+def _demo_model(dataset: Dataset, seed: int, out: Path, log: Log) -> Path:
+    folder = out / "models" / f"aviary-{short(fingerprint_data(dataset), str(seed))}"
+    if not folder.exists():
+        with log.timed("train backbone", len(dataset.images), "images"):
+            aviary_backbone.train(dataset, folder, seed=seed)
+    return folder
