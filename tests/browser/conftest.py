@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,12 +28,20 @@ CHROMIUM = next(
 
 
 @pytest.fixture(scope="session")
-def demo_store(request: pytest.FixtureRequest) -> Path:
-    """The newest store in data/artifacts; where nothing was built yet, the tests' tiny one."""
-    from data import store
+def demo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo, rendered, trained and built as `make demo` does it, with a tenth of the images."""
+    from core.recipe import parse
+    from precompute import pipeline
+    from precompute.__main__ import DEMO
 
-    built = store.stores()
-    return built[0] if built else request.getfixturevalue("tiny_store")
+    recipe = parse(DEMO.read_text(encoding="utf-8"))
+    few = {"n_train": 300, "n_test": 80, "n_shifted": 80}
+    recipe = replace(
+        recipe,
+        dataset=replace(recipe.dataset, options=few),
+        saliency=replace(recipe.saliency, limit=12),
+    )
+    return pipeline.run(recipe, out=tmp_path_factory.mktemp("demo"))
 
 
 @pytest.fixture(scope="session")

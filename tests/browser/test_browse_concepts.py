@@ -1,0 +1,60 @@
+"""Every page opens by link in a fresh tab, and concepts are browsed as a person would."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+VIEWS = sorted(p.stem for p in (Path(__file__).parents[2] / "app" / "views").glob("*.py"))
+READY = "section[data-testid=stMain] h1, section[data-testid=stMain] h2"
+
+
+@pytest.fixture
+def tab(browser: Any) -> Iterator[Any]:
+    """A page in a context of its own; fails on an error of the page's scripts."""
+    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert errors == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_page_opens_by_link_in_a_fresh_tab(view: str, app_url: str, tab: Any) -> None:
+    tab.goto(f"{app_url}/{'' if view == 'overview' else view}")
+    tab.wait_for_selector(READY, timeout=60_000)
+    tab.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
+    assert tab.locator("[data-testid=stException]").count() == 0
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_page_survives_ids_that_do_not_exist(view: str, app_url: str, tab: Any) -> None:
+    path = "" if view == "overview" else view
+    tab.goto(f"{app_url}/{path}?b=nobody&c=-7&i=99999999999999999999&h=<b>&e=x:y&y=none")
+    tab.wait_for_selector(READY, timeout=60_000)
+    tab.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
+    assert tab.locator("[data-testid=stException]").count() == 0
+
+
+def test_from_the_gallery_to_a_concept_to_the_next_one(app_url: str, tab: Any) -> None:
+    tab.goto(f"{app_url}/concepts")
+    tab.get_by_text("Gallery", exact=True).click()
+    card = tab.locator(".cx-card, .card").first
+    card.wait_for(timeout=30_000)
+    card.click()
+    tab.wait_for_url(re.compile("/concept[?].*c="), timeout=30_000)
+    tab.wait_for_selector(READY)
+    first = re.search(r"c=(\d+)", tab.url)
+    tab.wait_for_selector("text=/1 . 35/", timeout=30_000)
+    tab.keyboard.press("j")
+    tab.wait_for_selector("text=/2 . 35/", timeout=30_000)
+    second = re.search(r"c=(\d+)", tab.url)
+    assert first is not None
+    assert second is not None
+    assert first.group(1) != second.group(1)

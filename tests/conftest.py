@@ -1,0 +1,64 @@
+"""Checks every array's shape while tests run, and offers one store that went the real way."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+# Before anything imports the packages, or their annotations stay unchecked.
+install_import_hook(["core", "data", "precompute"], "beartype.beartype")
+# Under importlib mode pytest leaves this folder off the path, and tests share modules in it.
+sys.path.insert(0, str(Path(__file__).parent))
+
+import fakes  # noqa: E402
+import torch  # noqa: E402
+
+from core.recipe import Recipe, parse  # noqa: E402
+
+# Two cores, tiny tensors: a second thread only waits.
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The manifest of 31 little pictures, one of which is broken; see `fakes.shapes`."""
+    return fakes.shapes(tmp_path_factory.mktemp("shapes"))
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random ResNet with the four classes of the pictures, saved as any checkpoint is."""
+    import tiny_models
+
+    return tiny_models.save("resnet", tmp_path_factory.mktemp("model") / "resnet", seed=2)
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe(shapes: Path, tiny_model: Path) -> Recipe:
+    return parse(fakes.recipe_text(shapes, tiny_model))
+
+
+@pytest.fixture(scope="session")
+def tiny_store(tiny_recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of every kind of row, through the real pipeline; its work folder is kept."""
+    from precompute import pipeline
+
+    out = tmp_path_factory.mktemp("store")
+    with pytest.MonkeyPatch.context() as patch:
+        # numba compiles UMAP for 20 s, and running it on a dozen points takes 1 s without
+        patch.setenv("NUMBA_DISABLE_JIT", "1")
+        return pipeline.run(tiny_recipe, text=tiny_recipe.canonical(), out=out, keep_work=True)
+
+
+@pytest.fixture
+def fake_backbone(monkeypatch: pytest.MonkeyPatch) -> Iterator[fakes.FakeBackbone]:
+    """What the pipeline opens for any model name, until the test ends."""
+    from core import backbones
+
+    fake = fakes.FakeBackbone()
+    monkeypatch.setitem(backbones.BACKBONES, "huggingface", lambda _model, **_options: fake)
+    return fake
