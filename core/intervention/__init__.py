@@ -1,0 +1,1 @@
+"""What happens if a concept were otherwise: which to correct (policies), to what (strategies)."""

@@ -1,0 +1,180 @@
+"""Edits of the head, previewed over all images, and edits of codes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core import bottleneck
+from core.intervention import global_edits, head_edits, latent_selection, sae_edits
+from core.intervention.head_edits import HeadEdit
+from core.types import Head
+
+N, K, Y = 29, 6, 4
+
+
+@pytest.fixture
+def head() -> Head:
+    rng = np.random.default_rng(21)
+    return Head(rng.normal(size=(Y, K)), rng.normal(size=Y))
+
+
+@pytest.fixture
+def scores() -> np.ndarray:
+    return np.random.default_rng(22).normal(size=(N, K))
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        [HeadEdit("prune", 2)],
+        [HeadEdit("scale", 1, 3, 0.0), HeadEdit("set", 4, None, 2.5)],
+        [HeadEdit("keep", value=2.0), HeadEdit("scale", 0, value=-1.0)],
+    ],
+)
+def test_a_preview_equals_running_the_edited_head(
+    edits: list[HeadEdit], head: Head, scores: np.ndarray
+) -> None:
+    rng = np.random.default_rng(3)
+    rest = rng.normal(size=(N, Y))
+    full = Head(head.weight, head.bias, residual=True)
+    classes = np.where(np.arange(N) % 5 == 0, -1, rng.integers(0, Y - 1, N))
+    splits = np.where(np.arange(N) < 11, "train", "test")
+    z = bottleneck.logits(full, scores, rest)
+    edited = head_edits.apply(full, edits)
+    found = global_edits.preview(
+        full, edited, scores=scores, logits=z, classes=classes, splits=splits
+    )
+    new, old = bottleneck.logits(edited, scores, rest).argmax(1), z.argmax(1)
+    np.testing.assert_array_equal(found.predicted, new)
+    assert found.gained.tolist() == [i for i in range(N) if new[i] == classes[i] != old[i]]
+    assert found.lost.tolist() == [i for i in range(N) if old[i] == classes[i] != new[i]]
+    assert found.flipped.tolist() == np.flatnonzero(new != old).tolist()
+    for s, name in enumerate(("test", "train")):
+        rows = (splits == name) & (classes >= 0)
+        change = found.by_split[name]
+        assert change.before.value == pytest.approx((old == classes)[rows].mean())
+        assert change.after.value == pytest.approx((new == classes)[rows].mean())
+        assert change.after.n == rows.sum()
+        assert change.after.chance == np.bincount(classes[rows]).max() / rows.sum()
+        for y in range(Y):
+            own = rows & (classes == y)
+            assert found.n[s, y] == own.sum()
+            if own.any():
+                assert found.after[s, y] == pytest.approx((new == y)[own].mean())
+        assert np.isnan(found.before[s, Y - 1])
+
+
+def test_a_preview_follows_the_bias_too(head: Head, scores: np.ndarray) -> None:
+    other = Head(head.weight, head.bias + np.array([0.0, 3.0, 0.0, -1.0]))
+    z = bottleneck.logits(head, scores)
+    found = global_edits.preview(
+        head, other, scores=scores, logits=z, classes=z.argmax(1), splits=["all"] * N
+    )
+    np.testing.assert_array_equal(found.predicted, bottleneck.logits(other, scores).argmax(1))
+    assert found.flipped.size
+
+
+def test_head_edits_do_what_they_say_and_undo_is_identity(head: Head, scores: np.ndarray) -> None:
+    kept = head.weight.copy()
+    pruned = head_edits.apply(head, [HeadEdit("prune", 3)])
+    assert (pruned.weight[:, 3] == 0).all()
+    np.testing.assert_array_equal(head.weight, kept)
+    edit, undo = HeadEdit("set", 3, 1, 9.0), HeadEdit("set", 3, 1, float(head.weight[1, 3]))
+    back = head_edits.apply(head, [edit, undo])
+    np.testing.assert_array_equal(back.weight, head.weight)
+    z = bottleneck.logits(head, scores)
+    found = global_edits.preview(
+        head, back, scores=scores, logits=z, classes=z.argmax(1), splits=["all"] * N
+    )
+    assert found.flipped.size == 0
+    assert found.by_split["all"].after.value == 1
+    np.testing.assert_array_equal(head_edits.apply(head, []).weight, head.weight)
+    doubled = head_edits.apply(head, [HeadEdit("scale", 2, value=2.0)])
+    np.testing.assert_array_equal(doubled.weight[:, 2], 2 * kept[:, 2])
+    assert (head_edits.apply(head, [HeadEdit("keep", value=2.0)]).weight != 0).sum(1).max() == 2
+
+
+def test_impossible_head_edits_are_refused(head: Head) -> None:
+    for edit, error, words in [
+        (HeadEdit("tilt", 0), ValueError, "choose from prune"),
+        (HeadEdit("prune", K), IndexError, r"0\.\.5"),
+        (HeadEdit("set", 0, Y, 1.0), IndexError, r"no class 4"),
+        (HeadEdit("scale", 0), ValueError, "finite value"),
+    ]:
+        with pytest.raises(error, match=words):
+            head_edits.apply(head, [edit])
+
+
+@pytest.fixture
+def codes() -> np.ndarray:
+    rng = np.random.default_rng(8)
+    return np.maximum(rng.normal(size=(N, 3, K)), 0).astype(np.float32)
+
+
+def test_code_edits_touch_only_their_latents(codes: np.ndarray) -> None:
+    kept = codes.copy()
+    others = [0, 2, 3, 5]
+    for out, expected in [
+        (sae_edits.ablate(codes, [1, 4]), 0),
+        (sae_edits.clamp(codes, [1, 4], 3.5), 3.5),
+        (sae_edits.scale(codes, [1, 4], 2.0), 2 * kept[..., [1, 4]]),
+    ]:
+        np.testing.assert_array_equal(out[..., others], kept[..., others])
+        np.testing.assert_array_equal(out[..., [1, 4]] - expected, 0)
+    np.testing.assert_array_equal(codes, kept)
+    np.testing.assert_array_equal(sae_edits.scale(codes, [1], 1.0), kept)
+    np.testing.assert_array_equal(sae_edits.ablate(codes, []), kept)
+    with pytest.raises(IndexError, match=r"no latent 6: the codes have 0\.\.5"):
+        sae_edits.ablate(codes, [6])
+    with pytest.raises(ValueError, match="finite"):
+        sae_edits.clamp(codes, [1], float("nan"))
+
+
+def test_the_posterior_is_bayes_on_two_histograms() -> None:
+    a = np.array([0.0, 0.1, 0.2, 0.9, 1.0, 0.95])[:, None]
+    shown = np.array([False, False, True, True, True, False])
+    found = sae_edits.posterior(a, [0], shown, n_bins=2)
+    # with one image added everywhere: present 2 of 5 low, 3 of 5 high; absent 3 of 5, 2 of 5
+    np.testing.assert_allclose(found.probability, [[2 / 5, 3 / 5]])
+    assert found.n.tolist() == [[3, 3]]
+    rare = sae_edits.posterior(a, [0], shown, n_bins=2, prior=0.1)
+    assert rare.probability[0, 1] == pytest.approx(0.06 / (0.06 + 0.36))
+    out = sae_edits.suppress(np.array([[0.2], [1.0], [7.0]]), found)
+    np.testing.assert_allclose(out[:, 0], [0.2 * 3 / 5, 1.0 * 2 / 5, 7.0 * 2 / 5])
+    with pytest.raises(ValueError, match="0 of 6 images"):
+        sae_edits.posterior(a, [0], np.zeros(6, dtype=bool))
+
+
+def test_a_latent_that_speaks_for_the_concept_is_suppressed_more() -> None:
+    rng = np.random.default_rng(9)
+    shown = rng.random(400) < 0.5
+    codes = np.stack([shown + 0.1 * rng.random(400), rng.random(400)], 1)
+    out = sae_edits.suppress(codes, sae_edits.posterior(codes, [0, 1], shown))
+    lost = 1 - out / codes
+    assert lost[shown, 0].mean() > 0.95
+    assert lost[~shown, 0].mean() < 0.05
+    assert 0.4 < lost[:, 1].mean() < 0.6
+
+
+def test_a_gated_edit_leaves_other_images_alone(codes: np.ndarray) -> None:
+    where = sae_edits.detected(codes.mean(1), [1, 4], threshold=0.9)
+    assert 0 < where.sum() < N
+    np.testing.assert_array_equal(where, codes.mean(1)[:, [1, 4]].sum(1) >= 0.9)
+    out = sae_edits.gated(codes, sae_edits.ablate(codes, [1, 4]), where)
+    np.testing.assert_array_equal(out[~where], codes[~where])
+    assert (out[where][..., [1, 4]] == 0).all()
+
+
+def test_latents_are_chosen_by_what_sets_the_target_apart() -> None:
+    scores = np.array([[5, 3, 0, 4], [5, 2, 0, 4], [5, 0, 0, 1], [4, 0, 2, 0]], dtype=float)
+    target = np.array([True, True, False, False])
+    assert latent_selection.by_difference(scores, target, n=3).tolist() == [3, 1, 0]
+    assert latent_selection.by_difference(scores, target, n=9).tolist() == [3, 1, 0]
+    assert latent_selection.by_exclusion(scores, target, [~target], n=3).tolist() == [1]
+    assert latent_selection.by_exclusion(scores, target, [~target], n=2).tolist() == [3]
+    assert latent_selection.by_exclusion(scores, target, [], n=2).tolist() == [0, 3]
+    with pytest.raises(ValueError, match="not all"):
+        latent_selection.by_difference(scores, np.ones(4, dtype=bool), n=1)
+    with pytest.raises(ValueError, match="is empty"):
+        latent_selection.by_exclusion(scores, target, [np.zeros(4, dtype=bool)], n=1)
