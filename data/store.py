@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = Path(__file__).with_name("schema.sql")
 ARTIFACTS = Path(__file__).with_name("artifacts")
 BUILDING = ".building"
@@ -44,8 +44,8 @@ def build(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     partial.unlink(missing_ok=True)
     con = duckdb.connect(str(partial), config={"default_block_size": str(BLOCK)})
     try:
-        # DuckDB would checkpoint every 16 MB, rewrite half-full blocks and leave a third of the file
-        # free; one checkpoint at the end writes each block once
+        # DuckDB would checkpoint every 16 MB, rewrite half-full blocks and leave a third of the
+        # file free; one checkpoint at the end writes each block once
         con.execute("SET checkpoint_threshold = '1 TB'")
         con.execute(SCHEMA.read_text(encoding="utf-8"))
         yield con

@@ -31,6 +31,10 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.list_layers:
+        if not options.model:
+            raise ValueError("--list-layers needs --model")
+        return _layers(options)
     recipe, text = arguments.recipe(options)
     return _build(recipe, text, options)
 

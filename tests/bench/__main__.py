@@ -16,7 +16,7 @@ from tests.bench import building, querying
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("--images", type=int, default=512, help="images of the build benchmark")
-    parser.add_argument("--db", type=Path, help="store to query (default: the newest, else a built one)")
+    parser.add_argument("--db", type=Path, help="store to query (default: the newest)")
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start\n")
     built = building.report(options.images)

@@ -59,7 +59,7 @@ def report(n_images: int) -> Path:
 
 
 def _models(folder: Path) -> dict[str, Path]:
-    """The demo's architecture and a ViT-S/16, with random weights: speed does not depend on them."""
+    """The demo's architecture and a ViT-S/16, with random weights: speed is the same."""
     torch.manual_seed(0)
     labels = {i: f"class {i}" for i in range(10)}
     resnet = ResNetForImageClassification(
@@ -100,12 +100,7 @@ def _forward_rate(model: Path, dataset: Dataset) -> float:
 def _recipe(name: str, model: Path, dataset: Dataset) -> Recipe:
     return Recipe(
         name=name.split()[0].lower(),
-        dataset=DatasetSpec(
-            "aviary",
-            str(dataset.root.parent),
-            options={s: int((dataset.images["split"] == s[2:]).sum())
-                     for s in ("n_train", "n_test", "n_shifted")},
-        ),  # fmt: skip
+        dataset=DatasetSpec("aviary", str(dataset.root.parent), options=_options(dataset)),
         backbone=BackboneSpec(str(model)),
         banks=(
             BankSpec("sae", n_concepts=256, params={"top_k": 8, "n_steps": 50}),
@@ -113,3 +108,8 @@ def _recipe(name: str, model: Path, dataset: Dataset) -> Recipe:
         ),
         heads=(HeadSpec("sae"), HeadSpec("cav")),
     )
+
+
+def _options(dataset: Dataset) -> dict[str, int]:
+    counts = dataset.images["split"].value_counts()
+    return {f"n_{split}": int(counts[split]) for split in ("train", "test", "shifted")}
