@@ -93,7 +93,28 @@ page = st.navigation(
         ),
         st.Page("views/image.py", title="Image", icon=":material/image_search:", url_path="image"),
         st.Page(
+            "views/classes.py",
+            title="Classes",
+            icon=":material/category:",
+            url_path="classes",
+        ),
+        st.Page(
+            "views/differences.py",
+            title="Differences",
+            icon=":material/compare_arrows:",
+            url_path="differences",
+        ),
+        st.Page(
             "views/intervene.py", title="Intervene", icon=":material/tune:", url_path="intervene"
+        ),
+        st.Page(
+            "views/leaderboard.py",
+            title="Leaderboard",
+            icon=":material/leaderboard:",
+            url_path="leaderboard",
+        ),
+        st.Page(
+            "views/metrics.py", title="Metrics", icon=":material/straighten:", url_path="metrics"
         ),
     ]
 )

@@ -1,7 +1,10 @@
 """What is being looked at lives in the address, so that every view can be linked to.
 
 Keys: s store · b bank · c concept · i image · h head · y class · m saliency method · e edits;
-of the concept list: q search · o order · f filters · v view · p page.
+when intervening: t tab · w others follow an edit · g edits of the head · r regions of the image;
+when comparing: a and z the two sets · k what is compared · d temperature; of a class: x what is
+listed; of metrics: x split · k what comes worst first; of the concept list: q search · o order ·
+f filters · v view · p page.
 Widgets follow the address (`follow` before, `on_change=write` after), never the other way round.
 """
 
@@ -17,16 +20,24 @@ from app import db
 from app.components.format import plain, short
 from data.queries import build as ask
 
-VIEWS = ("overview", "concepts", "concept", "image", "intervene")
-KEYS = ("s", "b", "c", "i", "h", "y", "m", "e", "q", "o", "f", "v", "p")
+VIEWS: tuple[str, ...] = ("overview", "concepts", "concept", "image", "classes", "differences")
+VIEWS += ("intervene", "leaderboard", "metrics")
+KEYS: tuple[str, ...] = ("s", "b", "c", "i", "h", "y", "m", "e", "t", "g", "w", "r", "a", "z", "k")
+KEYS += ("d", "x", "q", "o", "f", "v", "p")
 # what a page takes up again when the menu opens it without any of these keys
 RESUMES: dict[str, tuple[str, ...]] = {
     "overview": (),
     "concepts": ("b", "q", "o", "f", "v"),
     "concept": ("b", "c", "q", "o", "f"),
-    "image": ("b", "c", "i", "m"),
-    "intervene": ("h", "i", "y"),
+    "image": ("b", "c", "i", "m", "h"),
+    "classes": ("h", "y", "x"),
+    "differences": ("b", "a", "z", "k", "d"),
+    "intervene": ("h", "i", "y", "e", "t", "g", "w", "r"),
+    "leaderboard": ("b",),
+    "metrics": ("b", "x", "k"),
 }
+# edits say nothing without what they edit
+BELONGS: dict[str, tuple[str, ...]] = {"e": ("i", "h"), "r": ("i",), "g": ("h",)}
 LARGEST_ID = 2**31 - 1
 
 
@@ -133,9 +144,13 @@ def _remember() -> None:
     last = st.session_state["last_looked_at"]
     if now.get("b") != last.get("b"):
         last.pop("c", None)  # a number says nothing without its bank
+    looked_at = {k: last.get(k) for owners in BELONGS.values() for k in owners}
     for key in RESUMES[view]:
         last.pop(key, None)
     last.update(now)
+    for key, owners in BELONGS.items():
+        if key not in now and any(last.get(k) != looked_at[k] for k in owners):
+            last.pop(key, None)
     st.session_state["addresses"][view] = now
 
 

@@ -44,6 +44,8 @@ class BankSpec:
     n_concepts: int = 0
     """0: the method's default (cav: every labelled concept that varies)"""
     params: Mapping[str, Any] = field(default_factory=dict)
+    stability: int = 0
+    """2 or more: fit again on so many parts of the train images and say how alike those fits are"""
 
     @property
     def title(self) -> str:

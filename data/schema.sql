@@ -170,6 +170,17 @@ CREATE TABLE concept (
     class_entropy   DOUBLE,              -- bits, of the share of |score| by class; NULL: unlabelled
     position_entropy DOUBLE NOT NULL,    -- bits, of the mean |map| over the grid; max log2(grid_h * grid_w)
     mean_map        FLOAT[] NOT NULL,    -- mean code at each token, row-major
+    skew            DOUBLE,              -- of the score over all images, 0: symmetric; NULL: it does not vary
+    kurtosis        DOUBLE,              -- excess, 0: normal; high: silent on most images, loud on few
+    class_share     DOUBLE,              -- share of the positive score in the class that has most, 0..1
+    image_share     DOUBLE,              -- share of the positive score in the image that has most, 0..1
+    separability    DOUBLE,              -- 0..1, mean Jensen-Shannon distance of held-out scores between classes
+    separability_chance DOUBLE,          -- the same with the classes shuffled
+    separability_n  UINTEGER,            -- held-out labelled images behind both; NULL: none
+    monosemanticity DOUBLE,              -- -1..1, mean cosine of the backbone's pooled activations between its top images
+    monosemanticity_chance DOUBLE,       -- the same between all images
+    monosemanticity_n UINTEGER NOT NULL, -- top images, 24 at most
+    flags           VARCHAR NOT NULL,    -- "" or of dead, rare, dense, single class, single image, joined by ", "
     umap_x          FLOAT,               -- 2-D layout of the bank's directions (no unit)
     umap_y          FLOAT,
     PRIMARY KEY (bank_id, concept_id)
@@ -253,6 +264,48 @@ CREATE TABLE label_score (      -- every concept against every labelled concept,
     iou             DOUBLE               -- with the part's mask; NULL: no masks
 );
 
+CREATE TABLE quality (          -- how good a bank is; higher is better unless it says otherwise
+    bank_id         USMALLINT NOT NULL,
+    measure         VARCHAR NOT NULL,    -- on held-out tokens:
+                                         --   "r2" share of variance rebuilt, <= 1; "relative_l2" error, low is good;
+                                         --   "wasserstein" mean over channels, unit of activation, low is good;
+                                         --   "ood" distance to the 10th nearest real token, same unit, low is good;
+                                         --   "l0" non-zero codes a token; "hoyer" sparsity of codes, 0..1
+                                         -- on held-out images: "readout" accuracy of the backbone's linear
+                                         --   read-out on pooled reconstructions, 0..1
+                                         -- of the directions: "coherence_max", "coherence_mean" |cosine| of pairs,
+                                         --   0..1, low is good; "effective_rank" 1..min(k, d); "stability" mean
+                                         --   matched |cosine| of refits, 0..1 (where the recipe asks)
+                                         -- over the concepts: "dead" share, low is good; "named" share; means
+                                         --   "name_auc", "iou", "separability", "monosemanticity", all 0..1
+    value           DOUBLE NOT NULL,
+    control         DOUBLE,              -- the same of random directions coded as sparsely; NULL: none
+    chance          DOUBLE,              -- the same without information (the mean token, the largest class,
+                                         --   shuffled labels); NULL: there is none
+    best            DOUBLE,              -- the same of real activations; NULL: it says nothing
+    n               UINTEGER NOT NULL    -- tokens, images, directions or concepts counted
+);
+
+CREATE TABLE probe (            -- can a label be read off? 5-fold cross-validated on held-out images
+    bank_id         USMALLINT,           -- NULL: on plain pooled activations
+    kind            VARCHAR NOT NULL,    -- "raw" logistic probe on all channels; "latent" the best single
+                                         --   concept's score; "top" logistic probe on the 16 best concepts
+    n_latents       UINTEGER NOT NULL,   -- channels or concepts it reads
+    labelled_id     UINTEGER,            -- what is read: a labelled concept ...
+    class_id        UINTEGER,            -- ... or a class; the other is NULL
+    concept_id      UINTEGER,            -- "latent": the one chosen in most folds
+    auc             DOUBLE NOT NULL,     -- 0..1, chance 0.5; pairs within folds
+    auc_lo          DOUBLE NOT NULL,     -- 95 % interval (DeLong)
+    auc_hi          DOUBLE NOT NULL,
+    gain            DOUBLE,              -- auc minus that of the "raw" probe, -1..1; NULL for "raw" itself
+    gain_lo         DOUBLE,              -- 95 % interval (paired DeLong); gain_hi < 0: the plain probe wins
+    gain_hi         DOUBLE,
+    nap             DOUBLE NOT NULL,     -- normalised average precision, 0..1
+    nap_chance      DOUBLE NOT NULL,     -- the same of a ranking without information
+    n               UINTEGER NOT NULL,   -- images ranked
+    n_positive      UINTEGER NOT NULL    -- of them, with the label
+);
+
 -- Heads ---------------------------------------------------------------------------------------
 
 CREATE TABLE head (
@@ -292,6 +345,75 @@ CREATE TABLE accuracy (         -- top-1 per split, beside chance
     n               UINTEGER NOT NULL,   -- images counted
     accuracy        DOUBLE NOT NULL,     -- 0..1
     chance          DOUBLE NOT NULL      -- share of the most frequent class among the n
+);
+
+CREATE TABLE metric (           -- do the concepts exist, and are they where they should be?
+    scope           VARCHAR NOT NULL,    -- what was measured: "backbone", "bank", "head" or "concept"
+    head_id         USMALLINT,           -- the head, also of a concept as that head uses it; else NULL
+    bank_id         USMALLINT,           -- the bank (of a head: the one it reads); NULL: the backbone
+    concept_id      UINTEGER,            -- within the bank; NULL unless scope is "concept"
+    name            VARCHAR NOT NULL,    -- key of core.metrics.definitions.METRICS: formula, unit, range
+    variant         VARCHAR NOT NULL,    -- JSON object, keys sorted, of the settings: "l" concepts an image,
+                                         --   "alpha" parts' areas, "v", "compare", "denominator", "images",
+                                         --   "evidence", "n" weights a class, "method", "part"; {} if none
+    split           VARCHAR NOT NULL,    -- images measured on; several: joined by " + "
+    value           DOUBLE NOT NULL,     -- in the definition's range: 0..1, of the three cgim -1..1
+    n               UINTEGER NOT NULL,   -- cases behind it, > 0; the definition says what is counted
+    chance          DOUBLE,              -- its mean without information, same unit; NULL: none exists
+    control         DOUBLE               -- the same of random directions in the bank's place; NULL: none drawn
+);
+
+-- What heads rest on --------------------------------------------------------------------------
+
+CREATE TABLE explanation (      -- a head's class, over the images that the head takes for it
+    head_id         USMALLINT NOT NULL,
+    class_id        UINTEGER NOT NULL,
+    n               UINTEGER NOT NULL,   -- those images, all splits
+    logit           DOUBLE NOT NULL,     -- mean logit of the class over them
+    fixed           DOUBLE NOT NULL,     -- its part that no concept brings: bias and each image's rest
+    n_concepts      UINTEGER NOT NULL,   -- concepts that contribute to at least one of them
+    layout          VARCHAR NOT NULL,    -- of `cluster`: "pca"
+    variance        DOUBLE,              -- share of the contributions' variance that the layout keeps, 0..1; NULL: they do not vary
+    PRIMARY KEY (head_id, class_id)
+);
+
+CREATE TABLE importance (       -- the 64 concepts of largest share
+    head_id         USMALLINT NOT NULL,
+    class_id        UINTEGER NOT NULL,
+    concept_id      UINTEGER NOT NULL,
+    method          VARCHAR NOT NULL,    -- key of core.importance.METHODS
+    value           DOUBLE NOT NULL,     -- mean over images, in the method's unit (linear: logits; sobol: total index)
+    share           DOUBLE NOT NULL,     -- sum of |value| over images, over that of all concepts; 0..1
+    n               UINTEGER NOT NULL    -- images of the class explained
+);
+
+CREATE TABLE cluster (          -- contribution vectors of images taken for a class, on a plane; at most 300 a class
+    head_id         USMALLINT NOT NULL,
+    class_id        UINTEGER NOT NULL,   -- predicted by the head
+    image_id        UINTEGER NOT NULL,
+    x               FLOAT NOT NULL,      -- logits, along the direction of largest variance
+    y               FLOAT NOT NULL,      -- along the second
+    concept_id      UINTEGER,            -- adds most to the class's logit on the image; NULL: none adds anything
+    value           DOUBLE NOT NULL      -- what it adds, in logits; 0 or less where none does
+);
+
+CREATE TABLE dominance (        -- how often a concept adds most to the predicted class's logit
+    head_id         USMALLINT NOT NULL,
+    split           VARCHAR NOT NULL,
+    concept_id      UINTEGER NOT NULL,
+    n               UINTEGER NOT NULL,   -- images whose dominant concept it is
+    prevalence      DOUBLE NOT NULL,     -- n over all images of the split, 0..1
+    n_labelled      UINTEGER NOT NULL,   -- of the n, those with a label that the head knows
+    reliability     DOUBLE               -- the head's accuracy on them, 0..1; NULL: none
+);
+
+CREATE TABLE fidelity (         -- do importances say what the head's logit does? mean over images
+    head_id         USMALLINT NOT NULL,
+    method          VARCHAR NOT NULL,    -- key of core.importance.METHODS
+    metric          VARCHAR NOT NULL,    -- "C-insertion", "C-deletion" (logits) or "C-muFidelity" (correlation, -1..1)
+    value           DOUBLE NOT NULL,     -- C-deletion: small is good; the others: large
+    random          DOUBLE NOT NULL,     -- the same for concepts in random order
+    n               UINTEGER NOT NULL    -- images
 );
 
 -- Saliency ------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ class Trained(NamedTuple):
 
 
 def train(
-    dataset: Dataset, out: Path, *, seed: int = 0, epochs: int = 14, progress: bool = True
+    dataset: Dataset, out: Path, *, seed: int = 0, epochs: int = 12, progress: bool = True
 ) -> Trained:
     """Trains on split "train" and writes a Hugging Face directory to `out`, whole or not at all.
 

@@ -31,7 +31,8 @@ class FittedBank:
 
 def key(spec: BankSpec, seed: int) -> str:
     """Names the folder of a bank: same key, same bank on the same activations."""
-    text = json.dumps([asdict(spec), seed], sort_keys=True)
+    made = {name: value for name, value in asdict(spec).items() if name != "stability"}
+    text = json.dumps([made, seed], sort_keys=True)
     return f"{spec.method}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
 
@@ -44,6 +45,8 @@ def check(spec: BankSpec) -> None:
     level = spec.params.get("labels", "")
     if level not in ("", "image", "class"):
         raise ValueError(f"bank {spec.title!r}: labels must be 'image' or 'class', not {level!r}")
+    if spec.stability == 1:
+        raise ValueError(f"bank {spec.title!r}: stability compares fits, so it must be 0 or >= 2")
     parameters.check(
         {name: value for name, value in spec.params.items() if name != "labels"},
         METHODS[spec.method].fit,

@@ -56,11 +56,26 @@ _CHECKS = (
     _Check("weights belong to concepts of their head's bank", "SELECT count(*) FROM head_weight "
            "JOIN head USING (head_id) ANTI JOIN concept ON concept.bank_id = head.bank_id AND "
            "concept.concept_id = head_weight.concept_id"),
+    _Check("every bank was judged", "SELECT count(*) FROM bank ANTI JOIN quality USING "
+           "(bank_id)"),
+    _Check("probes read one label each, and their interval holds their AUC", "SELECT count(*) "
+           "FROM probe WHERE (labelled_id IS NULL) = (class_id IS NULL) OR auc NOT BETWEEN auc_lo "
+           "AND auc_hi"),
     _Check("heads have classes", "SELECT count(*) FROM head ANTI JOIN head_bias USING (head_id)"),
     _Check("predictions carry every output's logit", "SELECT count(*) FROM prediction WHERE "
            "len(logit) <> (SELECT count(output) FROM class)"),
     _Check("saliency maps are complete", "SELECT count(*) FROM saliency WHERE len(value) <> "
            "map_h * map_w"),
+    _Check("metrics are of heads, banks and concepts that exist", "SELECT count(*) FROM metric "
+           "LEFT JOIN head USING (head_id) LEFT JOIN bank ON bank.bank_id = metric.bank_id "
+           "LEFT JOIN concept c ON c.bank_id = metric.bank_id AND c.concept_id = "
+           "metric.concept_id WHERE (metric.head_id IS NOT NULL AND head.bank_id IS DISTINCT "
+           "FROM metric.bank_id) OR (metric.bank_id IS NOT NULL AND bank.bank_id IS NULL) OR "
+           "(metric.concept_id IS NOT NULL AND c.concept_id IS NULL)"),
+    _Check("metrics lie in their range, beside chance and control that do", "SELECT count(*) FROM "
+           "metric WHERE n = 0 OR NOT isfinite(value) OR greatest(value, chance, control) > "
+           "1 + 1e-9 OR least(value, chance, control) < CASE WHEN starts_with(name, 'cgim') "
+           "THEN -1 ELSE 0 END - 1e-9"),
     _Check("no bank is mostly dead", "SELECT count(*) FROM bank WHERE n_dead > 0.5 * n_concepts",
            "note"),
     _Check("no input was skipped", "SELECT n_skipped FROM build", "note"),

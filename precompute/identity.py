@@ -26,10 +26,9 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in _PACKAGES}
 
 
-def fingerprint_store(recipe: Recipe, dataset: Dataset, backbone: Backbone) -> str:
-    return short(
-        recipe.canonical(), fingerprint_data(dataset), backbone.fingerprint, str(SCHEMA_VERSION)
-    )
+def fingerprint_store(recipe: Recipe, images: str, backbone: Backbone) -> str:
+    """`images` is what `fingerprint_data` says of the data set."""
+    return short(recipe.canonical(), images, backbone.fingerprint, str(SCHEMA_VERSION))
 
 
 def fingerprint_data(dataset: Dataset) -> str:

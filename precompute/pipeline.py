@@ -17,13 +17,17 @@ from core.recipe import HeadSpec, Recipe
 from core.types import FitData
 from data import store, write
 from precompute import activations as acts
-from precompute import assemble, banks, explain, heads, truth
+from precompute import assemble, banks, explain, heads, importance, measure, quality, truth
+from precompute.baselines import baselines
+from precompute.bench import set_bench
 from precompute.classes import Classes
 from precompute.classes import classes as classes_of
 from precompute.describe import describe
 from precompute.encode import encode
-from precompute.identity import fingerprint_data, fingerprint_store, short, versions
-from precompute.scene import Scene, set_scene
+from precompute.ground import Ground, survey
+from precompute.identity import fingerprint_store, short, versions
+from precompute.measure_saliency import on_parts
+from precompute.scene import set_scene
 from precompute.sources import Log, Sources, check, open_sources
 
 
@@ -44,11 +48,11 @@ def run(
     check(recipe)
     sources = open_sources(recipe, out=out, device=device)
     dataset, backbone, log = sources.dataset, sources.backbone, sources.log
-    identity = fingerprint_store(recipe, dataset, backbone)
+    identity = fingerprint_store(recipe, sources.images, backbone)
     path = store.path_for(recipe.name, identity, out=out)
     if path.exists():
         return path
-    work = out / "work" / short(fingerprint_data(dataset), backbone.fingerprint)
+    work = out / "work" / short(sources.images, backbone.fingerprint)
     activations, seconds = acts.extract(
         dataset, backbone, work / "activations", batch=recipe.backbone.batch
     )
@@ -81,12 +85,13 @@ def _write(
         assemble.put_truth(con, dataset, activations, classes)
     predicted = assemble.put_predictions(con, activations, classes)
     scene = set_scene(dataset, activations, classes, seed=recipe.seed)
-    accuracy = _baselines(scene, activations, classes, predicted, log)
-    accuracy += _concepts(con, recipe, sources, activations, classes, scene, work)
+    accuracy = baselines(scene, activations, classes, predicted, log)
+    ground = survey(dataset, activations, scene, log)
+    accuracy += _concepts(con, recipe, sources, activations, classes, ground, work)
     if accuracy:
         frame = pd.DataFrame(accuracy)
         write.put(con, "accuracy", {name: frame[name] for name in frame.columns})
-    _saliency(con, recipe, sources, activations, classes, work)
+    _saliency(con, recipe, sources, activations, classes, ground, work)
     skipped = pd.DataFrame([*dataset.skipped.to_dict("records"), *activations.skipped])
     if len(skipped):
         write.put(con, "skipped", {name: skipped[name] for name in ("file", "reason")})
@@ -112,45 +117,23 @@ def _write(
     )
 
 
-def _baselines(
-    scene: Scene,
-    activations: acts.ActivationStore,
-    classes: Classes,
-    predicted: np.ndarray | None,
-    log: Log,
-) -> list[dict[str, Any]]:
-    """Accuracies of the backbone and of a plain linear probe on its pooled activations."""
-    split = activations.rows["split"].to_numpy()
-    out = []
-    if predicted is not None:
-        rows = heads.accuracies(predicted, scene.class_of, split, countable=classes.of_output)
-        out += [{"model": "backbone", "target": "label", **row} for row in rows]
-    try:
-        with log.timed("linear probe", len(scene.train), "images"):
-            probe = heads.probe(scene, activations.pooled())
-    except ValueError as error:
-        log.notice("heads", "linear probe", error)
-        return out
-    rows = heads.accuracies(probe.predicted, scene.class_of, split, countable=probe.classes)
-    return [*out, *({"model": "linear probe", "target": "label", **row} for row in rows)]
-
-
 def _concepts(
     con: duckdb.DuckDBPyConnection,
     recipe: Recipe,
     sources: Sources,
     activations: acts.ActivationStore,
     classes: Classes,
-    scene: Scene,
+    ground: Ground,
     work: Path,
 ) -> list[dict[str, Any]]:
-    dataset, log = sources.dataset, sources.log
+    dataset, log, scene = sources.dataset, sources.log, ground.scene
     rows = activations.rows
     image_ids = rows["image_id"].to_numpy()
     pooled = activations.pooled()
     names = dataset.labelled.sort_values("labelled_id")["name"].tolist()
     accuracy: list[dict[str, Any]] = []
     n_heads = 0
+    bench = set_bench(con, scene, activations, sources, of_output=classes.of_output)
     for bank_id, spec in enumerate(recipe.banks):
         folder = work / banks.key(spec, recipe.seed)
         try:
@@ -173,12 +156,17 @@ def _concepts(
         log.stage(f"maps of {spec.title}", seconds, len(rows), "images")
         with log.timed(f"describe {spec.title}", codes.n_concepts, "concepts"):
             description = describe(fitted, codes, scene)
+        quality.add(
+            con, bank_id, spec, fitted.bank, codes, description,
+            bench=bench, data=data, folder=folder, log=log,
+        )  # fmt: skip
         with log.timed(f"write {spec.title}", len(rows), "images"):
             assemble.put_bank(con, bank_id, spec, fitted, codes, description, names, image_ids)
         scores = codes.scores.toarray()
         material = heads.Material(
             scene, sources.backbone, fitted.bank, scores, activations.logits(), classes.of_output
         )
+        made = []
         for head in (h for h in recipe.heads if h.bank == spec.title):
             result = _head(material, head, log)
             if result is None:
@@ -188,7 +176,14 @@ def _concepts(
                 predicted, scene.class_of, rows["split"].to_numpy(), countable=result.classes
             )
             accuracy += [{"model": head.title, "target": "label", **row} for row in found]
+            importance.put(con, log, n_heads, head.title, result, scores, rows, scene)
+            made.append(measure.Measured(n_heads, head, result))
             n_heads += 1
+        with log.timed(f"measure {spec.title}", codes.n_concepts, "concepts"):
+            measure.bank(
+                con, bank_id, codes, description.concept, scores,
+                heads=made, ground=ground, activations=activations, log=log,
+            )  # fmt: skip
     return accuracy
 
 
@@ -207,6 +202,7 @@ def _saliency(
     sources: Sources,
     activations: acts.ActivationStore,
     classes: Classes,
+    ground: Ground,
     work: Path,
 ) -> None:
     rows = explain.spread(activations.rows["split"].to_numpy(), recipe.saliency.limit)
@@ -230,6 +226,8 @@ def _saliency(
             con, "saliency_method", method=name, signed=method.signed, unit=method.unit,
             about=method.about,
         )  # fmt: skip
+        with sources.log.timed(f"measure {name}", len(rows), "images"):
+            measure.put(con, on_parts(columns, sources.dataset, activations, ground, method=name))
         outputs = np.array(columns.pop("output"))
         columns["class_id"] = list(classes.of_output[outputs])
         columns["method"] = [name] * len(outputs)

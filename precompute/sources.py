@@ -42,6 +42,8 @@ class Sources:
     """What a recipe names, opened."""
 
     dataset: Dataset
+    images: str
+    """fingerprint of the data set"""
     backbone: Backbone
     log: Log
 
@@ -74,9 +76,10 @@ def open_sources(recipe: Recipe, *, out: Path, device: str) -> Sources:
     started = time.perf_counter()
     dataset = datasets.load(spec.reader, path, limit=spec.limit, options=dict(spec.options))
     log.stage("read data set", time.perf_counter() - started, len(dataset.images), "images")
+    images = fingerprint_data(dataset)
     model = recipe.backbone.model
     if model == "aviary":
-        model = str(_demo_model(dataset, recipe.seed, out, log))
+        model = str(_demo_model(dataset, images, recipe.seed, out, log))
     size = recipe.backbone.size
     backbone = backbones.load(
         model,
@@ -84,11 +87,11 @@ def open_sources(recipe: Recipe, *, out: Path, device: str) -> Sources:
         size=(size[0], size[1]) if size else None,
         device=device,
     )
-    return Sources(dataset, backbone, log)
+    return Sources(dataset, images, backbone, log)
 
 
-def _demo_model(dataset: Dataset, seed: int, out: Path, log: Log) -> Path:
-    folder = out / "models" / f"aviary-{short(fingerprint_data(dataset), str(seed))}"
+def _demo_model(dataset: Dataset, images: str, seed: int, out: Path, log: Log) -> Path:
+    folder = out / "models" / f"aviary-{short(images, str(seed))}"
     if not folder.exists():
         with log.timed("train backbone", len(dataset.images), "images"):
             aviary_backbone.train(dataset, folder, seed=seed)

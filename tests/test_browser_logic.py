@@ -17,7 +17,7 @@ from core import bottleneck
 from core.types import Head
 
 pytestmark = needed
-ENTRIES = ("image_view", "head_lab", "gallery")
+ENTRIES = ("image_view", "head_lab", "gallery", "spatial")
 
 
 @pytest.mark.parametrize("entry", ENTRIES)

@@ -86,14 +86,27 @@ def test_every_token_is_found_under_the_middle_of_its_cell(box: tuple[float, ...
 
 def test_colour_is_transparent_at_zero_and_symmetric_in_sign() -> None:
     out = run(use("colour", "colour") + """
-        const out = [0, 1, -1, 2, -2, 4].map((v) => colour(v, { top: 2, signed: true }))
+        const out = [0, 0.6, -1, 2, -2, 4].map((v) => colour(v, { top: 2, signed: true }))
           .concat([-1, 0.2, 2, 9].map((v) => colour(v, { top: 2, signed: false })))
           .concat([colour(1, { top: 0, signed: false })]);""" + SAY)
-    assert [rgba[3] for rgba in out] == pytest.approx([0, 1, 1, 1, 1, 1, 0, 0.5, 1, 1, 0])
+    alphas = [0, 0.5, 0.5 / 0.6, 1, 1, 1, 0, 0.5, 1, 1, 0]
+    assert [rgba[3] for rgba in out] == pytest.approx(alphas)
     assert out[3] == out[5]
     assert out[3][0] > out[3][2]  # positive: red
     assert out[4][2] > out[4][0]  # negative: blue
     assert out[8][:3] == [253, 231, 37]
+
+
+def test_faint_signed_values_tint_the_picture_instead_of_veiling_it() -> None:
+    out = run(use("colour", "colour", "gradient") + """
+        const out = { faint: [0.02, -0.02].map((v) => colour(v, { top: 1, signed: true })),
+          legend: gradient(true) };""" + SAY)
+    for red, green, blue, alpha in out["faint"]:
+        assert abs(red - blue) > 60  # a colour, not a white
+        assert green < 210
+        assert alpha < 0.05
+    assert out["legend"].count("rgba(") == 21
+    assert "rgba(0,0,0,0.000)" in out["legend"]  # nothing in the middle, as on the map
 
 
 def test_threshold_hides_what_is_smaller() -> None:

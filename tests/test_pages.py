@@ -28,8 +28,12 @@ HOSTILE: dict[str, dict[str, str]] = {
     "long": dict.fromkeys(("b", "h", "q"), "a" * 5000),
     "gallery": {"v": "gallery", "f": "dead", "o": "rarest"},
     "map": {"v": "map", "f": "named"},
+    "sets that are none": {"a": "nowhere~~", "z": "~" * 9, "k": "x", "d": "nan", "x": "diverse-99"},
+    "sets": {"a": "test~~", "z": "train~~", "k": "within", "x": "diverse-32"},
+    "energy": {"a": "test~0~", "z": "~1~right", "k": "energy", "d": "0.125"},
 }
 LITTLE: dict[str, tuple[str, ...]] = {
+    "no explanations": ("explanation", "importance", "cluster", "dominance", "fidelity"),
     "no heads": ("head", "head_weight", "head_bias", "head_prediction", "accuracy"),
     "no labels": (
         "labelled_concept",
@@ -40,6 +44,7 @@ LITTLE: dict[str, tuple[str, ...]] = {
         "label_score",
         "concept_class",
     ),
+    "nothing judged": ("quality", "probe"),
     "no saliency": ("saliency", "saliency_method"),
     "no backbone predictions": ("prediction",),
     "no neighbours, examples or histograms": (

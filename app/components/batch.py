@@ -8,15 +8,13 @@ import streamlit as st
 from jaxtyping import Bool, Float64
 
 from app import db, state
-from app.components import head_lab
-from app.components.format import percent, plain, rate, short
+from app.components import head_lab, thumbs
+from app.components.format import percent, rate, short
 from core import bottleneck
-from data.queries import heads, images
+from data.queries import heads
 
 BLOCK = 2_000_000
 """numbers of the dense score matrix held at once"""
-N_SHOWN = 7
-"""images shown of those corrected, and of those broken"""
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the scores of every image …")
@@ -107,21 +105,5 @@ def show(head: pd.Series, columns: dict[int, float], *, classes: dict[int, str])
     st.caption(f"n = {n:,} labelled images; chance (most frequent class) {percent(largest / n)}. "
                "Every image gets the values of the edits, whatever its own scores are.")
     for title, chosen in (("Corrected", corrected), ("Broken", broken)):
-        _thumbs(title, found[chosen], head, classes)
-
-
-def _thumbs(title: str, rows: pd.DataFrame, head: pd.Series, classes: dict[int, str]) -> None:
-    if rows.empty:
-        return
-    ids = [int(i) for i in rows["image_id"].head(N_SHOWN)]
-    more = f", the first {len(ids)} of {len(rows):,}" if len(rows) > len(ids) else ""
-    st.markdown(f"**{title}**{more}")
-    pictures = images.thumbs(db.cursor(), ids)
-    label = rows.set_index("image_id")["class_id"]
-    with st.container(horizontal=True):
-        for image_id in ids:
-            with st.container(width=128, gap="xxsmall"):
-                if image_id in pictures:
-                    st.image(pictures[image_id], width=128)
-                state.link(plain(short(classes[label[image_id]], 14)), "intervene", i=image_id,
-                           h=head["name"], e=state.param("e"))
+        thumbs.strip(title, found[chosen], classes=classes, h=head["name"], e=state.param("e"),
+                     t="batch")

@@ -8,19 +8,21 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
-from app.components.format import number, plain, rate, short
+from app.components.format import number, percent, plain, rate, short
 
-RARE = 0.01
-"""below this share of images a concept is called rare"""
-DENSE = 0.2
-"""above this share of tokens a concept of a sparse bank is called dense"""
-SINGLE = 0.35
-"""bits: below, one class has well over nine tenths of the score"""
+FLAGS: dict[str, str] = {
+    "dead": "No image activates it.",
+    "rare": "Active in fewer than 0.1 % of the images.",
+    "dense": "Non-zero at more than half of all tokens.",
+    "single class": "More than 90 % of its positive score lies in one class.",
+    "single image": "More than 90 % of its positive score lies in one image.",
+}
+"""of concept.flags -> what they mean"""
 
 Colour = Literal["red", "orange", "blue", "green", "gray"]
 
 
-def chips(concept: pd.Series, bank: pd.Series, *, n_images: int, n_classes: int) -> None:
+def chips(concept: pd.Series, bank: pd.Series, *, n_images: int) -> None:
     """Badges in one line."""
     found: list[tuple[str, Colour, str]] = [
         (
@@ -29,22 +31,8 @@ def chips(concept: pd.Series, bank: pd.Series, *, n_images: int, n_classes: int)
             f"Bank and number; made by {plain(bank['method'])}. A number never changes in a store.",
         )
     ]
-    if concept["map_scale"] == 0:
-        found.append(("dead", "red", "No image activates it."))
-    elif concept["frequency"] < RARE:
-        found.append(("rare", "orange", f"Active in fewer than {100 * RARE:g} % of the images."))
-    if not bank["dense"] and concept["density"] > DENSE:
-        found.append(("dense", "orange", f"Non-zero at more than {100 * DENSE:g} % of the tokens."))
-    entropy = concept["class_entropy"]
-    if n_classes > 1 and entropy == entropy and concept["map_scale"] > 0 and entropy < SINGLE:
-        found.append(
-            (
-                "single class",
-                "orange",
-                f"Its score lies almost only in one class: "
-                f"{number(entropy)} bits of at most {number(math.log2(n_classes))}.",
-            )
-        )
+    for flag in filter(None, concept["flags"].split(", ")):
+        found.append((flag, "red" if flag == "dead" else "orange", FLAGS.get(flag, "")))
     if bank["signed"]:
         found.append(("signed", "gray", "Codes can be negative: evidence against the concept."))
     active = rate(int(concept["n_active"]), n_images)
@@ -134,3 +122,46 @@ def numbers(concept: pd.Series, bank: pd.Series, *, n_tokens: int) -> None:
         )
     for column, (label, value, about) in zip(st.columns(len(shown)), shown, strict=True):
         column.metric(label, value, help=about)
+
+
+def purity(concept: pd.Series) -> None:
+    """Is it one thing? Each figure beside what it would be by chance."""
+    alike, apart = concept["monosemanticity"], concept["separability"]
+    n_top, n_held = concept["monosemanticity_n"], concept["separability_n"]
+    shown = [
+        (
+            "Monosemanticity",
+            _beside(alike, concept["monosemanticity_chance"]),
+            f"Mean cosine of the backbone's pooled activations between its {int(n_top)} strongest "
+            "images: how alike the model itself finds them. Beside it: between all images.",
+        ),
+        (
+            "Class separability",
+            _beside(apart, concept["separability_chance"]),
+            "Mean Jensen-Shannon distance of its scores between two classes (log2, 20 shared "
+            f"bins), 0 to 1, on {0 if pd.isna(n_held) else int(n_held):,} held-out images. Beside "
+            "it: the same with the classes shuffled.",
+        ),
+        (
+            "Skew / kurtosis",
+            f"{number(concept['skew'])} / {number(concept['kurtosis'])}",
+            "Of its scores over all images; excess kurtosis, so that a normal has 0 and 0. High: "
+            "silent on most images, loud on few.",
+        ),
+        (
+            "In one class",
+            percent(concept["class_share"]),
+            "Share of its positive score that lies in the class with the most of it.",
+        ),
+        (
+            "In one image",
+            percent(concept["image_share"]),
+            "Share of its positive score that lies in the image with the most of it.",
+        ),
+    ]
+    for column, (label, value, about) in zip(st.columns(len(shown)), shown, strict=True):
+        column.metric(label, value, help=about)
+
+
+def _beside(value: float, chance: float) -> str:
+    return number(value) if pd.isna(chance) else f"{number(value)} / {number(chance)}"

@@ -27,6 +27,12 @@ LABELS: dict[str, str] = {
     "density": "densest",
     "mean": "largest mean",
     "std": "largest spread of scores",
+    "alike": "monosemanticity",
+    "apart": "class separability",
+    "skew": "skew",
+    "kurtosis": "kurtosis",
+    "class": "most in one class",
+    "image": "most in one image",
     "id": "number",
 }
 """key of data.queries.concepts.ORDERS -> words"""

@@ -40,9 +40,22 @@ COLUMNS: dict[str, tuple[str, str]] = {
         "Entropy of the mean |map| over the grid, in bits; low: always at the same place",
     ),
     "density": ("Density, %", "Share of tokens with a non-zero code (signed banks: positive)"),
+    "flags": ("Flags", "dead; rare: in < 0.1 % of images; dense: at > 50 % of tokens; single class "
+              "or image: > 90 % of the positive score in one"),
+    "monosemanticity": ("Monosem.", "Mean cosine of the backbone's pooled activations between the "
+                        "concept's strongest images (24 at most)"),
+    "monosemanticity_chance": ("Chance", "The same cosine between all images of the store"),
+    "separability": ("Separab.", "Mean Jensen-Shannon distance of its scores between two classes, "
+                     "0 to 1, on held-out images"),
+    "separability_chance": ("Chance ", "The same separability with the classes shuffled"),
+    "class_share": ("In one class, %", "Share of the positive score in the class with most of it"),
+    "image_share": ("In one image, %", "Share of the positive score in the image with most of it"),
+    "skew": ("Skew", "Of the score over all images; 0: symmetric"),
+    "kurtosis": ("Kurtosis", "Excess, of the score over all images; 0: normal; high: silent on "
+                 "most images, loud on few"),
     "mean": ("Mean", "Mean score over all images, zeros included"),
     "std": ("Std", "Standard deviation of the score over all images"),
-}
+}  # fmt: skip
 """column -> (title, definition)"""
 PICTURES = 4
 
@@ -61,7 +74,7 @@ def _page(
     rows["title"] = [
         concept_name(n, c) for n, c in zip(rows["name"], rows["concept_id"], strict=True)
     ]
-    for share in ("frequency", "density"):
+    for share in ("frequency", "density", "class_share", "image_share"):
         rows[share] = 100 * rows[share]
     return rows
 
@@ -69,7 +82,7 @@ def _page(
 def table(bank_id: int, ids: Sequence[int], *, key: str) -> int | None:
     """The rows of `ids`; returns the concept whose cell was clicked."""
     rows = _page(db.key(), bank_id, tuple(int(i) for i in ids))
-    kept = [c for c in COLUMNS if rows[c].notna().any()]
+    kept = [c for c in COLUMNS if (rows[c].notna() & (rows[c] != "")).any()]
     config: dict[str, Any] = {
         "pictures": st.column_config.ImageColumn(
             "Strongest images", width=3 * minis.SIDE + 16, help="The three strongest images"
@@ -83,6 +96,9 @@ def table(bank_id: int, ids: Sequence[int], *, key: str) -> int | None:
             config[column] = st.column_config.ProgressColumn(
                 title, help=about, format="%.3g", min_value=0, max_value=100, width=118
             )
+            continue
+        if column == "flags":
+            config[column] = st.column_config.TextColumn(title, help=about, width=110)
             continue
         whole = column in ("n_active", "name_n")
         config[column] = st.column_config.NumberColumn(

@@ -11,9 +11,9 @@ import pandas as pd
 import streamlit as st
 from jaxtyping import Float64, Int64
 
-from app import db
+from app import db, edits, state
 from app.components import assets, pack
-from app.components.format import concept_name, number
+from app.components.format import concept_name, number, plain, short
 from core import bottleneck
 from data.queries import heads, images
 
@@ -36,12 +36,20 @@ class Lab:
     scores: Float64[np.ndarray, "1 k"]
     rest: Float64[np.ndarray, "1 y"] | None
 
-    def probabilities(self, edits: dict[int, float]) -> Float64[np.ndarray, " y"]:
+    def probabilities(self, changes: dict[int, float]) -> Float64[np.ndarray, " y"]:
         """With edits by column."""
-        scores = bottleneck.intervene(self.scores, edits)
+        scores = bottleneck.intervene(self.scores, changes)
         return bottleneck.probabilities(
             bottleneck.logits(self.loaded.head, scores, self.rest)
         )[0]
+
+
+    def title(self, k: int, limit: int = 48) -> str:
+        """Of the concept in column `k`, as Markdown; matched names may repeat, so the id tells."""
+        row = self.facts.iloc[k]
+        name = concept_name(row["name"], row["concept_id"])
+        own = row["name_source"] == "label" or name == f"#{row['concept_id']}"
+        return plain(short(name, limit)) + ("" if own else plain(f" #{row['concept_id']}"))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -64,11 +72,11 @@ def lab(head: pd.Series, image_id: int) -> Lab:
     return Lab(loaded, facts, scores, rest)
 
 
-def by_column(lab: Lab, edits: dict[int, float]) -> tuple[dict[int, float], list[int]]:
+def by_column(lab: Lab, given: dict[int, float]) -> tuple[dict[int, float], list[int]]:
     """Edits by the head's columns, and the concepts that the head does not read."""
-    ids = np.array(sorted(edits), dtype=np.int64)
+    ids = np.array(sorted(given), dtype=np.int64)
     at, known = lab.loaded.places(ids)
-    columns = {int(k): edits[int(c)] for k, c in zip(at[known], ids[known], strict=True)}
+    columns = {int(k): given[int(c)] for k, c in zip(at[known], ids[known], strict=True)}
     return columns, [int(c) for c in ids[~known]]
 
 
@@ -102,9 +110,9 @@ def _concept(row: dict[str, Any], score: float) -> dict[str, Any]:
 
 def payload(
     lab: Lab, facts: dict[str, Any], *, bank: pd.Series, head: pd.Series, picture: bytes,
-    edits: str, columns: dict[int, float], class_id: int | None, extra: list[int],
+    text: str, columns: dict[int, float], class_id: int | None, extra: list[int],
 ) -> dict[str, Any]:
-    """The whole head for one image, small enough to send, and Python's answer for `edits`."""
+    """A head on one image, small enough to send, with Python's answer for the edits `text`."""
     loaded = lab.loaded
     kept = sent(lab, columns, extra=extra)
     others = np.setdiff1d(np.arange(len(loaded.concept_ids)), kept)
@@ -117,10 +125,11 @@ def payload(
     rows = lab.facts.iloc[kept]
     codes = images.codes(con, int(bank["bank_id"]), int(facts["image_id"]))
     before = lab.probabilities({})
+    beyond = sorted(set(extra) - set(sent(lab, {}, extra=[]).tolist()))
     truth = np.flatnonzero(loaded.class_ids == facts["label_id"])
     asked = np.flatnonzero(loaded.class_ids == class_id)
     return {
-        "key": f"{db.key()}/{facts['image_id']}/{head['name']}/{sorted(extra)}",
+        "key": f"{db.key()}/{facts['image_id']}/{head['name']}/{beyond}",
         "unit": bank["code_unit"], "signed": bool(bank["signed"]), "grid": [h, w],
         "image": {
             "id": int(facts["image_id"]), "src": pack.jpeg(picture),
@@ -147,9 +156,21 @@ def payload(
             rows["concept_id"].to_numpy(np.int64), scale=rows["map_scale"].to_numpy(),
             n_tokens=h * w,
         ),
-        "edits": edits,
-        "reply": {"edits": edits, "p": pack.b64(lab.probabilities(columns), "<f8")},
+        "edits": text,
+        "reply": {"edits": text, "p": pack.b64(lab.probabilities(columns), "<f8")},
     }
+
+
+def order(new: dict[int, float] | None, *, focus: int) -> None:
+    """From a button beside the element: take over these edits (by concept id; None: leave them as
+    they are) and lay the concept before the person."""
+    text = None if new is None else edits.write(new)
+    if text is not None:
+        state.set_params(e=text)
+    extra: list[int] = st.session_state.setdefault("lab_extra", [])
+    extra += [c for c in (focus, *(new or {})) if c not in extra]
+    n = st.session_state.get("lab_order", {"n": 0})["n"] + 1
+    st.session_state["lab_order"] = {"n": n, "edits": text, "focus": focus}
 
 
 def show(data: dict[str, Any], *, key: str, on_edits: Callable[[], None]) -> Any:

@@ -17,9 +17,11 @@ from data.queries import images
 def _ids(
     key: tuple[str, int],  # noqa: ARG001
     class_id: int | None, split: str | None, head_id: int | None, wrong: bool,
+    explained: bool = False,
 ) -> np.ndarray:
     return images.image_ids(
-        db.cursor(), class_id=class_id, split=split, head_id=head_id, wrong=wrong
+        db.cursor(), class_id=class_id, split=split, head_id=head_id, wrong=wrong,
+        explained=explained,
     )
 
 
@@ -62,9 +64,11 @@ def choose(
 
 
 def _first(key: tuple[str, int], chosen: np.ndarray, everything: np.ndarray) -> int:
-    """One that no bank was fitted on, if there is one."""
-    held_out = _ids(key, None, "test", None, False)
-    for ids in (np.intersect1d(chosen, held_out), chosen, everything):
+    """The most telling of those chosen: explained by saliency, wrong, held out from fitting."""
+    held_out = np.setdiff1d(chosen, _ids(key, None, "train", None, False))
+    explained = np.intersect1d(held_out, _ids(key, None, None, None, False, True))
+    wrong = np.intersect1d(explained, _ids(key, None, None, None, True))
+    for ids in (wrong, explained, held_out, chosen, everything):
         if len(ids):
             return int(ids[0])
     raise AssertionError("the caller has seen that there are images")

@@ -9,8 +9,8 @@ import pandas as pd
 import streamlit as st
 
 from app import db, edits, state
-from app.components import batch, head_lab, picker
-from app.components.format import concept_name, number, plain, short, signed
+from app.components import ask_next, follow, head_lab, lab_tabs, lab_words, picker, smallest
+from app.components.format import concept_name, plain, short
 from data.queries import build as ask
 from data.queries import images
 
@@ -64,42 +64,6 @@ def told() -> None:
         state.set_params(e=edits.write(edits.parse(value.get("edits"))), y=value.get("y"))
 
 
-def meaning(lab: head_lab.Lab, columns: dict[int, float]) -> None:
-    """The edits in words."""
-    before, after = lab.probabilities({}), lab.probabilities(columns)
-    names = lab.loaded.class_names
-    was, now = int(before.argmax()), int(after.argmax())
-    if not columns:
-        st.markdown(
-            "Nothing is edited: the decision is the head's own. Move a handle to say what you see "
-            "on the image that the concepts got wrong; only the scores change, neither the image "
-            "nor the weights."
-        )
-        return
-    facts, lines = lab.facts, []
-    for k, value in columns.items():
-        row, score = facts.iloc[k], lab.scores[0, k]
-        outside = not row["score_min"] <= value <= row["score_max"]
-        change = lab.loaded.head.weight[was, k] * (value - score)
-        lines.append(
-            f"- **{plain(short(concept_name(row['name'], row['concept_id'])))}** from "
-            f"{number(score)} to {number(value)}: {signed(change)} logits for "
-            f"{plain(short(names[was]))}"
-            + (" (:orange[outside what any image of the store shows])" if outside else "")
-        )
-    if len(lines) > 12:
-        lines[12:] = [f"- and {len(lines) - 12} more"]
-    st.markdown("\n".join(lines))
-    said = f"**{plain(short(names[was]))}** goes from {number(before[was])} to {number(after[was])}"
-    st.markdown(
-        f"With that, the probability of {said}" + (
-            ", and it stays the prediction." if was == now else
-            f"; the prediction becomes **{plain(short(names[now]))}** with {number(after[now])} "
-            f"(before: {number(before[now])})."
-        ) + " Other concepts keep the model's scores: an edit does not spread to them."
-    )
-
-
 def more_concepts(lab: head_lab.Lab, data: dict[str, Any]) -> None:
     """Concepts of the head that the element does not hold yet."""
     held = {c["id"] for c in data["concepts"]}
@@ -143,20 +107,25 @@ def laboratory(facts: dict[str, Any], head: pd.Series, bank: pd.Series) -> None:
     text = edits.write({c: v for c, v in asked.items() if c not in strangers})
     places, known = lab.loaded.places(np.array(st.session_state.get("lab_extra", []), np.int64))
     data = head_lab.payload(
-        lab, facts, bank=bank, head=head, picture=picture or b"", edits=text, columns=columns,
+        lab, facts, bank=bank, head=head, picture=picture or b"", text=text, columns=columns,
         class_id=state.int_param("y"), extra=[int(k) for k in places[known]],
     )
+    data["order"] = st.session_state.get("lab_order")
     st.session_state["lab_shown"] = data["key"]
     head_lab.show(data, key="head_lab", on_edits=told)
     more_concepts(lab, data)
-    st.subheader("What the edit means", anchor=False)
-    meaning(lab, columns)
-    st.subheader("The same edits on other images", anchor=False)
+    ids = {"bank_id": int(head["bank_id"]), "head_id": int(head["head_id"])}
+    left, right = st.columns(2, gap="large")
+    with left:
+        ask_next.show(lab, columns, image_id=image_id, **ids)
+    with right:
+        smallest.show(lab, columns)
+    st.subheader("What the edits mean", anchor=False)
+    lab_words.meaning(lab, columns)
     if columns:
-        names = dict(zip(lab.loaded.class_ids.tolist(), lab.loaded.class_names, strict=True))
-        batch.show(head, columns, classes=names)
-    else:
-        st.caption("Edit a concept above; its value is then given to every image of a split.")
+        follow.show(lab, columns, **ids)
+    st.divider()
+    lab_tabs.show(head, facts, columns, asked)
 
 
 st.title("Intervene", anchor=False)

@@ -76,11 +76,6 @@ def fit(
     """
     if not 0 < top_k <= n_concepts:
         raise ValueError(f"top_k must lie between 1 and n_concepts = {n_concepts}, not {top_k}")
-    if data.tokens.n_tokens < n_concepts:
-        raise ValueError(
-            f"an SAE with {n_concepts} latents needs at least as many tokens, but there are "
-            f"{data.tokens.n_tokens}; ask for fewer latents or use more images"
-        )
     weights = train(
         data.tokens,
         Weights.initial(data.tokens, n_concepts, tied=tied, seed=seed),

@@ -1,22 +1,23 @@
-"""The training loop of sparse autoencoders: streaming, seeded, sparse in its gradients.
+"""The weights of sparse autoencoders, and the TopK step, which is sparse in its gradients.
 
-A step costs one dense product, the encoder's forward. The rest touches only the top_k latents of
-each token: codes are a sparse matrix S (b x k), the reconstruction is S @ D, and the gradients of
-D and of the encoder are S'^T @ (b x d) products with the same sparsity.
+A TopK step costs one dense product, the encoder's forward. The rest touches only the top_k latents
+of each token: codes are a sparse matrix S (b x k), the reconstruction is S @ D, and the gradients
+of D and of the encoder are S'^T @ (b x d) products with the same sparsity.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from core.concepts.rows import refuse_non_finite
+from core.concepts.sae_loop import EPS, Step, optimise
 from core.types import TokenStream
 
-_EPS = 1e-8
 _SEEN = 50_000
 """tokens that estimate the scale and the centre of the activations"""
 
@@ -32,19 +33,49 @@ class Weights:
     decoder_bias: Float[Tensor, " d"]
     tied: bool
     unit: float
+    extra: dict[str, Float[Tensor, " k"]] = field(default_factory=dict)
+    """further parameters, one number a latent"""
+    fresh: dict[str, float] = field(default_factory=dict)
+    """where each of `extra` starts, and starts again after a revival"""
 
     @classmethod
-    def initial(cls, tokens: TokenStream, k: int, *, tied: bool, seed: int) -> Weights:
-        """Dictionary of random unit rows, encoder its transpose, bias the mean token."""
+    @torch.inference_mode(mode=False)
+    def initial(
+        cls,
+        tokens: TokenStream,
+        k: int,
+        *,
+        tied: bool,
+        seed: int,
+        fresh: dict[str, float] | None = None,
+    ) -> Weights:
+        """Dictionary of random unit rows, encoder its transpose, bias the mean token.
+
+        Raises ValueError for fewer tokens than latents, for tokens that are all equal and for
+        activations that are not finite.
+        """
+        if not 0 < k <= tokens.n_tokens:
+            raise ValueError(
+                f"an SAE with {k} latents needs at least as many tokens, but there are "
+                f"{tokens.n_tokens}; ask for fewer latents (1 or more) or use more images"
+            )
         seen = tokens.sample(_SEEN, seed=seed)
+        refuse_non_finite(seen)
         centre = seen.mean(0)
         unit = ((seen - centre).norm(dim=1).mean() / seen.shape[1] ** 0.5).item()
-        if unit < _EPS:
+        # the mean of equal numbers is off by a rounding error
+        if unit <= 1e-6 * seen.abs().max().item():
             raise ValueError("all tokens are equal, so there is nothing to learn")
         generator = torch.Generator().manual_seed(seed)
         rows = torch.randn(k, seen.shape[1], generator=generator)
         rows = rows / rows.norm(dim=1, keepdim=True)
-        return cls(rows, rows.clone(), torch.zeros(k), centre / unit, tied, unit)
+        fresh = fresh or {}
+        extra = {name: torch.full((k,), value) for name, value in fresh.items()}
+        return cls(rows, rows.clone(), torch.zeros(k), centre / unit, tied, unit, extra, fresh)
+
+    @property
+    def n_latents(self) -> int:
+        return len(self.encoder)
 
     def parameters(self) -> dict[str, Tensor]:
         return {
@@ -52,18 +83,34 @@ class Weights:
             "encoder": self.encoder,
             "encoder_bias": self.encoder_bias,
             "decoder_bias": self.decoder_bias,
+            **self.extra,
         }
 
+    def settle(self) -> None:
+        """Unit rows in the dictionary."""
+        self.dictionary.div_(self.dictionary.norm(dim=1, keepdim=True).clamp_min(EPS))
 
-@dataclass(frozen=True)
-class Step:
-    """What one batch gave."""
+    def revive(self, dead: Int[Tensor, " f"], rows: Float[Tensor, "f d"]) -> list[Tensor]:
+        """Encoder rows start at a fifth of the live ones (Bricken et al. 2023)."""
+        live = torch.ones(len(self.encoder), dtype=torch.bool)
+        live[dead] = False
+        norm = self.encoder[live].norm(dim=1).mean() if live.any() else torch.tensor(1.0)
+        self.dictionary[dead] = rows
+        self.encoder[dead] = rows * 0.2 * norm
+        self.encoder_bias[dead] = 0.0
+        for name, values in self.extra.items():
+            values[dead] = self.fresh[name]
+        return [self.dictionary, self.encoder, self.encoder_bias, *self.extra.values()]
 
-    loss: float
-    """mean squared error a token, over d, in units of `Weights.unit` squared"""
-    gradients: dict[str, Tensor]
-    fired: Int[Tensor, " f"]
-    residual: Float[Tensor, "b d"]
+
+def n_kept(top_k: int, n_concepts: int) -> int:
+    """`top_k`, or for 0 one latent in 32, between 1 and 32. Raises ValueError for others."""
+    if not 0 <= top_k <= n_concepts:
+        raise ValueError(
+            f"top_k must lie between 1 and n_concepts = {n_concepts}, or be 0 for one latent in "
+            f"32, not {top_k}"
+        )
+    return top_k or min(32, max(1, n_concepts // 32))
 
 
 def step(weights: Weights, x: Float[Tensor, "b d"], *, top_k: int) -> Step:
@@ -71,13 +118,14 @@ def step(weights: Weights, x: Float[Tensor, "b d"], *, top_k: int) -> Step:
     centred = x - weights.decoder_bias if weights.tied else x
     pre = torch.addmm(weights.encoder_bias, centred, weights.encoder.T)
     values, index = pre.topk(top_k, dim=1, sorted=False)
-    values = values.relu_()
-    codes = _Sparse(index, values, n_columns=len(weights.dictionary))
-    residual = x - codes.matmul(weights.dictionary) - weights.decoder_bias
+    codes = Sparse(index, values.relu_(), n_columns=weights.n_latents)
+    rebuilt, back = codes.matmul(weights.dictionary)
+    residual = x - rebuilt - weights.decoder_bias
     slope = residual * (-2.0 / x.numel())
+    on = values > 0
     # d loss / d value, only where the latent is on
-    d_values = torch.einsum("bsd,bd->bs", weights.dictionary[index], slope) * (values > 0)
-    d_codes = _Sparse(index, d_values, n_columns=len(weights.dictionary))
+    d_values = back(slope) * on
+    d_codes = Sparse(index, d_values, n_columns=weights.n_latents)
     d_encoder_bias = torch.zeros_like(weights.encoder_bias)
     d_encoder_bias.index_add_(0, index.reshape(-1), d_values.reshape(-1))
     d_decoder_bias = slope.sum(0)
@@ -91,23 +139,39 @@ def step(weights: Weights, x: Float[Tensor, "b d"], *, top_k: int) -> Step:
             "encoder_bias": d_encoder_bias,
             "decoder_bias": d_decoder_bias,
         },
-        fired=index[values > 0].unique(),
+        fired=index[on].unique(),
         residual=residual,
+        n_on=int(on.sum()),
     )
 
 
 @dataclass(frozen=True)
-class _Sparse:
+class Sparse:
     """A b x k matrix with the same number of entries in each row."""
 
     index: Int[Tensor, "b s"]
     values: Float[Tensor, "b s"]
     n_columns: int
 
-    def matmul(self, dense: Float[Tensor, "k d"]) -> Float[Tensor, "b d"]:
-        return torch.nn.functional.embedding_bag(
-            self.index, dense, per_sample_weights=self.values, mode="sum"
-        )
+    @torch.inference_mode(mode=False)
+    def matmul(
+        self, dense: Float[Tensor, "k d"]
+    ) -> tuple[Float[Tensor, "b d"], Callable[[Tensor], Tensor]]:
+        """The product, and what maps its gradient to that of the values.
+
+        Each entry's gradient is a dot product of two rows. Gathering those rows first costs twice
+        the encoder's forward product; the library's own backward pass never writes them down.
+        """
+        values = self.values.detach().clone().requires_grad_()
+        with torch.enable_grad():
+            product = torch.nn.functional.embedding_bag(
+                self.index, dense.detach(), per_sample_weights=values, mode="sum"
+            )
+
+        def back(gradient: Tensor) -> Tensor:
+            return torch.autograd.grad(product, values, gradient)[0]
+
+        return product.detach(), back
 
     def transposed_matmul(self, dense: Float[Tensor, "b d"]) -> Float[Tensor, "k d"]:
         s = self.index.shape[1]
@@ -132,71 +196,20 @@ def train(
     seed: int,
     progress: Callable[[str], None],
 ) -> Weights:
-    parameters = weights.parameters()
-    optimiser = torch.optim.Adam(parameters.values(), lr=lr, betas=(0.9, 0.999), fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _schedule(n_steps))
-    idle = torch.zeros(len(weights.dictionary), dtype=torch.long)
-    generator = torch.Generator().manual_seed(seed)
-    for i, x in zip(range(n_steps), _endless(tokens, batch, seed=seed), strict=False):
-        result = step(weights, x / weights.unit, top_k=top_k)
-        for name, parameter in parameters.items():
-            parameter.grad = result.gradients[name]
-        # a unit row moves only along the sphere
-        d, g = weights.dictionary, result.gradients["dictionary"]
-        g.sub_((g * d).sum(1, keepdim=True) * d)
-        optimiser.step()
-        schedule.step()
-        d.div_(d.norm(dim=1, keepdim=True).clamp_min(_EPS))
-        idle += 1
-        idle[result.fired] = 0
-        if (i + 1) % revive_every == 0 and i + 1 <= 0.8 * n_steps:
-            dead = (idle >= revive_every).nonzero()[:, 0]
-            _revive(weights, optimiser, dead, result.residual, generator)
-            idle[dead] = 0
-        if i % 50 == 0 or i == n_steps - 1:
-            dead_share = (idle >= revive_every).float().mean().item()
-            progress(f"step {i + 1} of {n_steps}, loss {result.loss:.4f}, dead {dead_share:.1%}")
-    return weights
+    """TopK weights, trained in place."""
 
+    def step_of(x: Float[Tensor, "b d"], _: float) -> Step:
+        return step(weights, x, top_k=top_k)
 
-def _schedule(n_steps: int) -> Callable[[int], float]:
-    warm, fall = max(1, n_steps // 20), max(1, n_steps // 5)
-    return lambda i: min(1.0, (i + 1) / warm, max(0.0, (n_steps - i) / fall))
-
-
-def _endless(tokens: TokenStream, batch: int, *, seed: int) -> Iterator[Float[Tensor, "b d"]]:
-    epoch = 0
-    while True:
-        yield from tokens.batches(batch, seed=seed + epoch)
-        epoch += 1
-
-
-def _revive(
-    weights: Weights,
-    optimiser: torch.optim.Optimizer,
-    dead: Int[Tensor, " f"],
-    residual: Float[Tensor, "b d"],
-    generator: torch.Generator,
-) -> None:
-    """Point silent latents at what the others leave over, with fresh optimiser moments.
-
-    Tokens are drawn with probability proportional to their squared error (Bricken et al. 2023,
-    "Towards Monosemanticity", neuron resampling); encoder rows start at a fifth of the live ones.
-    """
-    if len(dead) == 0:
-        return
-    worst = torch.multinomial(
-        residual.square().sum(1) + _EPS, len(dead), replacement=True, generator=generator
+    optimise(
+        tokens,
+        weights,
+        step_of,
+        n_steps=n_steps,
+        batch=batch,
+        lr=lr,
+        revive_every=revive_every,
+        seed=seed,
+        progress=progress,
     )
-    rows = residual[worst]
-    rows = rows / rows.norm(dim=1, keepdim=True).clamp_min(_EPS)
-    live = torch.ones(len(weights.encoder), dtype=torch.bool)
-    live[dead] = False
-    norm = weights.encoder[live].norm(dim=1).mean() if live.any() else torch.tensor(1.0)
-    weights.dictionary[dead] = rows
-    weights.encoder[dead] = rows * 0.2 * norm
-    weights.encoder_bias[dead] = 0.0
-    for parameter in (weights.dictionary, weights.encoder, weights.encoder_bias):
-        for name, moment in optimiser.state[parameter].items():
-            if name != "step":
-                moment[dead] = 0.0
+    return weights

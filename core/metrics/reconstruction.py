@@ -12,6 +12,8 @@ from torch import Tensor
 
 NEAREST = 10
 """which neighbour's distance counts"""
+_RIDGE = 1e-5
+"""keeps near-parallel directions solvable"""
 _CHUNK = 8_192
 """tokens solved for at once"""
 
@@ -66,7 +68,8 @@ def neighbour_distance(queries: Float[Tensor, "m d"], real: Float[Tensor, "n d"]
     """
     if len(real) < NEAREST:
         return float("nan")
-    return float(torch.cdist(queries, real).kthvalue(NEAREST, dim=1).values.double().mean())
+    near = torch.cdist(queries, real).topk(NEAREST, dim=1, largest=False).values
+    return float(near[:, -1].double().mean())
 
 
 def control_codes(
@@ -79,12 +82,15 @@ def control_codes(
     """
     m = max(1, min(n_codes, *directions.shape))
     gram = directions @ directions.T
+    if m == len(directions):  # nothing to choose: one system serves all tokens
+        ridge = gram + _RIDGE * torch.eye(m)
+        return torch.linalg.solve(ridge, directions @ x.T).T.contiguous()
     out = torch.zeros(len(x), len(directions))
     for start in range(0, len(x), _CHUNK):
         along = x[start : start + _CHUNK] @ directions.T
         index = along.abs().topk(m, dim=1).indices
         small = gram[index[:, :, None], index[:, None, :]]
-        small = small + 1e-5 * torch.eye(m)  # near-parallel directions
+        small = small + _RIDGE * torch.eye(m)
         codes = torch.linalg.solve(small, along.gather(1, index))
         out[start : start + _CHUNK].scatter_(1, index, codes)
     return out

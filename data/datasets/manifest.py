@@ -9,7 +9,8 @@
 * `split`: train, test or any further name, for every row; no column or all empty: 80/20 by a hash
   of the file's name.
 * `concept:<name>` or `concept:<group>/<name>`: 1 shown, 0 not shown, empty unknown. Concepts of a
-  group exclude each other.
+  group exclude each other. A concept whose group or name is also that of a part or mask is
+  looked for there.
 * `part:<name>`: the part's place as "x y" in pixels of the upright image; empty: not visible.
 * `mask:<name>`: a mask image, relative to the CSV's folder; pixels that are not zero are inside.
 
@@ -79,6 +80,7 @@ def manifest(path: str | Path, *, limit: int = 0) -> Dataset:
         return table.sort_values("image_id", kind="stable").reset_index(drop=True)
 
     groups = [name.split("/", 1) for name in names]
+    places = {column.split(":", 1)[1] for column in header if column.startswith(_KINDS[1:])}
     dataset = Dataset(
         name=path.stem,
         root=path.parent,
@@ -89,7 +91,7 @@ def manifest(path: str | Path, *, limit: int = 0) -> Dataset:
                 "labelled_id": range(len(names)),
                 "name": [": ".join(words) for words in groups],
                 "grouping": [words[0] if len(words) == 2 else None for words in groups],
-                "part": [None] * len(names),
+                "part": [words[0] if words[0] in places else None for words in groups],
             }
         ),
         image_labels=numbered(found.concepts, "labelled_id", "present"),

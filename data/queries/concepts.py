@@ -26,6 +26,12 @@ ORDERS: dict[str, str] = {
     "mean": "mean DESC",
     "std": "std DESC",
     "gap": "present_q50 - absent_q50 DESC",
+    "alike": "monosemanticity DESC",
+    "apart": "separability DESC",
+    "skew": "skew DESC",
+    "kurtosis": "kurtosis DESC",
+    "class": "class_share DESC",
+    "image": "image_share DESC",
     "id": "concept_id",
 }
 """key in the address -> ORDER BY, missing values last"""

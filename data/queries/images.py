@@ -76,9 +76,10 @@ def image_ids(
     split: str | None = None,
     head_id: int | None = None,
     wrong: bool = False,
+    explained: bool = False,
 ) -> Integer[np.ndarray, " n"]:
     """Ids in order. `wrong`: labelled images whose top class, by the head (None: by the backbone),
-    is another than the label."""
+    is another than the label. `explained`: images with saliency maps."""
     found = con.execute(
         """
         SELECT image_id FROM image
@@ -90,9 +91,11 @@ def image_ids(
           AND (NOT $wrong OR image.class_id <>
                CASE WHEN $head_id IS NULL THEN prediction.class_id
                     ELSE head_prediction.class_id END)
+          AND (NOT $explained OR image.image_id IN (SELECT image_id FROM saliency))
         ORDER BY image_id
         """,
-        {"class_id": class_id, "split": split, "head_id": head_id, "wrong": wrong},
+        {"class_id": class_id, "split": split, "head_id": head_id, "wrong": wrong,
+         "explained": explained},
     ).fetchnumpy()
     return np.asarray(found["image_id"]).astype(np.int64)
 

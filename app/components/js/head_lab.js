@@ -101,6 +101,17 @@ function check(lab) {
   fill(lab.ui.check, verdict(gap, AGREE));
 }
 
+// What a button beside the element asks for: edits to take over, a concept to lay before the person.
+function obey(lab, { edits, focus }) {
+  if (edits !== null) {
+    lab.history = commit(lab.history, parseEdits(edits));
+    lab.live = lab.history.now;
+  }
+  lab.focus = lab.data.at.get(focus) ?? null;
+  lab.rebuild();
+  lab.rows.find((row) => row.index === lab.focus)?.handle.focus({ preventScroll: edits !== null });
+}
+
 function keys(lab, event) {
   const typing = event.composedPath()[0]?.matches?.("input[type=search], input[type=number], select");
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -124,10 +135,14 @@ function keys(lab, event) {
 
 export default function headLab({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".cx-root");
+  const first = root.lab === undefined;
   const lab = root.lab ?? (root.lab = buildLab(root));
+  const fresh = !first && data.order && data.order.n !== lab.obeyed;
+  lab.obeyed = data.order?.n;
   lab.send = setStateValue;
-  lab.reply = { key: data.key, edits: data.reply.edits, p: f64(data.reply.p) };
+  lab.reply = { key: data.key, edits: formatEdits(parseEdits(data.reply.edits)), p: f64(data.reply.p) };
   if (lab.data?.key === data.key) { // an answer: what stands here stays
+    if (fresh) obey(lab, data.order);
     check(lab);
     return;
   }
@@ -141,7 +156,8 @@ export default function headLab({ data, parentElement, setStateValue }) {
   lab.where = place(data.image.box, { ...data.image, most: 300 });
   Object.assign(lab.ui.canvas.style, { width: `${lab.where.width}px`,
     aspectRatio: `${lab.where.width} / ${lab.where.height}` });
-  lab.rebuild();
+  if (fresh) obey(lab, { edits: null, focus: data.order.focus });
+  else lab.rebuild();
   lab.picture = null;
   loadPicture(data.image.src).then((picture) => {
     if (lab.data.key !== data.key) return;

@@ -5,7 +5,7 @@ import { choice, el, fill, num } from "./dom.js";
 import { legend, tooltip, truth } from "./image_marks.js";
 import { cell, place, step, tokenAt, unrun } from "./overlay.js";
 import { fit, loadPicture, outline, paintMap, paintPicture } from "./paint.js";
-import { sidePanel } from "./image_side.js";
+import { ranked, sidePanel } from "./image_side.js";
 
 const MOST = 560; // layout pixels of the picture's longer side
 const STYLES = [["heat", "Heat"], ["evidence", "Evidence"], ["contour", "Contour"], ["none", "None"]];
@@ -179,8 +179,10 @@ export default function imageView({ data, parentElement, setStateValue, setTrigg
     sort: view.weights === null ? "share" : view.state.sort ?? data.sort });
   if (data.weights === null && view.state.sort === "contribution") view.state.sort = "share";
   if (fresh) {
-    view.state.locked = data.show;
-    view.state.against = data.show?.kind === "concept" ? data.show.index : null;
+    // an address that names no map opens on the concept that matters most
+    const first = ranked(view.data, view.state.sort, view.state.y)[0];
+    view.state.locked = data.show ?? (first ? { kind: "concept", index: first.index } : null);
+    view.state.against = view.state.locked?.kind === "concept" ? view.state.locked.index : null;
   }
   loadPicture(data.image.src).then((picture) => {
     if (view.data.key !== data.key) return;

@@ -28,8 +28,9 @@ export function labTools(lab) {
 export function buildRows(lab) {
   const { data, state, ui } = lab;
   const found = order(data, { ...state, y: lab.y });
-  // edited concepts stay in sight, wherever the order puts them
-  const shown = found.filter((i, rank) => rank < state.limit || lab.live.has(data.concepts[i].id));
+  // edited concepts and the one in hand stay in sight, wherever the order puts them
+  const shown = found.filter((i, rank) => rank < state.limit || i === lab.focus
+    || lab.live.has(data.concepts[i].id));
   lab.rows = shown.map((index) => buildRow(lab, index));
   fill(ui.rows,
     el("div", { class: "cx-lab-row cx-head" }, ["", "Concept", el("span", { title: "Handle: value in use. "

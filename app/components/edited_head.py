@@ -1,0 +1,138 @@
+"""The head with an edit set applied: what it then does to every labelled image, and its export."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from safetensors import numpy as safetensors
+
+from app import db
+from app.components import whole
+from app.components.format import concept_name, number
+from app.head_edits import Edit, EditSet
+from core.intervention import global_edits, head_edits
+from core.intervention.refit import refit
+from core.types import Head
+from data.queries import build as ask
+
+
+def known(found: whole.Whole, given: tuple[Edit, ...]) -> tuple[list[Edit], list[Edit]]:
+    """Those that this head can take, and those about concepts or classes that it lacks."""
+    concepts = set(found.loaded.concept_ids.tolist())
+    classes = set(found.loaded.class_ids.tolist())
+    fits = [
+        (e.concept is None or e.concept in concepts)
+        and (e.class_id is None or e.class_id in classes)
+        for e in given
+    ]
+    return (
+        [e for e, fit in zip(given, fits, strict=True) if fit],
+        [e for e, fit in zip(given, fits, strict=True) if not fit],
+    )
+
+
+def describe(found: whole.Whole, edit: Edit) -> str:
+    """One line of plain text."""
+    if edit.kind == "keep":
+        return f"keep the {number(edit.value)} strongest of each class"
+    facts = found.facts[found.facts["concept_id"] == edit.concept].iloc[0]
+    name = concept_name(facts["name"], facts["concept_id"])
+    if edit.kind == "prune":
+        return f"remove {name}"
+    where = "" if edit.class_id is None else f" for {found.names[edit.class_id]}"
+    verb = "times" if edit.kind == "scale" else "set to"
+    return f"weight of {name}{where} {verb} {number(edit.value)}"
+
+
+@st.cache_resource(max_entries=16, show_spinner="Trying the edits on every image …")
+def apply(
+    key: tuple[str, int], head_id: int, bank_id: int, edits: tuple[Edit, ...],  # noqa: ARG001
+    fit_again: bool,
+) -> Head:
+    """Edits in order, then a refit of what is left on the train images if wished.
+
+    Raises ValueError, in words for people, where that cannot be done.
+    """
+    head = pd.Series({"head_id": head_id, "bank_id": bank_id})
+    found = whole.of(head)
+    at = {int(c): i for i, c in enumerate(found.loaded.concept_ids)}
+    row = {int(c): i for i, c in enumerate(found.loaded.class_ids)}
+    steps = [
+        head_edits.HeadEdit(
+            e.kind, None if e.concept is None else at[e.concept],
+            None if e.class_id is None else row[e.class_id], e.value,
+        )
+        for e in edits
+    ]
+    edited = head_edits.apply(found.loaded.head, steps)
+    if not fit_again:
+        return edited
+    train = (found.rows["split"] == "train").to_numpy()
+    if not train.any():
+        raise ValueError("The store has no labelled train images to fit the weights to.")
+    columns = np.arange(len(found.loaded.concept_ids))
+    own = whole.scores(head, columns)[train]
+    return refit(
+        edited, own, found.classes[train], rest=whole.rest(found, own, found.logits[train])
+    )
+
+
+def preview(head: pd.Series, edited: Head) -> global_edits.Preview:
+    """Exact, from stored scores; only of the concepts whose weights changed."""
+    found = whole.of(head)
+    old = found.loaded.head
+    columns = np.flatnonzero((edited.weight != old.weight).any(0))
+    own = whole.scores(head, columns)
+    return global_edits.preview(
+        Head(old.weight[:, columns], old.bias), Head(edited.weight[:, columns], edited.bias),
+        scores=own, logits=found.logits, classes=found.classes,
+        splits=found.rows["split"].to_numpy(dtype=str),
+    )
+
+
+def _facts(head: pd.Series, given: EditSet, change: global_edits.Preview) -> dict[str, Any]:
+    found = whole.of(head)
+    build = ask.build(db.cursor())
+    return {
+        "name": given.name, "dataset": build["dataset"], "build": build["fingerprint"],
+        "bank": head["bank"], "head": head["name"], "refit": given.refit,
+        "edits": [
+            {**edit._asdict(), "in_words": describe(found, edit)}
+            for edit in known(found, given.edits)[0]
+        ],
+        "accuracy": {
+            split: {"n": c.after.n, "chance": c.after.chance, "before": c.before.value,
+                    "after": c.after.value}
+            for split, c in change.by_split.items() if c.after.n
+        },
+    }
+
+
+def as_json(head: pd.Series, given: EditSet, change: global_edits.Preview) -> str:
+    return json.dumps(_facts(head, given, change), indent=2, ensure_ascii=False)
+
+
+def as_safetensors(
+    head: pd.Series, given: EditSet, edited: Head, change: global_edits.Preview
+) -> bytes:
+    """weight (classes x concepts), bias, class_ids, concept_ids; names and facts as metadata."""
+    found = whole.of(head)
+    names = [
+        concept_name(n, c)
+        for n, c in zip(found.facts["name"], found.facts["concept_id"], strict=True)
+    ]
+    return safetensors.save(
+        {
+            "weight": edited.weight.astype(np.float64), "bias": edited.bias.astype(np.float64),
+            "class_ids": found.loaded.class_ids, "concept_ids": found.loaded.concept_ids,
+        },
+        metadata={
+            "classes": json.dumps(list(found.loaded.class_names)), "concepts": json.dumps(names),
+            "residual": json.dumps(edited.residual),
+            "edits": json.dumps(_facts(head, given, change)),
+        },
+    )

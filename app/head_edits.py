@@ -1,0 +1,85 @@
+"""Edits of a head as the address carries them: "p30,s12.4:0.5,k3,r~no habitat".
+
+p30 concept 30 counts for no class · s30:0.5 its weights times 0.5 · s30.4:0.5 only class 4's ·
+w30.4:1.2 that weight becomes 1.2 · k3 each class keeps its 3 strongest · r the rest is fitted
+again; after ~ the set's name.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+_PIECE = re.compile(
+    r"p(?P<pruned>\d{1,9})|k(?P<kept>\d{1,6})"
+    r"|(?P<kind>[sw])(?P<concept>\d{1,9})(?:\.(?P<class>\d{1,9}))?"
+    r":(?P<value>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)",
+    re.ASCII,
+)
+KINDS = {"s": "scale", "w": "set"}
+MOST = 500
+"""edits read from one address"""
+LARGEST = 1e6
+LONGEST_NAME = 60
+
+
+class Edit(NamedTuple):
+    """By ids of the store, where core.intervention.head_edits counts columns and rows."""
+
+    kind: str
+    concept: int | None = None
+    class_id: int | None = None
+    value: float | None = None
+
+
+@dataclass(frozen=True)
+class EditSet:
+    edits: tuple[Edit, ...] = ()
+    refit: bool = False
+    name: str = ""
+
+
+def parse(text: str | None) -> EditSet:
+    """Pieces that are not edits are passed over, and so is a second time the same."""
+    pieces, _, name = (text or "").partition("~")
+    out: list[Edit] = []
+    refit = False
+    for piece in pieces.split(",")[:MOST]:
+        refit = refit or piece.strip() == "r"
+        edit = _one(piece.strip())
+        if edit is not None and edit not in out:
+            out.append(edit)
+    return EditSet(tuple(out), refit, name.strip()[:LONGEST_NAME])
+
+
+def _one(piece: str) -> Edit | None:
+    found = _PIECE.fullmatch(piece)
+    if found is None:
+        return None
+    if found["pruned"]:
+        return Edit("prune", int(found["pruned"]))
+    if found["kept"]:
+        return Edit("keep", value=float(found["kept"]))
+    if abs(float(found["value"])) > LARGEST:
+        return None
+    class_id = int(found["class"]) if found["class"] else None
+    return Edit(KINDS[found["kind"]], int(found["concept"]), class_id, float(found["value"]))
+
+
+def write(given: EditSet) -> str:
+    """What `parse` reads back as the same; "" for nothing."""
+    pieces = [_text(edit) for edit in given.edits] + (["r"] if given.refit else [])
+    name = given.name.strip()[:LONGEST_NAME]
+    return ",".join(pieces) + (f"~{name}" if name else "")
+
+
+def _text(edit: Edit) -> str:
+    number = "" if edit.value is None else repr(float(edit.value)).removesuffix(".0")
+    if edit.kind == "prune":
+        return f"p{edit.concept}"
+    if edit.kind == "keep":
+        return f"k{number}"
+    letter = next(k for k, kind in KINDS.items() if kind == edit.kind)
+    where = "" if edit.class_id is None else f".{edit.class_id}"
+    return f"{letter}{edit.concept}{where}:{number}"

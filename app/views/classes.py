@@ -1,0 +1,244 @@
+"""A class as a head sees it: what its logit rests on, image by image and over all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import db, state
+from app.components import class_bars, class_tables, cluster, gallery
+from app.components.format import number, percent, plain, short, signed
+from core import diverse
+from data.queries import build as ask
+from data.queries import classes as one
+from data.queries import heads as head_of
+
+SHOWN = (12, diverse.MOST)
+
+st.title("Classes", anchor=False)
+con = db.cursor()
+heads = ask.heads(con)
+if heads.empty:
+    state.unknown(
+        "head", state.param("h"),
+        exists="This store has no head, so no class rests on concepts.",
+        onward=[("What it does hold", "overview", {})],
+    )  # fmt: skip
+    st.stop()
+asked = state.param("h")
+matching = heads[heads["name"] == asked]
+if asked and matching.empty:
+    st.warning(f"This store has no head called “{plain(short(asked))}”. The first is shown.")
+head: Any = (heads if matching.empty else matching).iloc[0]
+head_id, bank_name, bank_id = int(head["head_id"]), str(head["bank"]), int(head["bank_id"])
+listed = one.classes(con, head_id)
+wanted = state.int_param("y") if state.param("y") else int(listed["class_id"].iloc[0])
+if wanted not in set(listed["class_id"]):
+    state.unknown(
+        "class", state.param("y"),
+        exists=f"This head tells {len(listed):,} classes apart.",
+        onward=[
+            (plain(short(r["name"], 30)), "classes", {"h": head["name"], "y": int(r["class_id"])})
+            for r in listed.head(4).to_dict("records")
+        ],
+    )  # fmt: skip
+    st.stop()
+class_id = int(wanted or 0)
+facts = listed[listed["class_id"] == class_id].iloc[0]
+
+
+def turn() -> None:
+    ids = listed["class_id"].tolist()
+    at = ids.index(class_id)
+    names = dict(zip(ids, listed["name"], strict=True))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        state.follow("class_y", class_id)
+        st.selectbox(
+            "Class", ids, key="class_y", on_change=state.write, args=("y", "class_y"),
+            format_func=lambda c: short(str(names[c])), label_visibility="collapsed", width=300,
+        )  # fmt: skip
+        for label, to in (("Previous", at - 1), ("Next", at + 1)):
+            st.button(
+                label, key=f"{label}_class", disabled=not 0 <= to < len(ids),
+                icon=":material/chevron_left:" if to < at else ":material/chevron_right:",
+                on_click=state.set_params, kwargs={"y": ids[to] if 0 <= to < len(ids) else None},
+            )  # fmt: skip
+        state.follow("head_h", head["name"])
+        st.selectbox(
+            "Head", list(heads["name"]), key="head_h", on_change=state.write,
+            args=("h", "head_h"), format_func=lambda n: f"Head: {short(n)}",
+            label_visibility="collapsed", width=260,
+        )  # fmt: skip
+        state.link("Intervene", "intervene", icon=":material/tune:", h=head["name"], y=class_id)
+
+
+def listing() -> tuple[bool, int]:
+    """Whether concepts are chosen to differ, and how many at most; from the address."""
+    kind, _, most = (state.param("x") or "").partition("-")
+    n = next((s for s in SHOWN if str(s) == most), SHOWN[0])
+    now = (kind == "diverse", n)
+
+    def write() -> None:
+        kind_now = "diverse" if st.session_state["diverse"] else "largest"
+        state.set_params(x=f"{kind_now}-{st.session_state['most']}")
+
+    with st.container(horizontal=True, vertical_alignment="center"):
+        state.follow("diverse", now[0])
+        st.toggle(
+            "Diverse", key="diverse", on_change=write,
+            help="Concepts that fire on the same images say the same thing twice. Chosen greedily "
+            "for a large share and scores unlike those already chosen (a determinantal point "
+            "process), instead of by share alone.",
+        )  # fmt: skip
+        state.follow("most", now[1])
+        st.segmented_control(
+            "At most", SHOWN, key="most", required=True, on_change=write,
+            format_func=lambda n: f"at most {n}", label_visibility="collapsed",
+        )  # fmt: skip
+    return now
+
+
+def chosen(rows: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    differ, most = listing()
+    if not differ or rows.empty:
+        return rows.head(most)
+    ordered = rows.sort_values("concept_id")
+    scores = head_of.image_scores(
+        con, bank_id, ordered["concept_id"].to_numpy(np.int64),
+        image_ids=images["image_id"].to_numpy(np.int64),
+    )  # fmt: skip
+    return ordered.iloc[diverse.pick(ordered["share"].to_numpy(), scores.T, most=most)]
+
+
+def rests_on(explained: pd.Series, images: pd.DataFrame) -> None:
+    rows = one.importances(con, head_id, class_id)
+    st.markdown(
+        "**What the logit rests on**",
+        help="Contribution: weight x score, exact for a linear head. Share: sum of its size over "
+        "the images that the head takes for the class, over that of all concepts. Beside the bar: "
+        "mean contribution in logits.",
+    )
+    st.caption(
+        f"Mean logit {number(explained['logit'])} = concepts "
+        f"{signed(float(explained['logit'] - explained['fixed']))}, bias"
+        f"{' and rest' if head['residual'] else ''} {signed(float(explained['fixed']))}, over "
+        f"{int(explained['n']):,} images taken for the class"
+    )
+    shown = chosen(rows, images)
+    if shown.empty:
+        st.info("No concept contributes to this class.")
+        return
+    n_rest = int(explained["n_concepts"]) - len(shown)
+    event = st.plotly_chart(
+        class_bars.chart(shown, n_rest=n_rest), key=f"bars-{head_id}-{class_id}-{len(shown)}",
+        on_select="rerun", selection_mode="points", config={"displayModeBar": False},
+    )  # fmt: skip
+    best = percent(float(rows["share"].head(len(shown)).sum()))
+    st.caption(
+        f"{len(shown)} of {int(explained['n_concepts']):,} contributing concepts shown, "
+        f"{percent(float(shown['share'].sum()))} of the share (the {len(shown)} largest: {best})"
+    )
+    for point in event["selection"]["points"]:
+        if point.get("customdata"):
+            state.open_page("concept", b=bank_name, c=int(point["customdata"][0]))
+
+
+def lies(explained: pd.Series, images: pd.DataFrame) -> None:
+    st.markdown(
+        "**Images by what they rest on**",
+        help="Strategic cluster graph: each dot is an image that the head takes for the class, "
+        "placed by its contributions; near dots rest on the same concepts. Colour: the concept "
+        "that adds most. Ringed: the label is another class.",
+    )
+    kept = explained["variance"]
+    layout = "" if pd.isna(kept) else f"Principal components, {percent(float(kept))} of variance. "
+    st.caption(
+        f"{len(images):,} of {int(explained['n']):,} images taken for the class. {layout}"
+        "A click opens the image."
+    )
+    title = f"{len(images)} images taken for {facts['name']}"
+    image, concept = cluster.show(
+        cluster.payload(images, title=title), key=f"cluster-{head_id}-{class_id}"
+    )
+    if image is not None:
+        state.open_page("image", b=bank_name, i=image, h=head["name"])
+    if concept is not None:
+        state.open_page("concept", b=bank_name, c=concept)
+
+
+def confusions() -> None:
+    rows = one.confusions(con, head_id, class_id)
+    if rows.empty:
+        st.info("No labelled image carries this class or is taken for it.")
+        return
+    left, right = st.columns([4, 7], gap="medium")
+    with left:
+        class_tables.splits(rows, class_id)
+        other = class_tables.others(rows, class_id, key=f"others-{head_id}-{class_id}")
+        if other is not None:
+            state.open_page("classes", h=head["name"], y=other)
+    images = one.confused(con, head_id, class_id)
+    groups = []
+    for missed, title in ((True, "Missed: taken for another"), (False, "Mistaken: another class")):
+        mine = images[images["missed"] == missed]
+        if not mine.empty:
+            note = f"the {len(mine)} surest" if len(mine) > 1 else ""
+            items = [_mistake(r, missed=missed) for _, r in mine.iterrows()]
+            groups.append({"id": int(missed), "title": title, "note": note, "items": items})
+    with right:
+        if groups:
+            opened = gallery.show(
+                groups, key=f"confused-{head_id}-{class_id}", side=gallery.SIDES["S"]
+            )
+            if opened is not None:
+                state.open_page("image", b=bank_name, i=opened, h=head["name"])
+
+
+def _mistake(row: pd.Series, *, missed: bool) -> dict[str, Any]:
+    text = row["predicted"] if missed else row["label"]
+    about = f"label {row['label']}, taken for {row['predicted']} with probability "
+    lines = [
+        {"text": text, "title": f"{about}{number(float(row['prob']))}; {row['file']}"},
+        {"text": row["split"]},
+    ]
+    return gallery.item(row, lines=lines)
+
+
+turn()
+st.caption(
+    f"{int(facts['n_labelled']):,} images carry **{plain(short(facts['name'], 60))}**, the head "
+    f"takes {int(facts['n_predicted']):,} for it (all splits)"
+)
+found = one.explanation(con, head_id, class_id)
+if found is None:
+    st.info("The head takes no image for this class, so there is nothing to explain.")
+else:
+    points = one.cluster(con, head_id, class_id)
+    narrow, wide = st.columns([5, 6], gap="medium")
+    with narrow:
+        rests_on(found, points)
+    with wide:
+        lies(found, points)
+confused, dominant, faithful = st.tabs(["Confusions", "Dominant concepts", "Fidelity"])
+with confused:
+    confusions()
+with dominant:
+    st.caption(
+        "Over all classes: how often a concept adds most to the logit of the predicted class, and "
+        "how often the head is right then. A concept that is reliable on one split and not on "
+        "another points to a shortcut."
+    )
+    picked = class_tables.dominance(one.dominance(con, head_id), key=f"dominance-{head_id}")
+    if picked is not None:
+        state.open_page("concept", b=bank_name, c=picked)
+with faithful:
+    st.caption(
+        "Does the order of importance say what the logit does? For a linear head weight x score is "
+        "the best possible, and gradient x input, integrated gradients and occlusion equal it; "
+        "Sobol indices have no sign, so they order by size alone."
+    )
+    class_tables.fidelity(one.fidelity(con, head_id))
+    class_tables.sobol(one.importances(con, head_id, class_id, method="sobol"))

@@ -1,0 +1,214 @@
+"""Two sets of images: which concepts one shows more of, alone or in combination with the class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app import db, state
+from app.components import compared, difference_charts, difference_examples, gallery, image_sets
+from app.components import difference_table as table
+from app.components.format import number, plain, short
+from core import comparing
+from data.queries import build as ask
+
+KINDS = {"energy": "Energy", "within": "Within classes"}
+ABOUT = {
+    "energy": "Energy: mean score over the set. Shows concepts that one set has more of.",
+    "within": "Within classes: the difference is taken in each class, its size averaged over "
+    "classes. Shows concepts that go with other classes in B than in A, even where neither set has "
+    "more of them.",
+}
+TIMES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+TOP = 10  # concepts drawn a direction
+
+st.title("Differences", anchor=False)
+found = state.bank()
+con = db.cursor()
+splits, classes = image_sets.splits(), image_sets.classes()
+if found is None or not splits:
+    what = "concept bank" if found is None else "image"
+    state.unknown(
+        what,
+        None,
+        exists=f"This store holds no {what}, so there is nothing to compare.",
+        onward=[("What it does hold", "overview", {})],
+    )
+    st.stop()
+bank = found
+bank_id, bank_name, unit = int(bank["bank_id"]), str(bank["name"]), str(bank["code_unit"])
+judged = bool(len(classes)) and not ask.accuracies(con).query("model == 'backbone'").empty
+offered = image_sets.pairs(splits, classes, judged=judged)
+asked = [image_sets.read(state.param(k), splits=splits, classes=classes) for k in ("a", "z")]
+first = next(iter(offered.values()))
+a, b = asked[0] or first[0], asked[1] or first[1]
+refused = [state.param(k) for k, s in zip(("a", "z"), asked, strict=True) if s is None]
+if any(refused):
+    st.warning(
+        "The address names a set that this store does not have, "
+        f"“{plain(short(next(r for r in refused if r), 60))}”; another is shown."
+    )
+key = db.key()
+
+
+def set_both(left: image_sets.ImageSet, right: image_sets.ImageSet) -> None:
+    state.set_params(a=left.text(), z=right.text())
+
+
+def choose() -> None:
+    names = list(ask.banks(con)["name"])
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if len(names) > 1:
+            state.follow("bank_d", bank_name)
+            st.selectbox(
+                "Bank", names, key="bank_d", on_change=state.write, args=("b", "bank_d"),
+                format_func=lambda n: f"Bank: {short(n)}", label_visibility="collapsed", width=240,
+            )  # fmt: skip
+        for i, (name, pair) in enumerate(offered.items()):
+            st.button(plain(name), key=f"pair_{i}", on_click=set_both, args=pair, type="tertiary")
+    left, swap, right = st.columns([12, 1, 12], vertical_alignment="bottom")
+    for column, side, key_, chosen in ((left, "A", "a", a), (right, "B", "z", b)):
+        with column:
+            _, _, n = image_sets.members(key, chosen)
+            draw = f", a draw of {image_sets.MOST:,}" if n > image_sets.MOST else ""
+            st.markdown(
+                f"**Set {side}** · {plain(image_sets.describe(chosen, classes))} · "
+                f"{n:,} image{'s' if n != 1 else ''}{draw}"
+            )
+            image_sets.choose(side, key_, chosen, splits=splits, classes=classes, judged=judged)
+    swap.button(
+        "", key="swap", icon=":material/swap_horiz:", on_click=set_both, args=(b, a),
+        help="Exchange A and B",
+    )  # fmt: skip
+
+
+def pick_kind(bar: Any, n_classes: int) -> str:
+    kinds = list(KINDS) if n_classes else ["energy"]
+    asked_kind = state.param("k")
+    kind = asked_kind if asked_kind in kinds else kinds[-1] if a.split != b.split else kinds[0]
+    state.follow("kind", kind)
+    bar.segmented_control(
+        "Compare by", kinds, key="kind", required=True, on_change=state.write, args=("k", "kind"),
+        format_func=lambda k: KINDS[k], label_visibility="collapsed",
+    )  # fmt: skip
+    bar.caption(ABOUT[kind])
+    return kind
+
+
+def pick_temperature(bar: Any, rows: pd.DataFrame) -> float:
+    """As a multiple of the default, so that the address fits every bank."""
+    default = comparing.temperature(rows["difference"].to_numpy())
+    text = state.param("d")
+    times = next((t for t in TIMES if f"{t:g}" == text), 1.0)
+    state.follow("times", times)
+    bar.select_slider(
+        "Temperature of δ",
+        TIMES,
+        key="times",
+        on_change=lambda: state.set_params(d=f"{st.session_state['times']:g}"),
+        format_func=lambda t: f"{t:g} x",
+        help="δ = sigmoid((mean in B − mean in A) / T), 0..1: 0.5 says equal, above 0.9 more "
+        "of it in B, below 0.1 less. By default T puts the 95 % quantile of the sizes of the "
+        "differences at 0.9. A smaller T makes δ more decided.",
+    )
+    value = times * default
+    strong = comparing.delta(rows["difference"].to_numpy(), value)
+    bar.caption(
+        f"T = {number(value)} {plain(unit)} · δ > 0.9 for {int((strong > 0.9).sum()):,}, δ < 0.1 "
+        f"for {int((strong < 0.1).sum()):,} of {len(rows):,} concepts"
+    )
+    return value
+
+
+def open_concept(concept_id: int) -> None:
+    state.open_page("concept", b=bank_name, c=concept_id)
+
+
+def picture(top: pd.DataFrame, kind: str) -> None:
+    figure = (
+        difference_charts.within(top)
+        if kind == "within"
+        else difference_charts.energy(top, unit=unit)
+    )
+    event = st.plotly_chart(
+        figure, key=f"top-{kind}-{bank_id}-{a.text()}-{b.text()}", on_select="rerun",
+        selection_mode="points", config={"displayModeBar": False},
+    )  # fmt: skip
+    for point in event["selection"]["points"]:
+        if point.get("customdata"):
+            open_concept(int(point["customdata"][0]))
+
+
+def examples(rows: pd.DataFrame, kind: str) -> None:
+    facts = ask.build(con)
+    grid = (int(facts["grid_h"]), int(facts["grid_w"]))
+    names = (image_sets.describe(a, classes), image_sets.describe(b, classes))
+    shown = difference_examples.groups(
+        key, bank_id, rows, a, b, names=names, n_tokens=grid[0] * grid[1],
+        classes=classes if kind == "within" else None,
+    )  # fmt: skip
+    opened = gallery.show(
+        shown, key=f"shown-{kind}-{bank_id}-{a.text()}-{b.text()}", grid=grid,
+        side=gallery.SIDES["S"],
+        maps={"signed": bool(bank["signed"]), "unit": unit, "limit": None},
+    )  # fmt: skip
+    if opened is not None:
+        state.open_page("image", b=bank_name, i=opened)
+
+
+choose()
+(ids_a, of_a, n_a), (ids_b, of_b, n_b) = image_sets.members(key, a), image_sets.members(key, b)
+if not n_a or not n_b:
+    st.info("One of the sets has no image; loosen its filter.", icon=":material/info:")
+    st.stop()
+both = len(set(ids_a) & set(ids_b))
+if both:
+    st.caption(
+        f":material/info: {both:,} images are in both sets; intervals treat the sets as if they "
+        "were drawn apart."
+    )
+rows = compared.frame(key, bank_id, a, b)
+if rows.empty:
+    st.info("This bank has no concept.")
+    st.stop()
+n_classes = compared.shared_classes(of_a, of_b)
+left, right = st.columns(2, gap="large")
+kind = pick_kind(left, n_classes)
+if kind == "within":
+    rows = rows.sort_values(["within", "concept_id"], ascending=[False, True])
+    top = rows.head(2 * TOP)
+    best = rows.head(4)
+    rows = rows.assign(delta=comparing.delta(rows["difference"].to_numpy(), 1.0))
+    above = int((rows["within"] > rows["chance_95"]).sum())
+    st.caption(
+        f"{n_classes:,} classes with two images or more on both sides, {len(ids_a):,} and "
+        f"{len(ids_b):,} images. {above:,} of {len(rows):,} concepts lie above the 95 % of chance; "
+        f"{number(0.05 * len(rows))} would by chance. Chance: images of a class change sides at "
+        f"random, {comparing.RESAMPLES} times."
+    )
+else:
+    value = pick_temperature(right, rows)
+    rows = rows.assign(delta=comparing.delta(rows["difference"].to_numpy(), value))
+    rows = rows.sort_values(["difference", "concept_id"], ascending=[False, True])
+    more, less = rows[rows["difference"] > 0], rows[rows["difference"] < 0]
+    top = pd.concat([more.head(TOP), less.tail(TOP)])
+    best = pd.concat([more.head(2), less.tail(2)])
+    sure = int(((rows["lo"] > 0) | (rows["hi"] < 0)).sum())
+    st.caption(
+        f"{sure:,} of {len(rows):,} intervals leave 0 out; about {number(0.05 * len(rows))} would "
+        f"by chance. 95 % intervals: {comparing.RESAMPLES} bootstrap resamples of {len(ids_a):,} "
+        f"and {len(ids_b):,} images. Hollow: the interval holds 0."
+    )
+narrow, wide = st.columns([5, 6], gap="medium")
+with narrow:
+    if top.empty:
+        st.info("The sets do not differ in any concept.")
+    else:
+        picture(top, kind)
+with wide:
+    examples(best, kind)
+opened = table.show(rows, kind=kind, unit=unit, classes=classes, key=f"all-{kind}-{bank_id}")
+if opened is not None:
+    open_concept(opened)

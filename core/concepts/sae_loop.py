@@ -1,0 +1,182 @@
+"""The training loop of all sparse autoencoders: streaming, seeded, with warm-up and revival.
+
+A variant is what it trains and a step, which says what one batch costs and which way the parameters
+should move; the loop draws the batches, runs Adam, counts silent latents and wakes them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from core.concepts.rows import refuse_non_finite
+from core.types import TokenStream
+
+EPS = 1e-8
+_SAY = 50
+"""steps between two messages"""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one batch gave."""
+
+    loss: float
+    """the objective a token, over d, in units of `Trained.unit` squared"""
+    gradients: dict[str, Tensor]
+    """one for each of `Trained.parameters`"""
+    fired: Int[Tensor, " f"]
+    """latents that were on at least once"""
+    residual: Float[Tensor, "b d"]
+    n_on: int
+    """non-zero codes in the batch"""
+
+
+@runtime_checkable
+class Trained(Protocol):
+    """What is trained, in place: `sae_training.Weights`, or what has its members."""
+
+    @property
+    def unit(self) -> float:
+        """Tokens are divided by it before they are seen."""
+        ...
+
+    @property
+    def n_latents(self) -> int: ...
+
+    def parameters(self) -> dict[str, Tensor]: ...
+
+    def settle(self) -> None:
+        """Puts parameters back on their constraints after each update."""
+        ...
+
+    def revive(self, dead: Int[Tensor, " f"], rows: Float[Tensor, "f d"]) -> list[Tensor]:
+        """Points silent latents at unit `rows`; returns the parameters changed in rows `dead`."""
+        ...
+
+
+Objective = Callable[[dict[str, Tensor]], tuple[Tensor, Tensor, Tensor]]
+"""Parameters to (loss, codes b x k, residual b x d) on one batch."""
+
+StepOf = Callable[[Tensor, float], Step]
+"""(x, warmth): the objective on a batch. `warmth` rises from 0 to 1 over the first tenth of the
+steps and multiplies every sparsity penalty."""
+
+
+@torch.inference_mode(mode=False)
+def optimise(
+    tokens: TokenStream,
+    weights: Trained,
+    step: StepOf,
+    *,
+    n_steps: int,
+    batch: int,
+    lr: float,
+    revive_every: int,
+    seed: int,
+    progress: Callable[[str], None],
+) -> None:
+    """Adam with warm-up and decay; latents silent for `revive_every` steps are revived.
+
+    Raises ValueError for activations that are not finite, naming how many of a batch, and when
+    the loss diverges.
+    """
+    if n_steps < 1 or batch < 1:
+        raise ValueError(f"n_steps and batch must be 1 or more, not {n_steps} and {batch}")
+    parameters = weights.parameters()
+    optimiser = torch.optim.Adam(parameters.values(), lr=lr, betas=(0.9, 0.999), fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _schedule(n_steps))
+    idle = torch.zeros(weights.n_latents, dtype=torch.long)
+    generator = torch.Generator().manual_seed(seed)
+    for i, x in zip(range(n_steps), _endless(tokens, batch, seed=seed), strict=False):
+        warmth = min(1.0, 10 * i / n_steps)
+        result = step(x / weights.unit, warmth)
+        if not math.isfinite(result.loss):
+            refuse_non_finite(x)
+            raise ValueError(f"training diverged at step {i + 1}; lower lr = {lr}")
+        for name, parameter in parameters.items():
+            parameter.grad = result.gradients[name]
+        if "dictionary" in parameters:
+            # a unit row moves only along the sphere
+            d, g = parameters["dictionary"], result.gradients["dictionary"]
+            g.sub_((g * d).sum(1, keepdim=True) * d)
+        optimiser.step()
+        schedule.step()
+        weights.settle()
+        idle += 1
+        idle[result.fired] = 0
+        if (i + 1) % revive_every == 0 and i + 1 <= 0.8 * n_steps:
+            dead = (idle >= revive_every).nonzero()[:, 0]
+            _revive(weights, optimiser, dead, result.residual, generator)
+            idle[dead] = 0
+        if i % _SAY == 0 or i == n_steps - 1:
+            dead_share = (idle >= revive_every).float().mean().item()
+            progress(
+                f"step {i + 1} of {n_steps}, loss {result.loss:.4f}, R2 "
+                f"{_r2(x / weights.unit, result.residual):.3f}, L0 {result.n_on / len(x):.1f}, "
+                f"dead {dead_share:.1%}"
+            )
+
+
+def differentiated(parameters: dict[str, Tensor], objective: Objective) -> Step:
+    with torch.enable_grad():
+        leaves = {name: p.detach().requires_grad_() for name, p in parameters.items()}
+        loss, codes, residual = objective(leaves)
+        found = torch.autograd.grad(loss, list(leaves.values()))
+    on = codes.detach() > 0
+    return Step(
+        loss=loss.item(),
+        gradients=dict(zip(leaves, found, strict=True)),
+        fired=on.any(0).nonzero()[:, 0],
+        residual=residual.detach(),
+        n_on=int(on.sum()),
+    )
+
+
+def _r2(x: Float[Tensor, "b d"], residual: Float[Tensor, "b d"]) -> float:
+    """Share of the batch's variance that is rebuilt."""
+    spread = (x - x.mean(0)).square().sum().clamp_min(EPS)
+    return 1.0 - (residual.square().sum() / spread).item()
+
+
+def _schedule(n_steps: int) -> Callable[[int], float]:
+    warm, fall = max(1, n_steps // 20), max(1, n_steps // 5)
+    return lambda i: min(1.0, (i + 1) / warm, max(0.0, (n_steps - i) / fall))
+
+
+def _endless(tokens: TokenStream, batch: int, *, seed: int) -> Iterator[Float[Tensor, "b d"]]:
+    epoch = 0
+    while True:
+        yield from tokens.batches(batch, seed=seed + epoch)
+        epoch += 1
+
+
+def _revive(
+    weights: Trained,
+    optimiser: torch.optim.Optimizer,
+    dead: Int[Tensor, " f"],
+    residual: Float[Tensor, "b d"],
+    generator: torch.Generator,
+) -> None:
+    """Point silent latents at what the others leave over, with fresh optimiser moments.
+
+    Tokens are drawn with probability proportional to their squared error (Bricken et al. 2023,
+    "Towards Monosemanticity", neuron resampling).
+    """
+    if len(dead) == 0:
+        return
+    worst = torch.multinomial(
+        residual.square().sum(1) + EPS, len(dead), replacement=True, generator=generator
+    )
+    rows = residual[worst]
+    rows = rows / rows.norm(dim=1, keepdim=True).clamp_min(EPS)
+    for parameter in weights.revive(dead, rows):
+        for name, moment in optimiser.state[parameter].items():
+            if name != "step":
+                moment[dead] = 0.0

@@ -1,0 +1,140 @@
+"""A class as a head sees it: what it rests on, where its images lie, what it is confused with."""
+
+from __future__ import annotations
+
+import duckdb
+import pandas as pd
+
+
+def classes(con: duckdb.DuckDBPyConnection, head_id: int) -> pd.DataFrame:
+    """class_id, name, n_labelled images and n_predicted (by the head) of the head's classes."""
+    return con.execute(
+        """
+        SELECT class_id::BIGINT AS class_id, class.name,
+            (SELECT count(*) FROM image WHERE image.class_id = class.class_id) AS n_labelled,
+            (SELECT count(*) FROM head_prediction AS guess
+             WHERE guess.head_id = $head_id AND guess.class_id = class.class_id) AS n_predicted
+        FROM head_bias JOIN class USING (class_id)
+        WHERE head_id = $head_id ORDER BY class_id
+        """,
+        {"head_id": head_id},
+    ).df()
+
+
+def explanation(con: duckdb.DuckDBPyConnection, head_id: int, class_id: int) -> pd.Series | None:
+    """n, logit, fixed, n_concepts, layout, variance; None where no image is taken for the class."""
+    rows = con.execute(
+        "SELECT * FROM explanation WHERE head_id = $head_id AND class_id = $class_id",
+        {"head_id": head_id, "class_id": class_id},
+    ).df()
+    return None if rows.empty else rows.iloc[0]
+
+
+def importances(
+    con: duckdb.DuckDBPyConnection, head_id: int, class_id: int, *, method: str = "linear"
+) -> pd.DataFrame:
+    """concept_id, name, value, share, n, the largest share first."""
+    return con.execute(
+        """
+        SELECT importance.concept_id::BIGINT AS concept_id, concept.name, value, share, n
+        FROM importance JOIN head USING (head_id)
+        JOIN concept ON concept.bank_id = head.bank_id
+            AND concept.concept_id = importance.concept_id
+        WHERE head_id = $head_id AND class_id = $class_id AND importance.method = $method
+        ORDER BY share DESC, concept_id
+        """,
+        {"head_id": head_id, "class_id": class_id, "method": method},
+    ).df()
+
+
+def cluster(con: duckdb.DuckDBPyConnection, head_id: int, class_id: int) -> pd.DataFrame:
+    """Images that the head takes for the class: x, y, concept_id (-1: none) with its name, value,
+    thumb, file, split, label and whether that is the class."""
+    return con.execute(
+        """
+        SELECT image_id::BIGINT AS image_id, x, y, coalesce(cluster.concept_id::BIGINT, -1)
+            AS concept_id, concept.name, value, thumb, file, split, class.name AS label,
+            image.class_id = cluster.class_id AS correct
+        FROM cluster JOIN head USING (head_id) JOIN image USING (image_id)
+        JOIN picture USING (image_id)
+        LEFT JOIN concept ON concept.bank_id = head.bank_id
+            AND concept.concept_id = cluster.concept_id
+        LEFT JOIN class ON class.class_id = image.class_id
+        WHERE head_id = $head_id AND cluster.class_id = $class_id
+        ORDER BY image_id
+        """,
+        {"head_id": head_id, "class_id": class_id},
+    ).df()
+
+
+def confusions(con: duckdb.DuckDBPyConnection, head_id: int, class_id: int) -> pd.DataFrame:
+    """split, label_id, label, predicted_id, predicted, n images, of the labelled images that carry
+    the class or are taken for it; train and test first."""
+    return con.execute(
+        """
+        WITH pair AS (
+            SELECT split, image.class_id::BIGINT AS label_id, label.name AS label,
+                guess.class_id::BIGINT AS predicted_id, predicted.name AS predicted
+            FROM image JOIN head_prediction AS guess USING (image_id)
+            JOIN class AS label ON label.class_id = image.class_id
+            JOIN class AS predicted ON predicted.class_id = guess.class_id
+            WHERE guess.head_id = $head_id
+              AND (image.class_id = $class_id OR guess.class_id = $class_id)
+        ),
+        counted AS (SELECT *, count(*) AS n FROM pair GROUP BY ALL)
+        FROM counted
+        ORDER BY CASE split WHEN 'train' THEN 0 WHEN 'test' THEN 1 ELSE 2 END, split, n DESC,
+            label_id, predicted_id
+        """,
+        {"head_id": head_id, "class_id": class_id},
+    ).df()
+
+
+def confused(
+    con: duckdb.DuckDBPyConnection, head_id: int, class_id: int, *, most: int = 12
+) -> pd.DataFrame:
+    """Images of the class taken for another, and of another taken for it, the surest first:
+    missed, image_id, file, split, label, predicted, prob, thumb and view box."""
+    return con.execute(
+        """
+        SELECT image.class_id = $class_id AS missed, image_id::BIGINT AS image_id, file, split,
+            label.name AS label, predicted.name AS predicted, prob, thumb,
+            view_x0, view_y0, view_x1, view_y1
+        FROM image JOIN head_prediction AS guess USING (image_id) JOIN picture USING (image_id)
+        JOIN class AS label ON label.class_id = image.class_id
+        JOIN class AS predicted ON predicted.class_id = guess.class_id
+        WHERE guess.head_id = $head_id AND image.class_id <> guess.class_id
+          AND (image.class_id = $class_id OR guess.class_id = $class_id)
+        QUALIFY row_number() OVER (PARTITION BY missed ORDER BY prob DESC, image_id) <= $most
+        ORDER BY missed DESC, prob DESC, image_id
+        """,
+        {"head_id": head_id, "class_id": class_id, "most": most},
+    ).df()
+
+
+def dominance(con: duckdb.DuckDBPyConnection, head_id: int) -> pd.DataFrame:
+    """concept_id, name, split, n, prevalence, n_labelled, reliability; often dominant first."""
+    return con.execute(
+        """
+        SELECT dominance.concept_id::BIGINT AS concept_id, concept.name, split, n, prevalence,
+            n_labelled, reliability
+        FROM dominance JOIN head USING (head_id)
+        JOIN concept ON concept.bank_id = head.bank_id
+            AND concept.concept_id = dominance.concept_id
+        WHERE head_id = $head_id
+        ORDER BY CASE split WHEN 'train' THEN 0 WHEN 'test' THEN 1 ELSE 2 END, split, n DESC,
+            concept_id
+        """,
+        {"head_id": head_id},
+    ).df()
+
+
+def fidelity(con: duckdb.DuckDBPyConnection, head_id: int) -> pd.DataFrame:
+    """method, metric, value, random, n."""
+    return con.execute(
+        """
+        SELECT method, metric, value, random, n FROM fidelity
+        WHERE head_id = $head_id ORDER BY metric, method
+        """,
+        {"head_id": head_id},
+    ).df()

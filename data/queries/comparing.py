@@ -1,0 +1,88 @@
+"""Two sets of images: who belongs to them, and where a concept shows most in each."""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+import pandas as pd
+from jaxtyping import Int64
+
+
+def members(
+    con: duckdb.DuckDBPyConnection, *, split: str | None, class_id: int | None, right: bool | None
+) -> pd.DataFrame:
+    """image_id and class_id (-1: unlabelled) of the images that pass, ascending; None passes all.
+
+    `right`: labelled images that the backbone takes for their label, or for another class.
+    """
+    return con.execute(
+        """
+        SELECT image_id::BIGINT AS image_id, coalesce(image.class_id::BIGINT, -1) AS class_id
+        FROM image LEFT JOIN prediction USING (image_id)
+        WHERE ($split IS NULL OR split = $split)
+          AND ($class_id IS NULL OR image.class_id = $class_id)
+          AND ($right IS NULL OR (image.class_id = prediction.class_id) = $right)
+        ORDER BY image_id
+        """,
+        {"split": split, "class_id": class_id, "right": right},
+    ).df()
+
+
+def concepts(con: duckdb.DuckDBPyConnection, bank_id: int) -> pd.DataFrame:
+    """concept_id, name, map_scale and peak_p99 of a bank's concepts, in order of id."""
+    return con.execute(
+        """
+        SELECT concept_id::BIGINT AS concept_id, name, map_scale, peak_p99
+        FROM concept WHERE bank_id = $bank_id ORDER BY concept_id
+        """,
+        {"bank_id": bank_id},
+    ).df()
+
+
+def shown(
+    con: duckdb.DuckDBPyConnection,
+    bank_id: int,
+    concept_id: int,
+    *,
+    image_ids: Int64[np.ndarray, " n"],
+    most: int,
+    spread: bool,
+) -> pd.DataFrame:
+    """Some images by falling score, with thumb, view box, label and the backbone's prediction.
+
+    The strongest whose score is positive; with `spread`, evenly from the strongest to the weakest.
+    """
+    return con.execute(
+        """
+        WITH ranked AS (
+            SELECT image_id, coalesce(score, 0)::DOUBLE AS score, count(*) OVER () AS n,
+                row_number() OVER (ORDER BY coalesce(score, 0) DESC, image_id) - 1 AS place
+            FROM (SELECT unnest($image_ids) AS image_id)
+            LEFT JOIN (SELECT image_id, score FROM score
+                       WHERE bank_id = $bank_id AND concept_id = $concept_id) USING (image_id)
+        ),
+        picked AS (
+            SELECT image_id, score FROM ranked
+            WHERE CASE WHEN $spread AND n > $most
+                       THEN place IN (SELECT round(k * (n - 1) / ($most - 1))
+                                      FROM range($most) AS step(k))
+                       WHEN $spread THEN TRUE
+                       ELSE place < $most AND score > 0 END
+        )
+        SELECT image_id, score, file, split, class.name AS class, guess.name AS predicted, prob,
+            image.class_id = prediction.class_id AS correct,
+            thumb, view_x0, view_y0, view_x1, view_y1
+        FROM picked JOIN image USING (image_id) JOIN picture USING (image_id)
+        LEFT JOIN class ON class.class_id = image.class_id
+        LEFT JOIN prediction USING (image_id)
+        LEFT JOIN class guess ON guess.class_id = prediction.class_id
+        ORDER BY score DESC, image_id
+        """,
+        {
+            "bank_id": bank_id,
+            "concept_id": concept_id,
+            "image_ids": image_ids.tolist(),
+            "most": most,
+            "spread": spread,
+        },
+    ).df()

@@ -1,0 +1,64 @@
+"""What correcting concepts of a head needs to know: which of them an image shows."""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+from jaxtyping import Float64, Int64
+
+
+def truth(
+    con: duckdb.DuckDBPyConnection,
+    bank_id: int,
+    concept_ids: Int64[np.ndarray, " k"],
+    *,
+    image_ids: Int64[np.ndarray, " n"],
+) -> Float64[np.ndarray, "n k"]:
+    """1 present, 0 absent, NaN unknown, for concepts fitted to a label; both id lists ascending.
+
+    Per image where the images are labelled one by one, else from the image's class: present where
+    at least half of the class shows it.
+    """
+    out = np.full((len(image_ids), len(concept_ids)), np.nan)
+    if not out.size:
+        return out
+    for sql in (_BY_CLASS, _BY_IMAGE):  # what is known of the image itself comes last, and stays
+        found = con.execute(
+            sql,
+            {"bank_id": bank_id, "images": image_ids.tolist(), "concepts": concept_ids.tolist()},
+        ).fetchnumpy()
+        rows = np.searchsorted(image_ids, np.asarray(found["image_id"]).astype(np.int64))
+        columns = np.searchsorted(concept_ids, np.asarray(found["concept_id"]).astype(np.int64))
+        out[rows, columns] = np.asarray(found["present"]).astype(np.float64)
+    return out
+
+
+_BY_IMAGE = """
+    SELECT image_id, concept_id, present
+    FROM image_label JOIN concept USING (labelled_id)
+    WHERE bank_id = $bank_id AND name_source = 'label'
+      AND image_id IN $images AND concept_id IN $concepts
+    ORDER BY concept_id, image_id
+    """
+_BY_CLASS = """
+    SELECT image_id, concept_id, fraction >= 0.5 AS present
+    FROM image JOIN class_label USING (class_id) JOIN concept USING (labelled_id)
+    WHERE bank_id = $bank_id AND name_source = 'label'
+      AND image_id IN $images AND concept_id IN $concepts
+    ORDER BY concept_id, image_id
+    """
+
+
+def label_levels(con: duckdb.DuckDBPyConnection, bank_id: int) -> dict[str, int]:
+    """How many concepts of the bank were fitted to a label, and how many labels there are by image
+    and by class."""
+    row = con.execute(
+        """
+        SELECT (SELECT count(*) FROM concept
+                WHERE bank_id = $bank_id AND name_source = 'label' AND labelled_id IS NOT NULL),
+               (SELECT count(*) FROM image_label), (SELECT count(*) FROM class_label)
+        """,
+        {"bank_id": bank_id},
+    ).fetchone()
+    assert row is not None  # aggregates always give a row
+    return {"fitted": int(row[0]), "by_image": int(row[1]), "by_class": int(row[2])}

@@ -1,0 +1,81 @@
+"""Concepts with the labels they stand for: a bank's own, or random directions in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from jaxtyping import Float, Integer
+
+from core.concepts import cav
+from core.types import ConceptBank
+from precompute.activations import ActivationStore
+from precompute.encode import Codes
+from precompute.ground import Ground
+
+
+@dataclass(frozen=True)
+class Claims:
+    scores: Float[np.ndarray, "n k"]
+    label_of: Integer[np.ndarray, " k"]
+    """labelled_id that a concept is named for; -1: unnamed"""
+    probes: bool
+    """fitted to labels: a positive score says that the concept is there"""
+    codes: Callable[[int], Float[np.ndarray, "t k"]]
+    """of one image; the last one asked for is kept"""
+
+
+def stored(codes: Codes) -> Callable[[int], Float[np.ndarray, "t k"]]:
+    """Of the bank itself, as encoded. Ascending rows read every shard once."""
+    starts = np.cumsum([0, *codes.sizes])
+
+    @lru_cache(maxsize=1)
+    def shard(i: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        piece = codes.shard(i)
+        return piece, np.searchsorted(piece["image"], np.arange(codes.sizes[i] + 1))
+
+    @lru_cache(maxsize=1)
+    def one(row: int) -> Float[np.ndarray, "t k"]:
+        i = int(np.searchsorted(starts, row, side="right")) - 1
+        piece, edges = shard(i)
+        mine = slice(edges[row - starts[i]], edges[row - starts[i] + 1])
+        out = np.zeros((codes.n_tokens, codes.n_concepts), dtype=np.float32)
+        out[piece["token"][mine], piece["concept"][mine]] = piece["value"][mine]
+        return out
+
+    return one
+
+
+def encoded(
+    bank: ConceptBank, activations: ActivationStore
+) -> Callable[[int], Float[np.ndarray, "t k"]]:
+    """Of a bank that is stored nowhere."""
+    shards = [activations.tokens(i) for i in range(len(activations.folders))]  # mapped, not read
+    starts = np.cumsum([0, *map(len, shards)])
+
+    @lru_cache(maxsize=1)
+    def one(row: int) -> Float[np.ndarray, "t k"]:
+        i = int(np.searchsorted(starts, row, side="right")) - 1
+        tokens = np.array(shards[i][row - starts[i]])
+        with torch.inference_mode():
+            return bank.encode(torch.from_numpy(tokens)).numpy()
+
+    return one
+
+
+def control(claims: Claims, activations: ActivationStore, ground: Ground) -> Claims:
+    """As many random separators through the mean activation, each under its concept's label."""
+    pooled = activations.pooled()
+    k, d = claims.scores.shape[1], pooled.shape[1]
+    generator = torch.Generator().manual_seed(ground.scene.seed)
+    rows = torch.randn(k, d, generator=generator)
+    directions = rows / rows.norm(dim=1, keepdim=True)
+    mean = torch.from_numpy(pooled[ground.scene.train].mean(0))
+    bank = cav.Bank(directions, -(directions @ mean))
+    scores = pooled.astype(np.float64) @ directions.numpy().T.astype(np.float64)
+    return Claims(
+        scores + bank.bias.numpy(), claims.label_of, claims.probes, encoded(bank, activations)
+    )

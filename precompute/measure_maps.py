@@ -1,0 +1,93 @@
+"""Maps against masks, and scores against labels: what concerns concepts whatever reads them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from einops import rearrange
+from jaxtyping import Float
+
+from core.metrics.localisation import localisation
+from core.metrics.measure import Measure, mean_of
+from precompute.claims import Claims
+from precompute.ground import Ground
+
+
+class Row(NamedTuple):
+    """A row of the table `metric`, before it knows its bank and head."""
+
+    scope: str
+    name: str
+    measure: Measure
+    split: str
+    variant: tuple[tuple[str, str | int], ...] = ()
+    concept_id: int | None = None
+
+
+_CHANCES = {
+    "precision": "area",
+    "energy": "area",
+    "pointing": "area",
+    "iou": "iou_chance",
+    "dice": "dice_chance",
+}
+
+
+def in_masks(claims: Claims, ground: Ground) -> list[Row]:
+    """Per concept, the mean over masked images that show it; per bank, the mean over concepts."""
+    scene = ground.scene
+    n, k = len(scene.masked), claims.scores.shape[1]
+    if not n:
+        return []
+    covered = rearrange(scene.covered, "(m t) l -> m t l", m=n)
+    found = {name: np.full((n, k), np.nan) for name in {*_CHANCES, *_CHANCES.values()}}
+    labelled = np.flatnonzero(claims.label_of >= 0)
+    for i, row in enumerate(scene.masked):
+        masks = covered[i][:, claims.label_of[labelled]]
+        shown = masks.any(0)
+        if not shown.any():
+            continue
+        maps = claims.codes(int(row))[:, labelled[shown]]
+        judged = localisation(maps.T, masks[:, shown].T)
+        for name, values in found.items():
+            values[i, labelled[shown]] = getattr(judged, name)
+    out = []
+    for name, chance in _CHANCES.items():
+        each = [mean_of(found[name][:, j], found[chance][:, j]) for j in range(k)]
+        out += [
+            Row("concept", name, measure, ground.held_out, concept_id=j)
+            for j, measure in enumerate(each)
+        ]
+        mean = mean_of(np.array([m.value for m in each]), np.array([m.chance for m in each]))
+        out.append(Row("bank", name, mean, ground.held_out))
+    return out
+
+
+def right_side(claims: Claims, ground: Ground) -> list[Row]:
+    """How often scores are on the side of their separator that the labels say, by split."""
+    if ground.labels is None or not claims.probes:
+        return []
+    out = []
+    for split in dict.fromkeys(ground.split):
+        rows = ground.split == split
+        truth = ground.labels[rows][:, claims.label_of]
+        right = (claims.scores[rows] > 0) == (truth == 1)
+        out.append(Row("bank", "concept_accuracy", _pairs(right, truth), split))
+        known = ~np.isnan(truth).any(1)
+        n = int(known.sum())
+        if n:
+            _, counts = np.unique(truth[known], axis=0, return_counts=True)
+            every = Measure(float(right[known].all(1).mean()), float(counts.max() / n), n)
+            out.append(Row("bank", "overall_concept_accuracy", every, split))
+    return out
+
+
+def _pairs(right: np.ndarray, truth: Float[np.ndarray, "n k"]) -> Measure:
+    known = ~np.isnan(truth)
+    n = int(known.sum())
+    if not n:
+        return Measure(float("nan"), float("nan"), 0)
+    present = (truth == 1).sum(0)
+    commoner = np.maximum(present, known.sum(0) - present)
+    return Measure(float(right[known].mean()), float(commoner.sum() / n), n)

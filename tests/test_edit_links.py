@@ -1,0 +1,98 @@
+"""Edits of heads and regions of images survive the way through an address, in both languages."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from in_node import SAY, needed, run, use
+
+from app import head_edits, regions
+from app.components import spatial_tab
+from app.head_edits import Edit, EditSet
+from app.regions import Regions
+from core.types import Grid
+
+GRID = Grid(3, 5)
+
+
+def test_an_edit_set_reads_back_as_it_was_written() -> None:
+    given = EditSet(
+        (Edit("prune", 30), Edit("scale", 12, 4, 0.5), Edit("set", 7, None, -1.25),
+         Edit("keep", value=3.0)), True, "no habitat",
+    )
+    text = head_edits.write(given)
+    assert text == "p30,s12.4:0.5,w7:-1.25,k3,r~no habitat"
+    assert head_edits.parse(text) == given
+    assert head_edits.write(EditSet()) == ""
+    assert head_edits.parse(None) == EditSet()
+
+
+@pytest.mark.parametrize(
+    "text", ["p", "px", "s3", "s3:nan", "w1.:2", "q5", "p-1", "s1:1e300", "p٣"]
+)
+def test_what_is_no_edit_is_passed_over(text: str) -> None:
+    assert head_edits.parse(f"{text},p2,p2").edits == (Edit("prune", 2),)
+
+
+def test_regions_read_back_in_both_languages() -> None:
+    texts = ["k3-9,11;x0-1;a0.35", "x14", "", "k2,4,6;a0", "k0-99999;x3", "kx;;a7;k-1,5-2,4"]
+    ours = [regions.write(regions.parse(t, n_tokens=15)) for t in texts]
+    assert ours[:4] == texts[:4]
+    assert ours[4] == "k0-2,4-14;x3"
+    assert ours[5] == "k4"
+    assert regions.parse("k1;x1", n_tokens=15) == Regions(frozenset(), frozenset({1}), None)
+
+
+@needed
+def test_the_browser_reads_and_writes_the_same_regions() -> None:
+    texts = ["k3-9,11;x0-1;a0.35", "k2,4,6;a0", "k0-99999;x3", "kx;;a7;k-1,5-2,4", "x14;a1.0"]
+    out = run(
+        use("regions", "parseRegions", "formatRegions", "rectangle", "withCells")
+        + """
+        const all = given.texts.map((t) => formatRegions(parseRegions(t, 15)));
+        let some = withCells(parseRegions("", 15), rectangle(11, 3, 5), "keep");
+        some = withCells(some, rectangle(7, 7, 5), "remove");
+        some = withCells(some, [1], "erase");
+        const out = { all, some: formatRegions(some) };""" + SAY,
+        texts=texts,
+    )
+    assert out["all"] == [regions.write(regions.parse(t, n_tokens=15)) for t in texts]
+    assert out["some"] == "k2-3,6,8,11-13;x7"
+
+
+@needed
+@pytest.mark.parametrize("text", ["", "k3-7", "x0,14", "k1-2;x3-9;a0.5", "k4;a0"])
+def test_the_browser_pools_as_python_does(text: str) -> None:
+    rng = np.random.default_rng(5)
+    maps, scores = rng.normal(size=(4, 15)), rng.normal(size=4)
+    ours = spatial_tab.pooled(scores, maps, regions.parse(text, n_tokens=15), GRID)
+    theirs = run(
+        use("regions", "parseRegions", "attention", "pooled")
+        + """const out = [...pooled(given.scores, given.maps,
+          attention(parseRegions(given.text, 15), 15))];""" + SAY,
+        text=text, maps=maps.tolist(), scores=scores.tolist(),
+    )
+    np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-12)
+    if not text:
+        np.testing.assert_allclose(ours, scores, rtol=0, atol=1e-12)
+    else:
+        assert np.abs(ours - scores).max() > 0.01
+
+
+def test_keeping_one_cell_alone_makes_its_code_the_score() -> None:
+    maps = np.random.default_rng(6).normal(size=(2, 15))
+    found = spatial_tab.pooled(maps.mean(1), maps, Regions(frozenset({7}), elsewhere=0.0), GRID)
+    np.testing.assert_allclose(found, maps[:, 7])
+
+
+@needed
+def test_nothing_left_to_average_is_no_score() -> None:
+    nothing = Regions(frozenset(), frozenset(range(15)), None)
+    with pytest.raises(ValueError, match="nothing is left"):
+        spatial_tab.pooled(np.zeros(1), np.ones((1, 15)), nothing, GRID)
+    out = run(
+        use("regions", "parseRegions", "attention", "pooled")
+        + "const out = pooled([0], [Array(15).fill(1)], attention(parseRegions('x0-14', 15), 15));"
+        + SAY
+    )
+    assert out is None

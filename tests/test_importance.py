@@ -1,0 +1,141 @@
+"""Importance of concepts: what theory says of linear heads, and twins for what it does not."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import qmc, spearmanr
+
+from core.importance import METHODS, LinearLogit, fidelity
+from core.importance.integrated_gradients import integrated_gradients
+from core.importance.sobol import sobol
+
+N, K = 4, 7
+
+
+def bent(scores: torch.Tensor) -> torch.Tensor:
+    """A product and a square: concept 3 matters only with concept 0, concept 5 not at all."""
+    return scores[:, 0] * scores[:, 3] + scores[:, 1].square() - 2 * scores[:, 2]
+
+
+@pytest.fixture
+def scores() -> torch.Tensor:
+    x = torch.rand(N, K, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    x[1, 2] = 0
+    return x
+
+
+@pytest.fixture
+def logit() -> LinearLogit:
+    weight = torch.tensor([2.0, -1.5, 0.7, 0.0, 3.1, -0.2, 1.1], dtype=torch.float64)
+    return LinearLogit(weight, offset=0.4)
+
+
+@pytest.mark.parametrize("name", ["gradient_input", "integrated_gradients", "occlusion"])
+def test_methods_coincide_on_a_linear_head(
+    name: str, logit: LinearLogit, scores: torch.Tensor
+) -> None:
+    exact = METHODS["linear"].run(logit, scores, seed=0)
+    torch.testing.assert_close(METHODS[name].run(logit, scores, seed=0), exact)
+    torch.testing.assert_close(exact.sum(1) + logit.offset, logit(scores))
+
+
+def test_sobol_of_a_linear_head_is_its_closed_form(
+    logit: LinearLogit, scores: torch.Tensor
+) -> None:
+    parts = scores * logit.weight
+    expected = parts.square() / parts.square().sum(1, keepdim=True)
+    found = sobol(logit, scores, log2_design=12)
+    torch.testing.assert_close(found, expected, atol=0.02, rtol=0.05)
+    for row, size in zip(found, parts.abs(), strict=True):
+        assert spearmanr(row, size).statistic == pytest.approx(1)
+
+
+def test_sobol_equals_jansens_estimator_by_loops(scores: torch.Tensor) -> None:
+    row = scores[:1]
+    points = qmc.Sobol(2 * K, rng=5).random_base2(3)
+    a, b = points[:, :K], points[:, K:]
+
+    def answer(mask: np.ndarray) -> float:
+        return float(bent(row * torch.from_numpy(mask)))
+
+    at_a, at_b = [answer(m) for m in a], [answer(m) for m in b]
+    expected = []
+    for j in range(K):
+        total = 0.0
+        for m, n, y in zip(a, b, at_a, strict=True):
+            mixed = m.copy()
+            mixed[j] = n[j]
+            total += (y - answer(mixed)) ** 2
+        expected.append(total / (2 * len(a) * np.var(at_a + at_b)))
+    found = sobol(bent, row, log2_design=3, seed=5)[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    assert found[5] == 0
+    assert found[3] > 0
+
+
+def test_a_score_of_zero_has_no_importance(logit: LinearLogit, scores: torch.Tensor) -> None:
+    for name, method in METHODS.items():
+        assert method.run(logit, scores, seed=0)[1, 2] == 0, name
+
+
+def test_occlusion_is_what_is_lost(scores: torch.Tensor) -> None:
+    found = METHODS["occlusion"].run(bent, scores, seed=0)
+    for i, k in itertools.product(range(N), range(K)):
+        without = scores[i : i + 1].clone()
+        without[0, k] = 0
+        assert found[i, k] == pytest.approx(float(bent(scores[i : i + 1]) - bent(without)))
+
+
+def test_integrated_gradients_add_up(scores: torch.Tensor) -> None:
+    found = integrated_gradients(bent, scores, n_steps=64)
+    torch.testing.assert_close(found.sum(1), bent(scores) - bent(scores * 0))
+
+
+def test_linear_refuses_what_is_not_linear(scores: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match="LinearLogit"):
+        METHODS["linear"].run(bent, scores)
+
+
+def test_areas_equal_their_definition(logit: LinearLogit, scores: torch.Tensor) -> None:
+    importance = METHODS["linear"].run(logit, scores)
+    for i in range(N):
+        order = np.argsort(-importance[i].numpy(), kind="stable")
+        inserted, deleted = [], []
+        for step in range(11):
+            first = order[: round(step * K / 10)]
+            come, gone = torch.zeros(1, K, dtype=torch.float64), scores[i : i + 1].clone()
+            come[0, first] = scores[i, first]
+            gone[0, first] = 0
+            inserted.append(float(logit(come)))
+            deleted.append(float(logit(gone)))
+        for curve, found in (
+            (inserted, fidelity.insertion(logit, scores, importance)),
+            (deleted, fidelity.deletion(logit, scores, importance)),
+        ):
+            area = sum((x + y) / 2 for x, y in itertools.pairwise(curve)) / 10
+            assert found[i] == pytest.approx(area)
+
+
+def test_no_order_beats_weight_times_score(logit: LinearLogit, scores: torch.Tensor) -> None:
+    one = scores[:1]
+    exact = METHODS["linear"].run(logit, one)
+    best = fidelity.insertion(logit, one, exact), fidelity.deletion(logit, one, exact)
+    for order in itertools.permutations(range(K)):
+        other = torch.tensor([order], dtype=torch.float64)
+        assert fidelity.insertion(logit, one, other)[0] <= best[0][0] + 1e-9
+        assert fidelity.deletion(logit, one, other)[0] >= best[1][0] - 1e-9
+
+
+def test_mu_fidelity_is_one_for_the_truth_and_minus_one_for_its_opposite(
+    logit: LinearLogit, scores: torch.Tensor
+) -> None:
+    exact = METHODS["linear"].run(logit, scores)
+    asked = torch.stack([exact, -exact, torch.ones_like(exact)])
+    found = fidelity.mu_fidelity(logit, scores, asked, seed=0)
+    np.testing.assert_allclose(found[0], 1)
+    np.testing.assert_allclose(found[1], -1)
+    assert np.isnan(found[2]).all()  # the same sum for every subset says nothing

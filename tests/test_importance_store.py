@@ -1,0 +1,165 @@
+"""What a store says heads rest on agrees with its own scores, weights and predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+
+from data.queries import classes as ask
+from data.queries import comparing, heads
+from precompute.importance import plane
+
+FROM_SCORES = """
+    SELECT guess.head_id, guess.class_id, guess.image_id, score.concept_id, weight * score AS part
+    FROM head_prediction guess JOIN head USING (head_id)
+    JOIN head_weight USING (head_id, class_id)
+    JOIN score ON score.bank_id = head.bank_id AND score.image_id = guess.image_id
+        AND score.concept_id = head_weight.concept_id
+"""
+
+
+@pytest.fixture
+def con(tiny_store: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(str(tiny_store), read_only=True) as con:
+        yield con
+
+
+def test_shares_and_means_come_from_scores_and_weights(con: duckdb.DuckDBPyConnection) -> None:
+    rows = con.execute(
+        f"""
+        WITH part AS ({FROM_SCORES}),
+        whole AS (SELECT head_id, class_id, sum(abs(part)) AS total FROM part GROUP BY ALL),
+        taken AS (SELECT head_id, class_id, count(*) AS n FROM head_prediction GROUP BY ALL),
+        mine AS (SELECT head_id, class_id, concept_id, sum(part) AS s, sum(abs(part)) AS size
+                 FROM part GROUP BY ALL)
+        SELECT importance.value, s / taken.n, share, size / total, importance.n, taken.n
+        FROM importance JOIN mine USING (head_id, class_id, concept_id)
+        JOIN whole USING (head_id, class_id) JOIN taken USING (head_id, class_id)
+        WHERE method = 'linear'
+        """
+    ).fetchall()
+    assert len(rows) > 20
+    for value, mean, share, expected, n, taken in rows:
+        assert value == pytest.approx(mean, rel=1e-4, abs=1e-6)
+        assert share == pytest.approx(expected, rel=1e-4, abs=1e-6)
+        assert n == taken
+
+
+def test_the_mean_logit_is_its_parts(con: duckdb.DuckDBPyConnection) -> None:
+    rows = con.execute(
+        """
+        SELECT logit, fixed, sum(value), sum(share) FROM explanation
+        JOIN importance USING (head_id, class_id) WHERE method = 'linear'
+        GROUP BY head_id, class_id, logit, fixed
+        """
+    ).fetchall()
+    assert rows
+    for logit, fixed, parts, shares in rows:
+        assert logit == pytest.approx(fixed + parts)
+        assert shares == pytest.approx(1)
+
+
+def test_every_predicted_image_is_placed_with_what_adds_most(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    wrong = con.execute(
+        f"""
+        WITH part AS ({FROM_SCORES}),
+        best AS (SELECT head_id, image_id, arg_max(concept_id, part) AS concept_id,
+                     max(part) AS part FROM part GROUP BY ALL)
+        SELECT count(*) FILTER (cluster.concept_id <> best.concept_id
+                                AND abs(value - part) > 1e-5), count(*)
+        FROM cluster JOIN best USING (head_id, image_id) WHERE part > 0
+        """
+    ).fetchone()
+    assert wrong is not None
+    assert wrong[0] == 0
+    assert wrong[1] > 30
+    placed, taken = (
+        con.execute(f"SELECT count(*) FROM {t}").fetchall()[0][0]
+        for t in ("cluster", "head_prediction")
+    )
+    assert placed == taken
+
+
+def test_dominance_counts_images_and_their_accuracy(con: duckdb.DuckDBPyConnection) -> None:
+    rows = con.execute(
+        """
+        SELECT dominance.*, found.n AS twin, found.right_share FROM dominance JOIN (
+            SELECT guess.head_id, split, concept_id, count(*) AS n,
+                avg((image.class_id = guess.class_id)::INT) AS right_share
+            FROM cluster JOIN image USING (image_id)
+            JOIN head_prediction guess USING (head_id, image_id) GROUP BY ALL
+        ) found USING (head_id, split, concept_id)
+        """
+    ).df()
+    assert len(rows) > 5
+    np.testing.assert_array_equal(rows["n"], rows["twin"])
+    np.testing.assert_allclose(rows["reliability"], rows["right_share"])
+    assert (rows["n_labelled"] <= rows["n"]).all()
+
+
+def test_explanations_are_judged_beside_chance(con: duckdb.DuckDBPyConnection) -> None:
+    for (head_id,) in con.execute("SELECT head_id FROM head ORDER BY head_id").fetchall():
+        rows = ask.fidelity(con, head_id).set_index(["method", "metric"])
+        exact = rows.loc["linear"]
+        assert exact.loc["C-muFidelity", "value"] == pytest.approx(1)
+        assert exact.loc["C-insertion", "value"] >= exact.loc["C-insertion", "random"]
+        assert exact.loc["C-deletion", "value"] <= exact.loc["C-deletion", "random"]
+        for other in ("gradient_input", "integrated_gradients", "occlusion"):
+            np.testing.assert_allclose(rows.loc[other, "value"], exact["value"], rtol=1e-9)
+        assert rows.loc[("sobol", "C-insertion"), "value"] <= (
+            exact.loc["C-insertion", "value"] + 1e-9
+        )
+
+
+def test_plane_is_that_of_principal_components() -> None:
+    rng = np.random.default_rng(2)
+    parts = rng.normal(size=(11, 6)) * [3, 1, 0.5, 0.2, 2, 0]
+    found, kept = plane(parts)
+    twin = PCA(2).fit(parts)
+    np.testing.assert_allclose(np.abs(found), np.abs(twin.transform(parts)), atol=1e-9)
+    assert kept == pytest.approx(twin.explained_variance_ratio_.sum())
+    again, _ = plane(parts[:, ::-1])
+    np.testing.assert_allclose(np.abs(again), np.abs(found), atol=1e-9)
+    for flat in (parts[:1], np.ones((4, 3)), np.zeros((3, 0))):
+        place, share = plane(flat)
+        assert place.shape == (len(flat), 2)
+        assert not place.any()
+        assert share is None
+
+
+def test_confusions_and_members_count_images(con: duckdb.DuckDBPyConnection) -> None:
+    rows = ask.confusions(con, 0, 1)
+    carried = con.execute("SELECT count(*) FROM image WHERE class_id = 1").fetchall()[0][0]
+    assert rows.loc[rows["label_id"] == 1, "n"].sum() == carried
+    mistakes = ask.confused(con, 0, 1, most=500)
+    assert len(mistakes) == rows.loc[rows["label_id"] != rows["predicted_id"], "n"].sum()
+    every = comparing.members(con, split=None, class_id=None, right=None)
+    right, wrong = (
+        comparing.members(con, split=None, class_id=None, right=r)["image_id"]
+        for r in (True, False)
+    )
+    labelled = every[every["class_id"] >= 0]["image_id"]
+    assert sorted([*right, *wrong]) == labelled.tolist()
+    assert len(every) > len(labelled)
+
+
+def test_examples_fall_and_spread_from_strongest_to_weakest(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    ids = comparing.members(con, split="train", class_id=None, right=None)["image_id"].to_numpy()
+    everything = heads.image_scores(con, 0, np.array([1]), image_ids=ids)[:, 0]
+    ranked = np.sort(everything)[::-1]
+    top = comparing.shown(con, 0, 1, image_ids=ids, most=4, spread=False)
+    np.testing.assert_allclose(top["score"], ranked[:4][ranked[:4] > 0])
+    spread = comparing.shown(con, 0, 1, image_ids=ids, most=4, spread=True)
+    places = np.round(np.linspace(0, len(ids) - 1, 4)).astype(int)
+    np.testing.assert_allclose(spread["score"], ranked[places])
+    few = comparing.shown(con, 0, 1, image_ids=ids[:3], most=4, spread=True)
+    assert len(few) == 3

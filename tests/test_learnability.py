@@ -1,0 +1,162 @@
+"""Probes learn what is there, no more, and say how sure they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from core.metrics import learnability, probes
+from data import store
+
+ONE_FOLD = np.zeros(40, dtype=np.int64)
+
+
+def _problem(seed: int = 0, n: int = 60, d: int = 5, t: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    x = probes.standardised(rng.normal(size=(n, d)))
+    y = (x @ rng.normal(size=(d, t)) + rng.logistic(size=(n, t)) > [0.0, 1.0, 2.0]).astype(float)
+    return x, y
+
+
+@pytest.mark.parametrize("c", [0.03, 1.0])
+def test_many_probes_at_once_are_scikit_learns_one_by_one(c: float) -> None:
+    x, y = _problem()
+    y[::4] = np.nan
+    found = probes.fit_logistic(x[None], y[None], c=np.full((1, 3), c))[0]
+    known = ~np.isnan(y[:, 0])
+    for j in range(3):
+        model = LogisticRegression(C=c, tol=1e-10, max_iter=5000).fit(x[known], y[known, j])
+        assert found[:, j] == pytest.approx(model.decision_function(x), abs=2e-3)
+
+
+def test_probes_with_features_of_their_own_agree_with_shared_ones() -> None:
+    x, y = _problem()
+    shared = probes.fit_logistic(x[None], y[None], c=np.ones((1, 3)))[0]
+    own = probes.fit_logistic(
+        np.repeat(x[None], 3, 0), np.ascontiguousarray(y.T[:, :, None]), c=np.ones((3, 1))
+    )
+    assert np.allclose(own[:, :, 0].T, shared, atol=1e-9)
+
+
+def test_an_image_is_never_judged_by_a_probe_that_saw_its_label() -> None:
+    x, y = _problem()
+    fold_of = probes.folds(np.zeros(60, dtype=np.int64), n=5, seed=1)
+    fold = np.full((1, 3), 2)
+    before = probes.held_out_logits(x[None], y[None], fold, fold_of=fold_of)
+    changed = y.copy()
+    changed[fold_of == 2] = 1 - changed[fold_of == 2]
+    after = probes.held_out_logits(x[None], changed[None], fold, fold_of=fold_of)
+    assert np.array_equal(before, after)
+
+
+def test_folds_spread_every_group() -> None:
+    groups = np.repeat([3, 7, 9], [10, 15, 21])
+    found = probes.folds(groups, n=5, seed=2)
+    for group in (3, 7, 9):
+        counts = np.bincount(found[groups == group], minlength=5)
+        assert counts.max() - counts.min() <= 1
+
+
+def test_normalised_precision_of_a_perfect_ranking_is_one() -> None:
+    positive = np.arange(40) < 6
+    scores = -np.arange(40.0)
+    for expected in (2.0, 20.0):
+        found = learnability.normalised_precision(scores, positive, expected=expected)
+        assert found == pytest.approx(1)
+
+
+def test_normalised_precision_without_information_is_the_base() -> None:
+    rng = np.random.default_rng(4)
+    positive = rng.random(4000) < 0.05
+    expected = 400.0
+    found = learnability.normalised_precision(rng.random(4000), positive, expected=expected)
+    assert found == pytest.approx(expected / (expected + (~positive).sum()), abs=0.02)
+    # equal scores share one threshold
+    tied = learnability.normalised_precision(np.zeros(4000), positive, expected=expected)
+    assert tied == pytest.approx(expected / (expected + (~positive).sum()))
+
+
+def test_normalised_precision_with_its_own_count_is_average_precision() -> None:
+    rng = np.random.default_rng(5)
+    positive = rng.random(50) < 0.3
+    scores = positive + rng.normal(size=50)
+    found = learnability.normalised_precision(scores, positive, expected=float(positive.sum()))
+    assert found == pytest.approx(average_precision_score(positive, scores))
+
+
+def test_auc_in_one_fold_is_scikit_learns_and_its_interval_is_delongs() -> None:
+    rng = np.random.default_rng(6)
+    y = np.repeat([0.0, 1.0], [25, 15])
+    scores = np.round(y + rng.normal(size=40), 1)  # with ties
+    found = learnability.auc(learnability.placements(scores, y, ONE_FOLD))
+    assert found.value == pytest.approx(roc_auc_score(y, scores))
+    wins = (scores[y == 1][:, None] > scores[y == 0]) + 0.5 * (
+        scores[y == 1][:, None] == scores[y == 0]
+    )
+    error = (wins.mean(1).var(ddof=1) / 15 + wins.mean(0).var(ddof=1) / 25) ** 0.5
+    odds = np.log(found.value / (1 - found.value))
+    half = 1.959964 * error / (found.value * (1 - found.value))
+    assert found.lo == pytest.approx(1 / (1 + np.exp(half - odds)))
+    assert found.hi == pytest.approx(1 / (1 + np.exp(-half - odds)))
+
+
+def test_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(7)
+    y = np.repeat([0.0, 1.0], [60, 40])
+    fold = np.zeros(100, dtype=np.int64)
+    truth = 0.760250  # P(N(1, 1) > N(0, 1))
+    found = [
+        learnability.auc(learnability.placements(y + rng.normal(size=100), y, fold))
+        for _ in range(300)
+    ]
+    covered = np.mean([i.lo <= truth <= i.hi for i in found])
+    assert 0.9 < covered < 0.99
+
+
+def test_perfect_auc_of_few_images_is_not_certain() -> None:
+    y = np.array([0.0, 0, 0, 1, 1])
+    found = learnability.auc(learnability.placements(y, y, np.zeros(5, dtype=np.int64)))
+    assert found.value == found.hi == 1
+    assert found.lo == pytest.approx(0.025**0.5)
+
+
+def test_images_are_ranked_within_their_fold_only() -> None:
+    y = np.array([0.0, 1, 0, 1])
+    scores = np.array([0.0, 1, 10, 11])
+    fold = np.array([0, 0, 1, 1])
+    assert learnability.auc(learnability.placements(scores, y, fold)).value == 1
+    alone = learnability.placements(scores, y, np.array([0, 0, 1, 2]))
+    assert np.isnan(alone.value).tolist() == [False, False, True, True]
+
+
+def test_gain_over_itself_is_exactly_nothing() -> None:
+    y = np.repeat([0.0, 1.0], 20)
+    place = learnability.placements(y + np.sin(np.arange(40)), y, ONE_FOLD)
+    assert learnability.auc_gain(place, place) == (0, 0, 0)
+    noise = learnability.placements(np.cos(np.arange(40.0)), y, ONE_FOLD)
+    assert learnability.auc_gain(noise, place).hi < 0
+
+
+def test_store_probes_every_label_plainly_and_through_every_bank(tiny_store: Path) -> None:
+    with store.open_readonly(tiny_store) as con:
+        rows = con.execute("SELECT * FROM probe").df()
+        (n_test,) = con.execute("SELECT count(*) FROM image WHERE split = 'test'").fetchone() or ()
+        banks = con.execute("SELECT bank_id, n_concepts FROM bank").fetchall()
+    raw = rows[rows["bank_id"].isna()]
+    assert set(raw["kind"]) == {"raw"}
+    assert raw["gain"].isna().all()
+    assert (raw["labelled_id"].isna() != raw["class_id"].isna()).all()
+    for bank_id, n_concepts in banks:
+        mine = rows[rows["bank_id"] == bank_id]
+        assert mine["kind"].value_counts().to_dict() == {"latent": len(raw), "top": len(raw)}
+        chosen = mine.loc[mine["kind"] == "latent", "concept_id"]
+        assert chosen.between(0, n_concepts - 1).all()
+    assert (rows["auc_lo"] <= rows["auc"]).all()
+    assert (rows["auc"] <= rows["auc_hi"]).all()
+    assert rows[["auc", "nap", "auc_lo", "auc_hi"]].stack().between(0, 1).all()
+    assert (rows["n"] <= n_test).all()
+    assert (rows["n_positive"] < rows["n"]).all()
