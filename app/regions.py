@@ -45,7 +45,8 @@ def write(given: Regions) -> str:
     """Runs ascending; "" for nothing."""
     parts = [
         letter + ",".join(str(a) if a == b else f"{a}-{b}" for a, b in _runs(sorted(some)))
-        for letter, some in (("k", given.keep), ("x", given.remove)) if some
+        for letter, some in (("k", given.keep), ("x", given.remove))
+        if some
     ]
     if given.elsewhere is not None:
         parts.append(f"a{given.elsewhere!r}".removesuffix(".0"))

@@ -28,7 +28,11 @@ def run(script: str, **given: Any) -> Any:
     found = subprocess.run(
         [NODE, "--input-type=module", "-"],
         input=f"const given = {json.dumps(given)};\n{script}",
-        cwd=assets.JS, capture_output=True, text=True, timeout=60, check=False,
+        cwd=assets.JS,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert found.returncode == 0, found.stderr
     return json.loads(found.stdout)

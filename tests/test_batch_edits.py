@@ -31,7 +31,8 @@ def test_unedited_accuracy_is_the_stored_one(con: duckdb.DuckDBPyConnection) -> 
         rows, _ = batch.base(db.key(), int(head["head_id"]), int(head["bank_id"]))
         for split in rows["split"].unique():
             told = accuracy[
-                (accuracy["model"] == head["name"]) & (accuracy["split"] == split)
+                (accuracy["model"] == head["name"])
+                & (accuracy["split"] == split)
                 & (accuracy["target"] == "label")
             ]
             found, before, after = batch.judge(head, {}, (rows["split"] == split).to_numpy())

@@ -53,8 +53,10 @@ def test_head_agrees_with_python_far_below_the_tolerance() -> None:
         const p = softmax(logits(head, given.scores));
         const out = { p: [...p], entropy: entropy(p), margin: margin(p), top: topClasses(p, 3),
           parts: [...contributions(head, given.scores, 4)] };
-        """ + SAY,
-        base=pack.b64(head.bias, "<f8"), weights=pack.b64(head.weight, "<f8"),
+        """
+        + SAY,
+        base=pack.b64(head.bias, "<f8"),
+        weights=pack.b64(head.weight, "<f8"),
         scores=scores.tolist(),
     )
     p = bottleneck.probabilities(bottleneck.logits(head, scores))
@@ -73,8 +75,14 @@ def test_waterfall_adds_up_to_the_logit(rest: list[float] | None) -> None:
     base = np.add(bias, folded) + (0 if rest is None else np.array(rest))
     out = run(
         use("head", "waterfall") + "const out = waterfall(given.head, given.scores, 1, 12);" + SAY,
-        head={"bias": bias, "folded": folded, "rest": rest, "base": base.tolist(),
-              "weights": weights.ravel().tolist(), "nFolded": 30},
+        head={
+            "bias": bias,
+            "folded": folded,
+            "rest": rest,
+            "base": base.tolist(),
+            "weights": weights.ravel().tolist(),
+            "nFolded": 30,
+        },
         scores=scores.tolist(),
     )
     logit = float(weights[1] @ scores + base[1])
@@ -87,14 +95,30 @@ def test_waterfall_adds_up_to_the_logit(rest: list[float] | None) -> None:
     assert [step["index"] for step in out["steps"][1:13]] == largest.tolist()
 
 
-@pytest.mark.parametrize("text", [
-    "", "12:0.5,40:-1", "3:1e-7", "junk", "1:nan,2:inf,3:1", ":5,6:,7:8", "9:1e999,8:1e9,7:2e9",
-    " 4:2 ,4:3", "-1:5", "1:+5", "1:.5", "0:-0.30000000000000004", "\u0663:1",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "12:0.5,40:-1",
+        "3:1e-7",
+        "junk",
+        "1:nan,2:inf,3:1",
+        ":5,6:,7:8",
+        "9:1e999,8:1e9,7:2e9",
+        " 4:2 ,4:3",
+        "-1:5",
+        "1:+5",
+        "1:.5",
+        "0:-0.30000000000000004",
+        "\u0663:1",
+    ],
+)
 def test_edits_of_an_address_mean_the_same_in_both_languages(text: str) -> None:
     out = run(
         use("edits", "parseEdits", "formatEdits")
-        + "const e = parseEdits(given.text); const out = [[...e], formatEdits(e)];" + SAY, text=text
+        + "const e = parseEdits(given.text); const out = [[...e], formatEdits(e)];"
+        + SAY,
+        text=text,
     )
     found = edits.parse(text)
     assert dict(out[0]) == found
@@ -103,16 +127,22 @@ def test_edits_of_an_address_mean_the_same_in_both_languages(text: str) -> None:
 
 
 def test_a_disagreement_is_never_lost() -> None:
-    out = run(use("head", "largestGap") + """
+    out = run(
+        use("head", "largestGap")
+        + """
         const gaps = [largestGap([0.5, 0.5], [0.5, 0.4]), largestGap([0.5, NaN], [0.5, 0.5]),
           largestGap([NaN, 0.5], [0.5, 0.5]), largestGap([1], [0.5, 0.5]), largestGap([1], [1])];
-        const out = gaps.map((gap) => gap <= 1e-5);""" + SAY)
+        const out = gaps.map((gap) => gap <= 1e-5);"""
+        + SAY
+    )
     assert out == [False, False, False, False, True]
 
 
 def test_undo_and_redo_walk_one_line_of_edits() -> None:
     script = use("edits", "startHistory", "commit", "undo", "redo", "withEdit", "formatEdits")
-    out = run(script + """
+    out = run(
+        script
+        + """
         let h = startHistory(new Map([[7, 1]]));
         h = commit(h, withEdit(h.now, 2, 0.5));
         h = commit(h, withEdit(h.now, 2, 0.5));
@@ -121,7 +151,9 @@ def test_undo_and_redo_walk_one_line_of_edits() -> None:
         for (const move of [undo, undo, undo, redo]) { h = move(h); seen.push(formatEdits(h.now)); }
         h = commit(h, withEdit(h.now, 1, -3));
         const out = { seen, now: formatEdits(h.now), past: h.past.length, future: h.future.length };
-        """ + SAY)
+        """
+        + SAY
+    )
     assert out["seen"] == ["2:0.5", "2:0.5,7:1", "7:1", "7:1", "2:0.5,7:1"]
     assert (out["now"], out["past"], out["future"]) == ("1:-3,2:0.5,7:1", 2, 0)
 
@@ -136,24 +168,36 @@ def test_choosing_one_of_a_group_clears_only_the_siblings_that_are_present() -> 
     ]
     out = run(
         use("lab_model", "siblings")
-        + "const out = [1, 3].map((i) => siblings({ concepts: given.concepts }, i));" + SAY,
+        + "const out = [1, 3].map((i) => siblings({ concepts: given.concepts }, i));"
+        + SAY,
         concepts=concepts,
     )
     assert out == [[[4, -1.0]], []]
 
 
-@pytest.mark.parametrize(("value", "shown"), [
-    (0, "0"), (1234.5678, "1230"), (-0.0123456, "\u22120.0123"), (2e-7, "2.00e\u22127"),
-    (None, "n/a"),
-])
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0, "0"),
+        (1234.5678, "1230"),
+        (-0.0123456, "\u22120.0123"),
+        (2e-7, "2.00e\u22127"),
+        (None, "n/a"),
+    ],
+)
 def test_numbers_have_three_digits(value: float | None, shown: str) -> None:
     assert run(use("dom", "num") + "const out = num(given.value);" + SAY, value=value) == shown
 
 
 def test_numbers_travel_as_little_endian_bytes() -> None:
     assert base64.b64decode(pack.b64(np.array([1, 258]), "<u2")) == b"\x01\x00\x02\x01"
-    out = run(use("codes", "f64", "i16", "u32") + """
-        const out = [[...f64(given.a)], [...i16(given.b)], [...u32(given.c)]];""" + SAY,
-        a=pack.b64(np.array([math.pi]), "<f8"), b=pack.b64(np.array([-32767]), "<i2"),
-        c=pack.b64(np.array([2**31]), "<u4"))
+    out = run(
+        use("codes", "f64", "i16", "u32")
+        + """
+        const out = [[...f64(given.a)], [...i16(given.b)], [...u32(given.c)]];"""
+        + SAY,
+        a=pack.b64(np.array([math.pi]), "<f8"),
+        b=pack.b64(np.array([-32767]), "<i2"),
+        c=pack.b64(np.array([2**31]), "<u4"),
+    )
     assert out == [[math.pi], [-32767], [2**31]]

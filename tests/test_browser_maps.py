@@ -16,15 +16,20 @@ SHAPE = (3, 5)  # rows, columns
 def test_codes_sent_and_unpacked_are_the_stored_maps() -> None:
     scale = np.array([0.5, 0.25])
     sparse = Codes(
-        np.array([1, 1, 4, 9], np.uint16), np.array([2, 14, 0, 3], np.uint16),
+        np.array([1, 1, 4, 9], np.uint16),
+        np.array([2, 14, 0, 3], np.uint16),
         np.array([8, -4, 7, 100], np.int16),
     )
     dense = Codes(None, None, np.arange(45, dtype=np.int16) - 20)
-    script = use("codes", "unpackCodes", "mapOf", "atTokens") + """
+    script = (
+        use("codes", "unpackCodes", "mapOf", "atTokens")
+        + """
         const codes = unpackCodes(given.codes, 15);
         const out = { maps: [0, 1].map((i) => [...mapOf(codes, i)]),
           max: atTokens(codes, [2, 14]), mean: atTokens(codes, [2, 14], "mean") };
-        """ + SAY
+        """
+        + SAY
+    )
     out = run(script, codes=pack.codes(sparse, np.array([1, 4]), scale=scale, n_tokens=15))
     expected = np.zeros((2, 15))
     expected[0, [2, 14]], expected[1, 0] = [4.0, -2.0], 1.75
@@ -54,8 +59,11 @@ def test_smooth_overlays_are_bilinear_between_patch_centres() -> None:
     out = run(
         use("overlay", "sample", "nearest")
         + """const at = (f) => given.places.map(([u, v]) => f(given.map, given.grid, u, v));
-        const out = [at(sample), at(nearest)];""" + SAY,
-        map=grid.ravel().tolist(), grid=SHAPE, places=places,
+        const out = [at(sample), at(nearest)];"""
+        + SAY,
+        map=grid.ravel().tolist(),
+        grid=SHAPE,
+        places=places,
     )
     np.testing.assert_allclose(out[0], [slow_bilinear(grid, u, v) for u, v in places], atol=1e-12)
     np.testing.assert_array_equal(out[1], [grid[int(v * 3), int(u * 5)] for u, v in places])
@@ -72,8 +80,10 @@ def test_every_token_is_found_under_the_middle_of_its_cell(box: tuple[float, ...
         });
         const { x, y, w, h } = where.view;
         const out = { found, where, outside: [tokenAt(where.view, given.grid, x - 1, y + 1),
-          tokenAt(where.view, given.grid, x + 1, y + h + 1)] };""" + SAY,
-        box=box, grid=SHAPE,
+          tokenAt(where.view, given.grid, x + 1, y + h + 1)] };"""
+        + SAY,
+        box=box,
+        grid=SHAPE,
     )
     assert out["found"] == list(range(15))
     assert out["outside"] == [-1, -1]
@@ -85,10 +95,14 @@ def test_every_token_is_found_under_the_middle_of_its_cell(box: tuple[float, ...
 
 
 def test_colour_is_transparent_at_zero_and_symmetric_in_sign() -> None:
-    out = run(use("colour", "colour") + """
+    out = run(
+        use("colour", "colour")
+        + """
         const out = [0, 0.6, -1, 2, -2, 4].map((v) => colour(v, { top: 2, signed: true }))
           .concat([-1, 0.2, 2, 9].map((v) => colour(v, { top: 2, signed: false })))
-          .concat([colour(1, { top: 0, signed: false })]);""" + SAY)
+          .concat([colour(1, { top: 0, signed: false })]);"""
+        + SAY
+    )
     alphas = [0, 0.5, 0.5 / 0.6, 1, 1, 1, 0, 0.5, 1, 1, 0]
     assert [rgba[3] for rgba in out] == pytest.approx(alphas)
     assert out[3] == out[5]
@@ -98,9 +112,13 @@ def test_colour_is_transparent_at_zero_and_symmetric_in_sign() -> None:
 
 
 def test_faint_signed_values_tint_the_picture_instead_of_veiling_it() -> None:
-    out = run(use("colour", "colour", "gradient") + """
+    out = run(
+        use("colour", "colour", "gradient")
+        + """
         const out = { faint: [0.02, -0.02].map((v) => colour(v, { top: 1, signed: true })),
-          legend: gradient(true) };""" + SAY)
+          legend: gradient(true) };"""
+        + SAY
+    )
     for red, green, blue, alpha in out["faint"]:
         assert abs(red - blue) > 60  # a colour, not a white
         assert green < 210
@@ -110,12 +128,16 @@ def test_faint_signed_values_tint_the_picture_instead_of_veiling_it() -> None:
 
 
 def test_threshold_hides_what_is_smaller() -> None:
-    out = run(use("overlay", "raster") + """
+    out = run(
+        use("overlay", "raster")
+        + """
         const how = { width: 5, height: 3, top: 10, signed: true, style: "heat", opacity: 1,
           threshold: 0.5, smooth: false };
         const map = [4.9, 5.1, -5.1, -4.9, 10, ...Array(10).fill(0)];
         const bytes = raster(map, [3, 5], how);
-        const out = Array.from({ length: 5 }, (_, i) => bytes[i * 4 + 3] > 0);""" + SAY)
+        const out = Array.from({ length: 5 }, (_, i) => bytes[i * 4 + 3] > 0);"""
+        + SAY
+    )
     assert out == [False, True, True, False, True]
 
 
@@ -123,7 +145,8 @@ def test_a_contour_runs_where_the_surface_has_its_level() -> None:
     grid = np.random.default_rng(6).normal(size=SHAPE)
     out = run(
         use("overlay", "contour") + "const out = contour(given.map, given.grid, 0.3, 6);" + SAY,
-        map=grid.ravel().tolist(), grid=SHAPE,
+        map=grid.ravel().tolist(),
+        grid=SHAPE,
     )
     assert len(out) > 5
     for x0, y0, x1, y1 in out:
@@ -139,18 +162,21 @@ def test_rank_correlation_and_area_means() -> None:
         + """const out = { rho: spearman(given.a, given.b),
         flat: spearman(given.a, [1, 1, 1, 1, 1]),
         halves: [...resample(given.fine, [4, 6], [2, 3])],
-        odd: [...resample(given.fine, [4, 6], [3, 4])] };""" + SAY,
-        a=a, b=b, fine=fine.ravel().tolist(),
+        odd: [...resample(given.fine, [4, 6], [3, 4])] };"""
+        + SAY,
+        a=a,
+        b=b,
+        fine=fine.ravel().tolist(),
     )
     ranks = np.corrcoef([1, 2.5, 2.5, 4, 0], [2, 1, 3.5, 3.5, 0])[0, 1]
     assert out["rho"] == pytest.approx(ranks)
     assert out["flat"] is None  # NaN: nothing to rank
-    blocks = [[fine[2 * r : 2 * r + 2, 2 * c : 2 * c + 2].mean() for c in range(3)]
-              for r in range(2)]
+    blocks = [
+        [fine[2 * r : 2 * r + 2, 2 * c : 2 * c + 2].mean() for c in range(3)] for r in range(2)
+    ]
     np.testing.assert_allclose(out["halves"], np.ravel(blocks))
     big = np.repeat(np.repeat(fine, 3, 0), 2, 1)  # 12 x 12: cells of both grids tile it
-    cells = [[big[4 * r : 4 * r + 4, 3 * c : 3 * c + 3].mean() for c in range(4)]
-             for r in range(3)]
+    cells = [[big[4 * r : 4 * r + 4, 3 * c : 3 * c + 3].mean() for c in range(4)] for r in range(3)]
     np.testing.assert_allclose(out["odd"], np.ravel(cells))
 
 
@@ -160,8 +186,12 @@ def test_runs_start_outside() -> None:
 
 
 def test_the_map_mean_check_fails_when_a_map_is_not_the_scores() -> None:
-    out = run(use("image_side", "meanCheck") + """
+    out = run(
+        use("image_side", "meanCheck")
+        + """
         const out = [meanCheck([1, 2, 3], 2.0004, 0.001), meanCheck([1, 2, 3], 2.01, 0.001)];
-        """ + SAY)
+        """
+        + SAY
+    )
     assert [check["exact"] for check in out] == [True, False]
     assert out[1]["gap"] == pytest.approx(0.01)

@@ -17,8 +17,14 @@ GRID = Grid(3, 5)
 
 def test_an_edit_set_reads_back_as_it_was_written() -> None:
     given = EditSet(
-        (Edit("prune", 30), Edit("scale", 12, 4, 0.5), Edit("set", 7, None, -1.25),
-         Edit("keep", value=3.0)), True, "no habitat",
+        (
+            Edit("prune", 30),
+            Edit("scale", 12, 4, 0.5),
+            Edit("set", 7, None, -1.25),
+            Edit("keep", value=3.0),
+        ),
+        True,
+        "no habitat",
     )
     text = head_edits.write(given)
     assert text == "p30,s12.4:0.5,w7:-1.25,k3,r~no habitat"
@@ -53,7 +59,8 @@ def test_the_browser_reads_and_writes_the_same_regions() -> None:
         let some = withCells(parseRegions("", 15), rectangle(11, 3, 5), "keep");
         some = withCells(some, rectangle(7, 7, 5), "remove");
         some = withCells(some, [1], "erase");
-        const out = { all, some: formatRegions(some) };""" + SAY,
+        const out = { all, some: formatRegions(some) };"""
+        + SAY,
         texts=texts,
     )
     assert out["all"] == [regions.write(regions.parse(t, n_tokens=15)) for t in texts]
@@ -69,8 +76,11 @@ def test_the_browser_pools_as_python_does(text: str) -> None:
     theirs = run(
         use("regions", "parseRegions", "attention", "pooled")
         + """const out = [...pooled(given.scores, given.maps,
-          attention(parseRegions(given.text, 15), 15))];""" + SAY,
-        text=text, maps=maps.tolist(), scores=scores.tolist(),
+          attention(parseRegions(given.text, 15), 15))];"""
+        + SAY,
+        text=text,
+        maps=maps.tolist(),
+        scores=scores.tolist(),
     )
     np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-12)
     if not text:

@@ -173,11 +173,12 @@ def test_the_preview_is_the_edited_head_run_from_scratch(
     row = head(con, name)
     found = whole.of(row)
     concepts = found.loaded.concept_ids
-    given = (Edit("prune", int(concepts[0])), Edit("scale", int(concepts[1]), None, -2.0),
-             Edit("set", int(concepts[-1]), int(found.loaded.class_ids[1]), 4.0))
-    edited = edited_head.apply(
-        db.key(), int(row["head_id"]), int(row["bank_id"]), given, refit
+    given = (
+        Edit("prune", int(concepts[0])),
+        Edit("scale", int(concepts[1]), None, -2.0),
+        Edit("set", int(concepts[-1]), int(found.loaded.class_ids[1]), 4.0),
     )
+    edited = edited_head.apply(db.key(), int(row["head_id"]), int(row["bank_id"]), given, refit)
     assert (edited.weight[:, 0] == 0).all()
     change = edited_head.preview(row, edited)
     scores = whole.scores(row, np.arange(len(concepts)))
@@ -274,6 +275,4 @@ def test_every_image_of_the_store_can_be_marked(con: duckdb.DuckDBPyConnection) 
         lab = head_lab.lab(row, int(image_id))
         maps = images.concept_maps(con, int(row["bank_id"]), int(image_id))
         assert maps is not None
-        np.testing.assert_allclose(
-            maps[lab.loaded.concept_ids].mean(1), lab.scores[0], atol=1e-3
-        )
+        np.testing.assert_allclose(maps[lab.loaded.concept_ids].mean(1), lab.scores[0], atol=1e-3)

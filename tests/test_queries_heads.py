@@ -67,9 +67,7 @@ def test_places_tell_known_concepts_from_strangers(con: duckdb.DuckDBPyConnectio
     assert places[known].tolist() == [2, 0]
 
 
-def test_scores_are_dense_with_zero_where_nothing_is_listed(
-    con: duckdb.DuckDBPyConnection
-) -> None:
+def test_scores_are_dense_with_zero_where_nothing_is_listed(con: duckdb.DuckDBPyConnection) -> None:
     found = heads.image_scores(con, 1, np.array([3, 8, 11]), image_ids=np.array([20, 21, 25]))
     np.testing.assert_array_equal(found, [[0.5, -1, 0], [2, 0, 0], [0, 0, 3]])
     none = heads.image_scores(con, 1, np.zeros(0, np.int64), image_ids=np.array([20]))
@@ -89,7 +87,7 @@ def test_missing_logits_and_outputs_are_told(con: duckdb.DuckDBPyConnection) -> 
 
 
 def test_a_residual_head_from_the_store_equals_the_backbone_until_edited(
-    con: duckdb.DuckDBPyConnection
+    con: duckdb.DuckDBPyConnection,
 ) -> None:
     loaded, ids = heads.load(con, 2), np.array([20, 21])
     scores = heads.image_scores(con, 1, loaded.concept_ids, image_ids=ids)

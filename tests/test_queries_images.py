@@ -38,7 +38,8 @@ INSERT INTO code VALUES (0, 3, [0, 2, 2], [5, 0, 4], [10, -20, 30]),
 INSERT INTO score VALUES (0, 0, 3, 0.5, 2, 5), (0, 2, 3, -0.75, 3, 4), (1, 1, 3, -3.5, -6, 5);
 """
 CONCEPT = """
-INSERT INTO concept BY NAME SELECT $bank AS bank_id, $id AS concept_id, $name AS name,
+INSERT INTO concept BY NAME SELECT $bank AS bank_id, 2 AS monosemanticity_n,
+    '' AS flags, $id AS concept_id, $name AS name,
     $source AS name_source, $label AS labelled_id, $scale AS map_scale, 2.5 AS peak_p99,
     1 AS n_active, 1 AS frequency, 1 AS density, 0 AS mean, 1 AS std, $lo AS score_min,
     0 AS score_q05, 0 AS score_q25, 0 AS score_q50, 0 AS score_q75, 0 AS score_q95,
@@ -51,19 +52,30 @@ def con(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with store.build(tmp_path / "s.duckdb") as built:
         built.execute(ROWS)
         for bank, concept_id, name, source, label, scale, lo, hi in (
-            (0, 0, "tail", "matched", 0, 0.2, -1, 3), (0, 1, None, "unnamed", None, 0.0, 0, 0),
+            (0, 0, "tail", "matched", 0, 0.2, -1, 3),
+            (0, 1, None, "unnamed", None, 0.0, 0, 0),
             (0, 2, "blue", "matched", None, 0.1, -4, 3),
-            (1, 0, "long tail", "label", 0, 0.5, -1, 1), (1, 1, "red", "label", 1, 1.0, -5, 1),
+            (1, 0, "long tail", "label", 0, 0.5, -1, 1),
+            (1, 1, "red", "label", 1, 1.0, -5, 1),
         ):
-            built.execute(CONCEPT, {
-                "bank": bank, "id": concept_id, "name": name, "source": source, "label": label,
-                "scale": scale, "lo": lo, "hi": hi,
-            })
+            built.execute(
+                CONCEPT,
+                {
+                    "bank": bank,
+                    "id": concept_id,
+                    "name": name,
+                    "source": source,
+                    "label": label,
+                    "scale": scale,
+                    "lo": lo,
+                    "hi": hi,
+                },
+            )
         yield built
 
 
 def test_image_carries_the_names_of_its_label_and_prediction(
-    con: duckdb.DuckDBPyConnection
+    con: duckdb.DuckDBPyConnection,
 ) -> None:
     found = images.image(con, 4)
     assert found is not None
@@ -73,7 +85,7 @@ def test_image_carries_the_names_of_its_label_and_prediction(
 
 
 def test_unlabelled_image_has_no_label_and_unknown_image_is_none(
-    con: duckdb.DuckDBPyConnection
+    con: duckdb.DuckDBPyConnection,
 ) -> None:
     found = images.image(con, 7)
     assert found is not None
@@ -85,16 +97,19 @@ def test_unlabelled_image_has_no_label_and_unknown_image_is_none(
     assert images.thumbs(con, [9, 4, 3]) == {3: b"ab", 4: b"de"}
 
 
-@pytest.mark.parametrize(("given", "expected"), [
-    ({}, [3, 4, 7, 9]),
-    ({"class_id": 1}, [4, 9]),
-    ({"split": "test"}, [4, 7, 9]),
-    ({"split": "nowhere"}, []),
-    ({"wrong": True}, [4]),
-    ({"wrong": True, "head_id": 5}, [3, 9]),
-    ({"wrong": True, "head_id": 6}, []),
-    ({"wrong": True, "head_id": 5, "class_id": 1, "split": "test"}, [9]),
-])
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, [3, 4, 7, 9]),
+        ({"class_id": 1}, [4, 9]),
+        ({"split": "test"}, [4, 7, 9]),
+        ({"split": "nowhere"}, []),
+        ({"wrong": True}, [4]),
+        ({"wrong": True, "head_id": 5}, [3, 9]),
+        ({"wrong": True, "head_id": 6}, []),
+        ({"wrong": True, "head_id": 5, "class_id": 1, "split": "test"}, [9]),
+    ],
+)
 def test_image_ids_pass_every_filter(
     con: duckdb.DuckDBPyConnection, given: dict[str, object], expected: list[int]
 ) -> None:
@@ -148,7 +163,7 @@ def test_saliency_coverage_counts_images_not_maps(con: duckdb.DuckDBPyConnection
 
 
 def test_labels_stand_beside_scores_of_concepts_fitted_to_them(
-    con: duckdb.DuckDBPyConnection
+    con: duckdb.DuckDBPyConnection,
 ) -> None:
     found = truth.image_labels(con, 1, 3)
     assert found["name"].tolist() == ["red", "long tail"]
@@ -165,7 +180,7 @@ def test_a_matched_name_is_no_fitted_concept(con: duckdb.DuckDBPyConnection) -> 
 
 
 def test_parts_are_the_visible_ones_and_masks_keep_their_runs(
-    con: duckdb.DuckDBPyConnection
+    con: duckdb.DuckDBPyConnection,
 ) -> None:
     assert truth.parts(con, 3)[["part", "x"]].to_numpy().tolist() == [["wing", 5.0], ["wing", 8.0]]
     found = truth.masks(con, 3)

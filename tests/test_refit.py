@@ -28,7 +28,8 @@ def test_the_optimum_is_that_of_logistic_regression_on_standardised_scores() -> 
     x = (scores - scores.mean(0)) / scores.std(0)
     theirs = LogisticRegression(C=1 / (0.02 * N), tol=1e-8, max_iter=5000).fit(x, classes)
     np.testing.assert_allclose(
-        bottleneck.probabilities(bottleneck.logits(found, scores)), theirs.predict_proba(x),
+        bottleneck.probabilities(bottleneck.logits(found, scores)),
+        theirs.predict_proba(x),
         atol=1e-4,
     )
 
@@ -43,9 +44,7 @@ def test_what_was_pruned_stays_pruned_and_the_rest_makes_up_for_it() -> None:
     assert (found.weight[:, 1] == 0).all()
     assert found.weight[0, 3] == 0
     assert ((found.weight != 0) == (weight != 0)).all()
-    right = [
-        (bottleneck.logits(h, scores).argmax(1) == classes).mean() for h in (head, found)
-    ]
+    right = [(bottleneck.logits(h, scores).argmax(1) == classes).mean() for h in (head, found)]
     assert right[1] > right[0]
     np.testing.assert_array_equal(head.weight, weight)
 

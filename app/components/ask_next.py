@@ -40,26 +40,35 @@ def suggestions(
     present = lab.facts["present_q50"].to_numpy(np.float64)
     absent = lab.facts["absent_q50"].to_numpy(np.float64)
     situation = Situation(
-        head=lab.loaded.head, scores=scores, present=present, absent=absent, rest=lab.rest,
+        head=lab.loaded.head,
+        scores=scores,
+        present=present,
+        absent=absent,
+        rest=lab.rest,
         presence=np.full(scores.shape, 0.5) if model is None else model.probability(scores),
     )
     influence = policies.influence(situation)[0]
     doubt = None if model is None else policies.uncertainty(situation)[0]
     useful = np.nan_to_num(influence if doubt is None else influence * doubt)
     useful[list(columns)] = 0.0
-    truth = ask.truth(
-        db.cursor(), bank_id, lab.loaded.concept_ids, image_ids=np.array([image_id])
-    )[0]
+    truth = ask.truth(db.cursor(), bank_id, lab.loaded.concept_ids, image_ids=np.array([image_id]))[
+        0
+    ]
     out = []
     for k in np.argsort(-useful, kind="stable")[:N_SHOWN]:
         if useful[k] <= 0:
             break
         value = present[k] if truth[k] == 1 else absent[k]
         known = bool(np.isfinite(truth[k]) and np.isfinite(value))
-        out.append(Suggestion(
-            int(k), None if doubt is None else float(doubt[k]), float(influence[k]),
-            bool(truth[k]) if known else None, float(value) if known else None,
-        ))
+        out.append(
+            Suggestion(
+                int(k),
+                None if doubt is None else float(doubt[k]),
+                float(influence[k]),
+                bool(truth[k]) if known else None,
+                float(value) if known else None,
+            )
+        )
     return out
 
 
@@ -91,16 +100,25 @@ def show(
         reason = f"influence {number(s.influence)}"
         if s.uncertainty is not None:
             reason = f"uncertainty {number(s.uncertainty)} × {reason}"
-        told = "" if s.truth is None else (
-            f"The labels say **{'present' if s.truth else 'absent'}**: this sets the score to "
-            f"{number(s.value)}, the median of images where that is so."
+        told = (
+            ""
+            if s.truth is None
+            else (
+                f"The labels say **{'present' if s.truth else 'absent'}**: this sets the score to "
+                f"{number(s.value)}, the median of images where that is so."
+            )
         )
         st.button(
-            f"**{lab.title(s.column)}** · {reason}", key=f"ask_{concept}", width="stretch",
-            icon=":material/fact_check:" if told else ":material/help:", on_click=_take,
+            f"**{lab.title(s.column)}** · {reason}",
+            key=f"ask_{concept}",
+            width="stretch",
+            icon=":material/fact_check:" if told else ":material/help:",
+            on_click=_take,
             args=(edits, concept, s.value),
             help=told or "No label says whether this image shows it: look, and move its handle.",
         )
     if all(s.uncertainty is None for s in found):
-        st.caption("No concept of this head was fitted to a label, so how sure the head is of it "
-                   "is unknown; these are ordered by influence alone.")
+        st.caption(
+            "No concept of this head was fitted to a label, so how sure the head is of it "
+            "is unknown; these are ordered by influence alone."
+        )

@@ -49,14 +49,17 @@ def judge(
     rows, logits = rows[kept], logits[kept]
     order = sorted(columns)
     scores = heads.image_scores(
-        db.cursor(), int(head["bank_id"]), loaded.concept_ids[order],
+        db.cursor(),
+        int(head["bank_id"]),
+        loaded.concept_ids[order],
         image_ids=rows["image_id"].to_numpy(np.int64),
     )
     edited = bottleneck.Head(loaded.head.weight[:, order], loaded.head.bias)
     moved = logits + bottleneck.shifts(edited, scores, {j: columns[k] for j, k in enumerate(order)})
     label = rows["class_id"].to_numpy()
     return (
-        rows, loaded.class_ids[logits.argmax(axis=1)] == label,
+        rows,
+        loaded.class_ids[logits.argmax(axis=1)] == label,
         loaded.class_ids[moved.argmax(axis=1)] == label,
     )
 
@@ -71,12 +74,17 @@ def show(head: pd.Series, columns: dict[int, float], *, classes: dict[int, str])
     names = ["test", *splits.index.drop("test")] if "test" in splits else list(splits.index)
     with st.container(horizontal=True):
         split = st.selectbox(
-            "Split", [*names, None], key="batch_split", width=220,
+            "Split",
+            [*names, None],
+            key="batch_split",
+            width=220,
             format_func=lambda s: f"all ({len(rows):,})" if s is None else f"{s} ({splits[s]:,})",
         )
         class_id = st.selectbox(
-            "Class", [None, *sorted(rows["class_id"].unique(), key=lambda c: classes[c])],
-            key="batch_class", width=260,
+            "Class",
+            [None, *sorted(rows["class_id"].unique(), key=lambda c: classes[c])],
+            key="batch_class",
+            width=260,
             format_func=lambda c: "every class" if c is None else short(classes[c]),
         )
     kept = np.ones(len(rows), bool)
@@ -91,19 +99,43 @@ def show(head: pd.Series, columns: dict[int, float], *, classes: dict[int, str])
     n, corrected, broken = len(found), ~before & after, before & ~after
     largest = int(found["class_id"].value_counts().iloc[0])
     with st.container(horizontal=True):
-        st.metric("Accuracy before", percent(before.mean()), width=190, border=True,
-                  help=f"{rate(int(before.sum()), n)}. Always naming the most frequent class gives "
-                  f"{percent(largest / n)}.")
+        st.metric(
+            "Accuracy before",
+            percent(before.mean()),
+            width=190,
+            border=True,
+            help=f"{rate(int(before.sum()), n)}. Always naming the most frequent class gives "
+            f"{percent(largest / n)}.",
+        )
         change = 100 * (after.mean() - before.mean())
-        st.metric("Accuracy after", percent(after.mean()), f"{change:+.3g} points", width=190,
-                  border=True, delta_color="normal" if change else "off",
-                  help=rate(int(after.sum()), n))
-        st.metric("Corrected", f"{int(corrected.sum()):,}", width=150, border=True,
-                  help="Wrong before, right after.")
-        st.metric("Broken", f"{int(broken.sum()):,}", width=150, border=True,
-                  help="Right before, wrong after.")
-    st.caption(f"n = {n:,} labelled images; chance (most frequent class) {percent(largest / n)}. "
-               "Every image gets the values of the edits, whatever its own scores are.")
+        st.metric(
+            "Accuracy after",
+            percent(after.mean()),
+            f"{change:+.3g} points",
+            width=190,
+            border=True,
+            delta_color="normal" if change else "off",
+            help=rate(int(after.sum()), n),
+        )
+        st.metric(
+            "Corrected",
+            f"{int(corrected.sum()):,}",
+            width=150,
+            border=True,
+            help="Wrong before, right after.",
+        )
+        st.metric(
+            "Broken",
+            f"{int(broken.sum()):,}",
+            width=150,
+            border=True,
+            help="Right before, wrong after.",
+        )
+    st.caption(
+        f"n = {n:,} labelled images; chance (most frequent class) {percent(largest / n)}. "
+        "Every image gets the values of the edits, whatever its own scores are."
+    )
     for title, chosen in (("Corrected", corrected), ("Broken", broken)):
-        thumbs.strip(title, found[chosen], classes=classes, h=head["name"], e=state.param("e"),
-                     t="batch")
+        thumbs.strip(
+            title, found[chosen], classes=classes, h=head["name"], e=state.param("e"), t="batch"
+        )

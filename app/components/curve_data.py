@@ -61,10 +61,8 @@ def group_ids(facts: pd.DataFrame) -> Int64[np.ndarray, " k"]:
     return np.unique(facts["grouping"].fillna(alone), return_inverse=True)[1].astype(np.int64)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Reading scores and labels …")
-def ready(
-    key: tuple[str, int], head_id: int, bank_id: int, asked: Asked
-) -> Ready | None:
+@st.cache_resource(max_entries=4, show_spinner=False)
+def ready(key: tuple[str, int], head_id: int, bank_id: int, asked: Asked) -> Ready | None:
     """None: no image passes the filter, or nothing is known of any."""
     found = whole.of(pd.Series({"head_id": head_id, "bank_id": bank_id}))
     at = np.flatnonzero(whole.chosen(found, split=asked.split, class_id=asked.class_id))
@@ -84,9 +82,15 @@ def ready(
     # what is unknown keeps the model's score
     values = np.where(np.isnan(truth) | np.isnan(values), scores, values)
     situation = Situation(
-        head=found.loaded.head, scores=scores, presence=model.probability(scores),
-        present=present, absent=absent, rest=whole.rest(found, scores, found.logits[at]),
-        truth=truth, values=values, classes=found.classes[at],
+        head=found.loaded.head,
+        scores=scores,
+        presence=model.probability(scores),
+        present=present,
+        absent=absent,
+        rest=whole.rest(found, scores, found.logits[at]),
+        truth=truth,
+        values=values,
+        classes=found.classes[at],
         groups=group_ids(found.facts) if asked.grouped else None,
     )
     known = int((~np.isnan(truth)).any(0).sum())
@@ -105,15 +109,19 @@ def line(key: tuple[str, int], head_id: int, bank_id: int, asked: Asked, policy:
     found = []
     for seed in range(SEEDS if policy == "random" else 1):
         order = policies.order(policy, Situation(**{**vars(s), "seed": seed}))
-        found.append(curves.curve(
-            s.head, s.scores, s.values, order, classes=s.classes, rest=s.rest, groups=s.groups
-        ))
+        found.append(
+            curves.curve(
+                s.head, s.scores, s.values, order, classes=s.classes, rest=s.rest, groups=s.groups
+            )
+        )
     accuracy = np.stack([c.accuracy for c in found])
     probability = np.stack([c.probability for c in found])
     both = {"accuracy": accuracy, "probability": probability}
     several = len(found) > 1
     return Line(
-        found[0], accuracy.mean(0), probability.mean(0),
+        found[0],
+        accuracy.mean(0),
+        probability.mean(0),
         {k: v.min(0) for k, v in both.items()} if several else None,
         {k: v.max(0) for k, v in both.items()} if several else None,
     )
@@ -130,6 +138,8 @@ def missing(head: pd.Series, facts: pd.DataFrame) -> str | None:
         )
     levels = ask.label_levels(db.cursor(), int(head["bank_id"]))
     if not levels["by_image"] and not levels["by_class"]:
-        return ("The concepts of this head were fitted to labels, but the store holds no label of "
-                "any image or class, so there is nothing to correct them to.")
+        return (
+            "The concepts of this head were fitted to labels, but the store holds no label of "
+            "any image or class, so there is nothing to correct them to."
+        )
     return None

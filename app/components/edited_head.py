@@ -48,9 +48,12 @@ def describe(found: whole.Whole, edit: Edit) -> str:
     return f"weight of {name}{where} {verb} {number(edit.value)}"
 
 
-@st.cache_resource(max_entries=16, show_spinner="Trying the edits on every image …")
+@st.cache_resource(max_entries=16, show_spinner=False)
 def apply(
-    key: tuple[str, int], head_id: int, bank_id: int, edits: tuple[Edit, ...],  # noqa: ARG001
+    key: tuple[str, int],  # noqa: ARG001
+    head_id: int,
+    bank_id: int,
+    edits: tuple[Edit, ...],
     fit_again: bool,
 ) -> Head:
     """Edits in order, then a refit of what is left on the train images if wished.
@@ -63,8 +66,10 @@ def apply(
     row = {int(c): i for i, c in enumerate(found.loaded.class_ids)}
     steps = [
         head_edits.HeadEdit(
-            e.kind, None if e.concept is None else at[e.concept],
-            None if e.class_id is None else row[e.class_id], e.value,
+            e.kind,
+            None if e.concept is None else at[e.concept],
+            None if e.class_id is None else row[e.class_id],
+            e.value,
         )
         for e in edits
     ]
@@ -88,8 +93,11 @@ def preview(head: pd.Series, edited: Head) -> global_edits.Preview:
     columns = np.flatnonzero((edited.weight != old.weight).any(0))
     own = whole.scores(head, columns)
     return global_edits.preview(
-        Head(old.weight[:, columns], old.bias), Head(edited.weight[:, columns], edited.bias),
-        scores=own, logits=found.logits, classes=found.classes,
+        Head(old.weight[:, columns], old.bias),
+        Head(edited.weight[:, columns], edited.bias),
+        scores=own,
+        logits=found.logits,
+        classes=found.classes,
         splits=found.rows["split"].to_numpy(dtype=str),
     )
 
@@ -98,16 +106,25 @@ def _facts(head: pd.Series, given: EditSet, change: global_edits.Preview) -> dic
     found = whole.of(head)
     build = ask.build(db.cursor())
     return {
-        "name": given.name, "dataset": build["dataset"], "build": build["fingerprint"],
-        "bank": head["bank"], "head": head["name"], "refit": given.refit,
+        "name": given.name,
+        "dataset": build["dataset"],
+        "build": build["fingerprint"],
+        "bank": head["bank"],
+        "head": head["name"],
+        "refit": given.refit,
         "edits": [
             {**edit._asdict(), "in_words": describe(found, edit)}
             for edit in known(found, given.edits)[0]
         ],
         "accuracy": {
-            split: {"n": c.after.n, "chance": c.after.chance, "before": c.before.value,
-                    "after": c.after.value}
-            for split, c in change.by_split.items() if c.after.n
+            split: {
+                "n": c.after.n,
+                "chance": c.after.chance,
+                "before": c.before.value,
+                "after": c.after.value,
+            }
+            for split, c in change.by_split.items()
+            if c.after.n
         },
     }
 
@@ -127,11 +144,14 @@ def as_safetensors(
     ]
     return safetensors.save(
         {
-            "weight": edited.weight.astype(np.float64), "bias": edited.bias.astype(np.float64),
-            "class_ids": found.loaded.class_ids, "concept_ids": found.loaded.concept_ids,
+            "weight": edited.weight.astype(np.float64),
+            "bias": edited.bias.astype(np.float64),
+            "class_ids": found.loaded.class_ids,
+            "concept_ids": found.loaded.concept_ids,
         },
         metadata={
-            "classes": json.dumps(list(found.loaded.class_names)), "concepts": json.dumps(names),
+            "classes": json.dumps(list(found.loaded.class_names)),
+            "concepts": json.dumps(names),
             "residual": json.dumps(edited.residual),
             "edits": json.dumps(_facts(head, given, change)),
         },

@@ -23,7 +23,8 @@ def outcome(
     words = {
         (True, True): "What the set and the edit being tried would do",
         (True, False): "What this edit would do",
-        (False, True): "What the set does", (False, False): "What fitting again does",
+        (False, True): "What the set does",
+        (False, False): "What fitting again does",
     }[trying, n_set > 0]
     st.subheader(words, anchor=False)
     with st.container(horizontal=True):
@@ -31,31 +32,47 @@ def outcome(
             before, after = change.by_split[split]
             points = 100 * (after.value - before.value)
             st.metric(
-                f"{split}: accuracy", percent(after.value), f"{points:+.3g} points", border=True,
-                width=210, delta_color="normal" if points else "off",
+                f"{split}: accuracy",
+                percent(after.value),
+                f"{points:+.3g} points",
+                border=True,
+                width=210,
+                delta_color="normal" if points else "off",
                 help=f"Before {rate(round(before.value * before.n), before.n)}, after "
                 f"{rate(round(after.value * after.n), after.n)}. Always naming the most frequent "
                 f"class gives {percent(after.chance)}.",
             )
         weights = [int((h.weight != 0).sum()) for h in (found.loaded.head, edited)]
-        st.metric("weights not 0", f"{weights[1]:,}", f"{weights[1] - weights[0]:+,}", border=True,
-                  width=170, delta_color="off",
-                  help=f"{weights[0]:,} before, over {len(found.loaded.class_ids)} classes.")
+        st.metric(
+            "weights not 0",
+            f"{weights[1]:,}",
+            f"{weights[1] - weights[0]:+,}",
+            border=True,
+            width=170,
+            delta_color="off",
+            help=f"{weights[0]:,} before, over {len(found.loaded.class_ids)} classes.",
+        )
     st.caption(
         " · ".join(
             f"{s}: {percent(c.before.value)} before, n = {c.after.n:,}, chance "
-            f"{percent(c.after.chance)}" for s, c in ((s, change.by_split[s]) for s in found.splits)
+            f"{percent(c.after.chance)}"
+            for s, c in ((s, change.by_split[s]) for s in found.splits)
         )
     )
     split = st.segmented_control(
-        "Look closer at", found.splits, default=found.hardest, key="global_split", required=True,
+        "Look closer at",
+        found.splits,
+        default=found.hardest,
+        key="global_split",
+        required=True,
     )
     assert split is not None  # required
     here = (found.rows["split"] == split).to_numpy()
     left, right = st.columns([2, 3], gap="large")
     with left:
-        st.plotly_chart(_by_class(found, change, split), key="global_classes",
-                        config={"displayModeBar": False})
+        st.plotly_chart(
+            _by_class(found, change, split), key="global_classes", config={"displayModeBar": False}
+        )
     with right:
         shown = False
         for title, rows, what in (
@@ -64,13 +81,22 @@ def outcome(
         ):
             chosen = rows[here[rows]]
             shown = shown or bool(len(chosen))
-            thumbs.strip(f"{title}: {len(chosen):,}", found.rows.iloc[chosen], classes=found.names,
-                         help=what, h=head["name"], t="global", g=state.param("g"))
+            thumbs.strip(
+                f"{title}: {len(chosen):,}",
+                found.rows.iloc[chosen],
+                classes=found.names,
+                help=what,
+                h=head["name"],
+                t="global",
+                g=state.param("g"),
+            )
         if not shown:
             st.caption(f"No image of {split} becomes right or wrong.")
         moved = int(here[change.flipped].sum())
-        st.caption(f"{rate(moved, int(here.sum()))} of {split} get another class; "
-                   "a change from one wrong class to another counts as neither.")
+        st.caption(
+            f"{rate(moved, int(here.sum()))} of {split} get another class; "
+            "a change from one wrong class to another counts as neither."
+        )
 
 
 def _by_class(found: whole.Whole, change: Preview, split: str) -> go.Figure:
@@ -86,7 +112,10 @@ def _by_class(found: whole.Whole, change: Preview, split: str) -> go.Figure:
     figure = go.Figure()
     for r, name in zip(rows, names, strict=True):
         figure.add_scatter(
-            x=[100 * before[r], 100 * after[r]], y=[name, name], mode="lines", showlegend=False,
+            x=[100 * before[r], 100 * after[r]],
+            y=[name, name],
+            mode="lines",
+            showlegend=False,
             hoverinfo="skip",
             line={"width": 4, "color": BETTER if after[r] > before[r] else WORSE},
         )
@@ -94,19 +123,29 @@ def _by_class(found: whole.Whole, change: Preview, split: str) -> go.Figure:
     colours = np.where(after[rows] == before[rows], GREY, better)
     for title, values, colour in (("before", before, GREY), ("after", after, colours.tolist())):
         figure.add_scatter(
-            x=100 * values[rows], y=names, mode="markers", name=title,
+            x=100 * values[rows],
+            y=names,
+            mode="markers",
+            name=title,
             marker={"size": 10, "color": colour, "line": {"width": 1, "color": "white"}},
             customdata=n[rows],
             hovertemplate=f"{title} %{{x:.3g}} % of %{{customdata:,}} images<extra>%{{y}}</extra>",
             showlegend=title == "before",
         )
-    figure.add_scatter(x=[None], y=[None], mode="markers", name="after: better",
-                       marker={"size": 10, "color": BETTER})
-    figure.add_scatter(x=[None], y=[None], mode="markers", name="after: worse",
-                       marker={"size": 10, "color": WORSE})
+    figure.add_scatter(
+        x=[None],
+        y=[None],
+        mode="markers",
+        name="after: better",
+        marker={"size": 10, "color": BETTER},
+    )
+    figure.add_scatter(
+        x=[None], y=[None], mode="markers", name="after: worse", marker={"size": 10, "color": WORSE}
+    )
     left_out = int((n > 0).sum()) - len(rows)
     figure.update_layout(
-        height=110 + 26 * len(rows), margin={"l": 0, "r": 10, "t": 30, "b": 0},
+        height=110 + 26 * len(rows),
+        margin={"l": 0, "r": 10, "t": 30, "b": 0},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         xaxis={
             "title": f"accuracy by class on {split}, %"

@@ -39,10 +39,7 @@ class Lab:
     def probabilities(self, changes: dict[int, float]) -> Float64[np.ndarray, " y"]:
         """With edits by column."""
         scores = bottleneck.intervene(self.scores, changes)
-        return bottleneck.probabilities(
-            bottleneck.logits(self.loaded.head, scores, self.rest)
-        )[0]
-
+        return bottleneck.probabilities(bottleneck.logits(self.loaded.head, scores, self.rest))[0]
 
     def title(self, k: int, limit: int = 48) -> str:
         """Of the concept in column `k`, as Markdown; matched names may repeat, so the id tells."""
@@ -100,17 +97,30 @@ def _concept(row: dict[str, Any], score: float) -> dict[str, Any]:
     known = "" if pd.isna(auc) else f"; held-out AUC {number(auc)} (chance 0.5)"
     name = concept_name(row["name"], row["concept_id"])
     return {
-        "id": int(row["concept_id"]), "name": name,
+        "id": int(row["concept_id"]),
+        "name": name,
         "about": f"{name} (concept {row['concept_id']}){known}",
         "group": None if pd.isna(row["grouping"]) else row["grouping"],
-        "lo": float(row["score_min"]), "hi": float(row["score_max"]), "score": score,
-        "present": values.present, "absent": values.absent, "p99": float(row["peak_p99"]),
+        "lo": float(row["score_min"]),
+        "hi": float(row["score_max"]),
+        "score": score,
+        "present": values.present,
+        "absent": values.absent,
+        "p99": float(row["peak_p99"]),
     }
 
 
 def payload(
-    lab: Lab, facts: dict[str, Any], *, bank: pd.Series, head: pd.Series, picture: bytes,
-    text: str, columns: dict[int, float], class_id: int | None, extra: list[int],
+    lab: Lab,
+    facts: dict[str, Any],
+    *,
+    bank: pd.Series,
+    head: pd.Series,
+    picture: bytes,
+    text: str,
+    columns: dict[int, float],
+    class_id: int | None,
+    extra: list[int],
 ) -> dict[str, Any]:
     """A head on one image, small enough to send, with Python's answer for the edits `text`."""
     loaded = lab.loaded
@@ -130,10 +140,14 @@ def payload(
     asked = np.flatnonzero(loaded.class_ids == class_id)
     return {
         "key": f"{db.key()}/{facts['image_id']}/{head['name']}/{beyond}",
-        "unit": bank["code_unit"], "signed": bool(bank["signed"]), "grid": [h, w],
+        "unit": bank["code_unit"],
+        "signed": bool(bank["signed"]),
+        "grid": [h, w],
         "image": {
-            "id": int(facts["image_id"]), "src": pack.jpeg(picture),
-            "width": int(facts["width"]), "height": int(facts["height"]),
+            "id": int(facts["image_id"]),
+            "src": pack.jpeg(picture),
+            "width": int(facts["width"]),
+            "height": int(facts["height"]),
             "box": [float(facts[f"view_{side}"]) for side in ("x0", "y0", "x1", "y1")],
         },
         "classes": [
@@ -143,9 +157,11 @@ def payload(
         "truth": int(truth[0]) if len(truth) else None,
         "y": int(asked[0]) if len(asked) else int(before.argmax()),
         "head": {
-            "bias": pack.b64(loaded.head.bias, "<f8"), "folded": pack.b64(folded, "<f8"),
+            "bias": pack.b64(loaded.head.bias, "<f8"),
+            "folded": pack.b64(folded, "<f8"),
             "rest": None if lab.rest is None else pack.b64(lab.rest[0], "<f8"),
-            "weights": pack.b64(loaded.head.weight[:, kept], "<f8"), "nFolded": len(others),
+            "weights": pack.b64(loaded.head.weight[:, kept], "<f8"),
+            "nFolded": len(others),
         },
         "concepts": [
             _concept({str(k): v for k, v in row.items()}, float(score))
@@ -153,7 +169,8 @@ def payload(
         ],
         "codes": pack.codes(
             codes if codes is not None else images.NO_CODES,
-            rows["concept_id"].to_numpy(np.int64), scale=rows["map_scale"].to_numpy(),
+            rows["concept_id"].to_numpy(np.int64),
+            scale=rows["map_scale"].to_numpy(),
             n_tokens=h * w,
         ),
         "edits": text,

@@ -71,8 +71,13 @@ def read(
     at, known = loaded.places(concept_ids)
     weights = np.zeros((len(chosen), len(concept_ids)))
     weights[:, known] = loaded.head.weight[chosen][:, at[known]]
-    return Reading(head["name"], [loaded.class_names[i] for i in chosen], p[chosen],
-                   loaded.class_ids[chosen], weights)
+    return Reading(
+        head["name"],
+        [loaded.class_names[i] for i in chosen],
+        p[chosen],
+        loaded.class_ids[chosen],
+        weights,
+    )
 
 
 def _saliency(image_id: int) -> tuple[list[dict[str, Any]], str]:
@@ -80,9 +85,14 @@ def _saliency(image_id: int) -> tuple[list[dict[str, Any]], str]:
     rows = images.saliency(con, image_id)
     packed = [
         {
-            "method": row["method"], "signed": bool(row["signed"]), "unit": row["unit"],
-            "about": row["about"], "cls": row["class_name"], "h": int(row["map_h"]),
-            "w": int(row["map_w"]), "scale": float(row["scale"]),
+            "method": row["method"],
+            "signed": bool(row["signed"]),
+            "unit": row["unit"],
+            "about": row["about"],
+            "cls": row["class_name"],
+            "h": int(row["map_h"]),
+            "w": int(row["map_w"]),
+            "scale": float(row["scale"]),
             "values": b64(np.asarray(row["value"]), "<i2"),
         }
         for row in rows.to_dict("records")
@@ -91,7 +101,8 @@ def _saliency(image_id: int) -> tuple[list[dict[str, Any]], str]:
     note = (
         f"This image has no saliency map; {covered['n']:,} of {covered['n_images']:,} images have "
         f"one, the first is image {covered['first']}."
-        if covered["n"] else "This store holds no saliency maps."
+        if covered["n"]
+        else "This store holds no saliency maps."
     )
     return packed, note
 
@@ -104,7 +115,8 @@ def _truth(facts: dict[str, Any], bank_id: int) -> dict[str, Any]:
     return {
         "labels": [
             {
-                "name": row["name"], "present": bool(row["present"]),
+                "name": row["name"],
+                "present": bool(row["present"]),
                 "grouping": None if pd.isna(row["grouping"]) else row["grouping"],
                 "concept": None if pd.isna(row["concept_id"]) else int(row["concept_id"]),
                 "score": None if pd.isna(row["score"]) else float(row["score"]),
@@ -112,27 +124,42 @@ def _truth(facts: dict[str, Any], bank_id: int) -> dict[str, Any]:
             for row in labels.to_dict("records")
         ],
         "parts": [
-            {"part": row["part"], "x": float(row["x"]) / facts["width"],
-             "y": float(row["y"]) / facts["height"]}
+            {
+                "part": row["part"],
+                "x": float(row["x"]) / facts["width"],
+                "y": float(row["y"]) / facts["height"],
+            }
             for row in parts.to_dict("records")
         ],
         "masks": [
-            {"part": row["part"], "h": int(row["height"]), "w": int(row["width"]),
-             "runs": b64(np.asarray(row["runs"]), "<u4")}
+            {
+                "part": row["part"],
+                "h": int(row["height"]),
+                "w": int(row["width"]),
+                "runs": b64(np.asarray(row["runs"]), "<u4"),
+            }
             for row in masks.to_dict("records")
         ],
     }
 
 
 def payload(
-    facts: dict[str, Any], picture: bytes, bank: pd.Series, *, reading: Reading | None,
-    concepts: pd.DataFrame, codes: dict[str, Any], class_id: int | None, concept_id: int | None,
+    facts: dict[str, Any],
+    picture: bytes,
+    bank: pd.Series,
+    *,
+    reading: Reading | None,
+    concepts: pd.DataFrame,
+    codes: dict[str, Any],
+    class_id: int | None,
+    concept_id: int | None,
     method: str | None,
 ) -> dict[str, Any]:
     """All that the browser needs to answer by itself; `concept_id` or `method` is shown first."""
     saliency, note = _saliency(int(facts["image_id"]))
     ids = [int(c) for c in concepts["concept_id"]]
-    show = None
+    # an address that names no map opens on the concept that matters most
+    show: Any = "strongest" if concept_id is None and method is None else None
     methods = [s["method"] for s in saliency]
     if method in methods:
         show = {"kind": "saliency", "index": methods.index(method)}
@@ -144,35 +171,44 @@ def payload(
     head = reading.head if reading else None
     return {
         "key": f"{db.key()}/{facts['image_id']}/{bank['name']}/{head}/{class_id}",
-        "bank": bank["name"], "signed": bool(bank["signed"]), "unit": bank["code_unit"],
+        "bank": bank["name"],
+        "signed": bool(bank["signed"]),
+        "unit": bank["code_unit"],
         "grid": list(images.grid(db.cursor())),
         "image": {
-            "id": int(facts["image_id"]), "src": jpeg(picture),
-            "width": int(facts["width"]), "height": int(facts["height"]),
+            "id": int(facts["image_id"]),
+            "src": jpeg(picture),
+            "width": int(facts["width"]),
+            "height": int(facts["height"]),
             "box": [float(facts[f"view_{side}"]) for side in ("x0", "y0", "x1", "y1")],
         },
         "concepts": {
             "ids": ids,
-            "names": [concept_name(row["name"], row["concept_id"])
-                      for row in concepts.to_dict("records")],
+            "names": [
+                concept_name(row["name"], row["concept_id"]) for row in concepts.to_dict("records")
+            ],
             "scores": b64(concepts["score"].to_numpy(), "<f8"),
             "p99": b64(concepts["peak_p99"].to_numpy(), "<f8"),
             "most": b64(concepts["score_size"].to_numpy(), "<f8"),
         },
         "codes": codes,
-        "head": head, "chosen": y, "sort": "contribution" if reading else "share",
-        "classes": [] if reading is None else [
+        "head": head,
+        "chosen": y,
+        "sort": "contribution" if reading else "share",
+        "classes": []
+        if reading is None
+        else [
             {"name": name, "p": float(p)}
             for name, p in zip(reading.class_names, reading.probabilities, strict=True)
         ],
         "weights": None if reading is None else b64(reading.weights, "<f8"),
-        "saliency": saliency, "saliencyNote": note, "show": show,
+        "saliency": saliency,
+        "saliencyNote": note,
+        "show": show,
         **_truth(facts, int(bank["bank_id"])),
     }
 
 
 def show(data: dict[str, Any], *, key: str, on_shown: Callable[[], None]) -> Any:
     """`shown`: "c:ID" or "m:METHOD" of what is locked, "" for nothing; `open`: a concept's id."""
-    return _element(
-        data=data, key=key, on_shown_change=on_shown, on_open_change=lambda: None
-    )
+    return _element(data=data, key=key, on_shown_change=on_shown, on_open_change=lambda: None)

@@ -19,7 +19,6 @@ TABS = {
 }
 
 
-@st.fragment
 def show(
     head: pd.Series, facts: dict[str, Any], columns: dict[int, float], asked: dict[int, float]
 ) -> None:
@@ -27,8 +26,13 @@ def show(
     chosen = given if given in TABS else "batch"
     state.follow("lab_tab", chosen)
     st.segmented_control(
-        "On more than this decision", list(TABS), key="lab_tab", required=True,
-        format_func=lambda t: TABS[t][0], on_change=state.write, args=("t", "lab_tab"),
+        "On more than this decision",
+        list(TABS),
+        key="lab_tab",
+        required=True,
+        format_func=lambda t: TABS[t][0],
+        on_change=state.write,
+        args=("t", "lab_tab"),
         label_visibility="collapsed",
     )
     st.subheader(TABS[chosen][1], anchor=False)

@@ -37,9 +37,11 @@ def meaning(lab: head_lab.Lab, columns: dict[int, float]) -> None:
     st.markdown("\n".join(lines))
     said = f"**{plain(short(names[was]))}** goes from {number(before[was])} to {number(after[was])}"
     st.markdown(
-        f"With that, the probability of {said}" + (
-            ", and it stays the prediction." if was == now else
-            f"; the prediction becomes **{plain(short(names[now]))}** with {number(after[now])} "
-            f"(before: {number(before[now])})."
+        f"With that, the probability of {said}"
+        + (
+            ", and it stays the prediction."
+            if was == now
+            else f"; the prediction becomes **{plain(short(names[now]))}** "
+            f"with {number(after[now])} (before: {number(before[now])})."
         )
     )

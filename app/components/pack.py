@@ -47,8 +47,10 @@ def codes(
 
 
 def _packed(
-    starts: Shaped[np.ndarray, ...], tokens: Shaped[np.ndarray, ...] | None,
-    values: Shaped[np.ndarray, ...], scale: Shaped[np.ndarray, ...],
+    starts: Shaped[np.ndarray, ...],
+    tokens: Shaped[np.ndarray, ...] | None,
+    values: Shaped[np.ndarray, ...],
+    scale: Shaped[np.ndarray, ...],
 ) -> dict[str, Any]:
     return {
         "starts": b64(starts, "<u4"),

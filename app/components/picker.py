@@ -16,11 +16,18 @@ from data.queries import images
 @st.cache_data(max_entries=32, show_spinner=False)
 def _ids(
     key: tuple[str, int],  # noqa: ARG001
-    class_id: int | None, split: str | None, head_id: int | None, wrong: bool,
+    class_id: int | None,
+    split: str | None,
+    head_id: int | None,
+    wrong: bool,
     explained: bool = False,
 ) -> np.ndarray:
     return images.image_ids(
-        db.cursor(), class_id=class_id, split=split, head_id=head_id, wrong=wrong,
+        db.cursor(),
+        class_id=class_id,
+        split=split,
+        head_id=head_id,
+        wrong=wrong,
         explained=explained,
     )
 
@@ -54,7 +61,9 @@ def choose(
     if not known:
         low, high = int(everything[0]), int(everything[-1])
         state.unknown(
-            "image", asked, exists=f"This store has {len(everything):,} images, {low} to {high}.",
+            "image",
+            asked,
+            exists=f"This store has {len(everything):,} images, {low} to {high}.",
             onward=[(f"Image {low}", "image", {"i": low}), ("Overview", "overview", {})],
         )
         return None
@@ -85,15 +94,23 @@ def _filtered(
     splits = ask.splits(con)["split"].tolist()
     with bar.popover("Filter", icon=":material/filter_list:", width="content"):
         class_id = st.selectbox(
-            "Class", [None, *classes], key="picker_class", persist_state="session",
+            "Class",
+            [None, *classes],
+            key="picker_class",
+            persist_state="session",
             format_func=lambda c: "Any class" if c is None else classes[c],
         )
         split = st.selectbox(
-            "Split", [None, *splits], key="picker_split", persist_state="session",
+            "Split",
+            [None, *splits],
+            key="picker_split",
+            persist_state="session",
             format_func=lambda s: "Any split" if s is None else s,
         )
         wrong = st.toggle(
-            "Wrong only", key="picker_wrong", persist_state="session",
+            "Wrong only",
+            key="picker_wrong",
+            persist_state="session",
             help=f"Labelled images that {plain(judge)} takes for another class.",
         )
     found = _ids(key, class_id, split, head_id, bool(wrong))
@@ -103,36 +120,60 @@ def _filtered(
 
 
 def _buttons(
-    bar: st.delta_generator.DeltaGenerator, chosen: np.ndarray, current: int | None,
-    head_id: int | None, judge: str,
+    bar: st.delta_generator.DeltaGenerator,
+    chosen: np.ndarray,
+    current: int | None,
+    head_id: int | None,
+    judge: str,
 ) -> None:
     state.follow("picker_id", current if current is not None else 0)
     with bar:
         st.number_input(
-            "Image", min_value=0, step=1, key="picker_id", on_change=_typed, width=130,
+            "Image",
+            min_value=0,
+            step=1,
+            key="picker_id",
+            on_change=_typed,
+            width=130,
             help="Id of the image in this store.",
         )
         at = current if current is not None else -1
         before, after = chosen[chosen < at], chosen[chosen > at]
         st.button(
-            "Previous", icon=":material/arrow_back:", disabled=not len(before), key="picker_prev",
-            on_click=_go, args=(int(before[-1]) if len(before) else 0,),
+            "Previous",
+            icon=":material/arrow_back:",
+            disabled=not len(before),
+            key="picker_prev",
+            on_click=_go,
+            args=(int(before[-1]) if len(before) else 0,),
         )
         st.button(
-            "Next", icon=":material/arrow_forward:", disabled=not len(after), key="picker_next",
-            on_click=_go, args=(int(after[0]) if len(after) else 0,),
+            "Next",
+            icon=":material/arrow_forward:",
+            disabled=not len(after),
+            key="picker_next",
+            on_click=_go,
+            args=(int(after[0]) if len(after) else 0,),
         )
         others = chosen[chosen != at]
         st.button(
-            "Random", icon=":material/shuffle:", disabled=not len(others), key="picker_random",
-            on_click=_go, args=(int(secrets.choice(others)) if len(others) else 0,),
+            "Random",
+            icon=":material/shuffle:",
+            disabled=not len(others),
+            key="picker_random",
+            on_click=_go,
+            args=(int(secrets.choice(others)) if len(others) else 0,),
         )
         wrong = _ids(db.key(), None, None, head_id, True)
         wrong = wrong[wrong != at]
         ahead = np.append(wrong[wrong > at], wrong)
         st.button(
-            "Next error", icon=":material/error_outline:", disabled=not len(ahead),
-            key="picker_error", on_click=_go, args=(int(ahead[0]) if len(ahead) else 0,),
+            "Next error",
+            icon=":material/error_outline:",
+            disabled=not len(ahead),
+            key="picker_error",
+            on_click=_go,
+            args=(int(ahead[0]) if len(ahead) else 0,),
             help=f"The next labelled image that {plain(judge)} gets wrong; "
             f"{len(wrong):,} besides this one.",
         )

@@ -45,8 +45,12 @@ def single(
     z = bottleneck.logits(lab.loaded.head, scores, lab.rest)[0]
     low, high = (lab.facts[c].to_numpy(np.float64) for c in ("score_min", "score_max"))
     found = smallest_edit.single(
-        lab.loaded.head, z, scores[0], target=target,
-        low=low if within else None, high=high if within else None,
+        lab.loaded.head,
+        z,
+        scores[0],
+        target=target,
+        low=low if within else None,
+        high=high if within else None,
     )
     size = np.abs(found.change) / np.maximum(high - low, 1e-12)
     out = []
@@ -66,9 +70,7 @@ def several(
     scores = bottleneck.intervene(lab.scores, columns)
     z = bottleneck.logits(lab.loaded.head, scores, lab.rest)[0]
     low, high = (lab.facts[c].to_numpy(np.float64) for c in ("score_min", "score_max"))
-    steps = fewest_edits.several(
-        lab.loaded.head, z, scores[0], low=low, high=high, target=target
-    )
+    steps = fewest_edits.several(lab.loaded.head, z, scores[0], low=low, high=high, target=target)
     if not steps:
         return None
     return {s.concept: float(scores[0, s.concept] + s.change) for s in steps}
@@ -89,12 +91,19 @@ def show(lab: head_lab.Lab, columns: dict[int, float]) -> None:
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         target = st.selectbox(
-            "To which class", [None, *(y for y in range(len(names)) if y != now)],
-            key="smallest_target", width=220, label_visibility="collapsed",
+            "To which class",
+            [None, *(y for y in range(len(names)) if y != now)],
+            key="smallest_target",
+            width=220,
+            label_visibility="collapsed",
             format_func=lambda y: "to any other class" if y is None else f"to {short(names[y])}",
         )
-        within = st.toggle("within what was observed", value=True, key="smallest_within",
-                           help="Keep every score inside the range it takes over all images.")
+        within = st.toggle(
+            "within what was observed",
+            value=True,
+            key="smallest_within",
+            help="Keep every score inside the range it takes over all images.",
+        )
     found = single(lab, columns, target=target, within=bool(within))
     for flip in found:
         k = flip.column
@@ -103,37 +112,50 @@ def show(lab: head_lab.Lab, columns: dict[int, float]) -> None:
             f"Set **{lab.title(k, 36)}** from {number(was)} to {number(flip.value)} and the "
             f"prediction becomes **{plain(short(names[flip.becomes]))}**"
             + (" :orange[(outside what was observed)]" if flip.outside else ""),
-            key=f"smallest_{ids[k]}", edits=edits, more={int(ids[k]): flip.value},
+            key=f"smallest_{ids[k]}",
+            edits=edits,
+            more={int(ids[k]): flip.value},
         )
     if any(flip.outside for flip in found):
-        st.caption(":orange[Outside what was observed]: no image of the store has such a score, so "
-                   "what the head says there was never tested.")
+        st.caption(
+            ":orange[Outside what was observed]: no image of the store has such a score, so "
+            "what the head says there was never tested."
+        )
     if found:
         return
     more = several(lab, columns, target=target)
     if more is None:
-        st.caption("No single concept flips it"
-                   + (" within its range, and no ten together do." if within else "."))
+        st.caption(
+            "No single concept flips it"
+            + (" within its range, and no ten together do." if within else ".")
+        )
         return
     listed = "; ".join(
         f"**{lab.title(k, 36)}** {number(columns.get(k, float(lab.scores[0, k])))} to {number(v)}"
         for k, v in more.items()
     )
     becomes = int(lab.probabilities({**columns, **more}).argmax())
-    st.caption("No single concept flips it. Together these do, found step by step (there may be "
-               "a smaller set):")
+    st.caption(
+        "No single concept flips it. Together these do, found step by step (there may be "
+        "a smaller set):"
+    )
     _offer(
         f"{listed}: the prediction becomes **{plain(short(names[becomes]))}**",
-        key="smallest_several", edits=edits, more={int(ids[k]): v for k, v in more.items()},
+        key="smallest_several",
+        edits=edits,
+        more={int(ids[k]): v for k, v in more.items()},
     )
 
 
-def _offer(
-    text: str, *, key: str, edits: dict[int, float], more: dict[int, float]
-) -> None:
+def _offer(text: str, *, key: str, edits: dict[int, float], more: dict[int, float]) -> None:
     """A sentence, and the button that does what it says."""
     words, act = st.columns([5, 1], vertical_alignment="center")
     words.markdown(text)
     with act:
-        st.button("Apply", key=key, on_click=_apply, args=(edits, more),
-                  help="Set this and keep the edits made so far")
+        st.button(
+            "Apply",
+            key=key,
+            on_click=_apply,
+            args=(edits, more),
+            help="Set this and keep the edits made so far",
+        )

@@ -42,9 +42,11 @@ def pooled(
     """Score plus what the marks change of its map's mean, so that no mark changes nothing, however
     the stored map was rounded. Raises ValueError when nothing is left to average."""
     weight = spatial.attention(
-        grid, keep=[_cell(t, grid) for t in sorted(given.keep)],
+        grid,
+        keep=[_cell(t, grid) for t in sorted(given.keep)],
         remove=[_cell(t, grid) for t in sorted(given.remove)],
-        view=Box(0.0, 0.0, 1.0, 1.0), elsewhere=given.elsewhere,
+        view=Box(0.0, 0.0, 1.0, 1.0),
+        elsewhere=given.elsewhere,
     )
     boards = rearrange(maps, "k (h w) -> k h w", h=grid.h)
     return scores + spatial.pool(boards, weight) - maps.mean(1)
@@ -93,17 +95,18 @@ def show(head: pd.Series, facts: dict[str, Any], asked: dict[int, float]) -> Non
     base = loaded.head.bias + (0.0 if lab.rest is None else lab.rest[0])
     truth = np.flatnonzero(loaded.class_ids == facts["label_id"])
     ids = rows["concept_id"].to_numpy(np.int64)
-    packed = pack.codes(
-        found, ids, scale=rows["map_scale"].to_numpy(), n_tokens=grid.h * grid.w
-    )
+    packed = pack.codes(found, ids, scale=rows["map_scale"].to_numpy(), n_tokens=grid.h * grid.w)
     key = f"{db.key()}/{image_id}/{head['name']}/{edits.write(asked)}"
     st.session_state["spatial_shown"] = key
     _element(
         data={
-            "key": key, "unit": bank["code_unit"], "signed": bool(bank["signed"]),
+            "key": key,
+            "unit": bank["code_unit"],
+            "signed": bool(bank["signed"]),
             "grid": [grid.h, grid.w],
             "image": {
-                "src": pack.jpeg(picture), "width": int(facts["width"]),
+                "src": pack.jpeg(picture),
+                "width": int(facts["width"]),
                 "height": int(facts["height"]),
                 "box": [float(facts[f"view_{side}"]) for side in ("x0", "y0", "x1", "y1")],
             },
@@ -112,28 +115,40 @@ def show(head: pd.Series, facts: dict[str, Any], asked: dict[int, float]) -> Non
                 for c, name in zip(loaded.class_ids, loaded.class_names, strict=True)
             ],
             "truth": int(truth[0]) if len(truth) else None,
-            "head": {"base": pack.b64(base, "<f8"),
-                     "weights": pack.b64(loaded.head.weight[:, kept], "<f8")},
+            "head": {
+                "base": pack.b64(base, "<f8"),
+                "weights": pack.b64(loaded.head.weight[:, kept], "<f8"),
+            },
             "concepts": [
                 {
-                    "id": int(row["concept_id"]), "p99": float(row["peak_p99"]),
+                    "id": int(row["concept_id"]),
+                    "p99": float(row["peak_p99"]),
                     "name": concept_name(row["name"], row["concept_id"]),
-                    "score": float(lab.scores[0, k]), "fixed": columns.get(int(k)),
+                    "score": float(lab.scores[0, k]),
+                    "fixed": columns.get(int(k)),
                 }
                 for k, row in zip(kept, rows.to_dict("records"), strict=True)
             ],
             "codes": packed,
             "regions": regions.write(given),
-            "reply": {"regions": regions.write(given),
-                      "p": _reply(lab, maps[ids], given, kept, columns, grid=grid)},
+            "reply": {
+                "regions": regions.write(given),
+                "p": _reply(lab, maps[ids], given, kept, columns, grid=grid),
+            },
         },
-        key="spatial", on_regions_change=_told,
+        key="spatial",
+        on_regions_change=_told,
     )
 
 
 def _reply(
-    lab: head_lab.Lab, maps: Float64[np.ndarray, "m t"], given: regions.Regions,
-    kept: Int64[np.ndarray, " m"], columns: dict[int, float], *, grid: Grid,
+    lab: head_lab.Lab,
+    maps: Float64[np.ndarray, "m t"],
+    given: regions.Regions,
+    kept: Int64[np.ndarray, " m"],
+    columns: dict[int, float],
+    *,
+    grid: Grid,
 ) -> str | None:
     """Python's answer for what is marked; None when nothing is left."""
     scores = lab.scores[0].copy()

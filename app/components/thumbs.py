@@ -16,7 +16,11 @@ N_SHOWN = 7
 
 
 def strip(
-    title: str, rows: pd.DataFrame, *, classes: dict[int, str], help: str | None = None,
+    title: str,
+    rows: pd.DataFrame,
+    *,
+    classes: dict[int, str],
+    help: str | None = None,
     **params: Any,
 ) -> None:
     """The first of `rows` (image_id, class_id); `params` go into the links beside the image."""
@@ -32,5 +36,6 @@ def strip(
             with st.container(width=128, gap="xxsmall"):
                 if image_id in pictures:
                     st.image(pictures[image_id], width=128)
-                state.link(plain(short(classes[label[image_id]], 14)), "intervene", i=image_id,
-                           **params)
+                state.link(
+                    plain(short(classes[label[image_id]], 14)), "intervene", i=image_id, **params
+                )

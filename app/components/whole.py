@@ -65,9 +65,7 @@ def of(head: pd.Series) -> Whole:
     return Whole(loaded, facts, rows, logits, classes)
 
 
-def scores(
-    head: pd.Series, columns: Int64[np.ndarray, " m"]
-) -> Float64[np.ndarray, "n m"]:
+def scores(head: pd.Series, columns: Int64[np.ndarray, " m"]) -> Float64[np.ndarray, "n m"]:
     """Of all labelled images. Raises ValueError, in words for people, when they are too many."""
     n = len(of(head).rows)
     if n * len(columns) > MOST:
@@ -75,9 +73,7 @@ def scores(
             f"This edit touches {len(columns):,} concepts of {n:,} images at once, more numbers "
             f"than the {MOST:,} that are held in memory; edit fewer concepts."
         )
-    return _scores(
-        db.key(), int(head["head_id"]), int(head["bank_id"]), tuple(columns.tolist())
-    )
+    return _scores(db.key(), int(head["head_id"]), int(head["bank_id"]), tuple(columns.tolist()))
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
@@ -87,7 +83,9 @@ def _scores(
     loaded, _ = head_lab.load(key, head_id)
     rows, _ = batch.base(key, head_id, bank_id)
     out = heads.image_scores(
-        db.cursor(), bank_id, loaded.concept_ids[list(columns)],
+        db.cursor(),
+        bank_id,
+        loaded.concept_ids[list(columns)],
         image_ids=rows["image_id"].to_numpy(np.int64),
     )
     out.flags.writeable = False
@@ -104,7 +102,7 @@ class Fitted:
     """None: too few images, or too many concepts"""
 
 
-@st.cache_resource(max_entries=4, show_spinner="Measuring how concepts go together …")
+@st.cache_resource(max_entries=4, show_spinner=False)
 def fitted(key: tuple[str, int], head_id: int, bank_id: int) -> Fitted:
     loaded, facts = head_lab.load(key, head_id)
     con = db.cursor()
@@ -126,9 +124,7 @@ def fitted(key: tuple[str, int], head_id: int, bank_id: int) -> Fitted:
     return Fitted(known, propagation.fit_gaussian(found) if small else None)
 
 
-def chosen(
-    whole: Whole, *, split: str | None, class_id: int | None
-) -> Bool[np.ndarray, " n"]:
+def chosen(whole: Whole, *, split: str | None, class_id: int | None) -> Bool[np.ndarray, " n"]:
     """Rows that pass a filter."""
     kept = np.ones(len(whole.rows), bool)
     if split is not None:

@@ -20,15 +20,21 @@ def header(facts: dict[str, Any], head: pd.Series | None) -> None:
     label, predicted = facts["label"], facts["predicted"]
     words = [f"**{plain(short(label))}**" if label else "*unlabelled*"]
     if predicted is not None:
-        verdict = "" if label is None else (
-            " :green-badge[correct]" if facts["label_id"] == facts["predicted_id"]
-            else " :red-badge[wrong]"
+        verdict = (
+            ""
+            if label is None
+            else (
+                " :green-badge[correct]"
+                if facts["label_id"] == facts["predicted_id"]
+                else " :red-badge[wrong]"
+            )
         )
-        words.append(
-            f"backbone: **{plain(short(predicted))}** {number(facts['prob'])}{verdict}"
-        )
-    words += [f"split {plain(facts['split'])}", f"{facts['width']} x {facts['height']} px",
-              plain(short(facts["file"], 60))]
+        words.append(f"backbone: **{plain(short(predicted))}** {number(facts['prob'])}{verdict}")
+    words += [
+        f"split {plain(facts['split'])}",
+        f"{facts['width']} x {facts['height']} px",
+        plain(short(facts["file"], 60)),
+    ]
     if facts["note"]:
         words.append(plain(facts["note"]))
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="left"):
@@ -36,16 +42,26 @@ def header(facts: dict[str, Any], head: pd.Series | None) -> None:
         if head is None:
             st.caption("No head reads this bank: its concepts have no contribution to a class.")
         else:
-            state.link("Intervene", "intervene", icon=":material/tune:", i=facts["image_id"],
-                       h=head["name"], help="Edit this image's concepts")
+            state.link(
+                "Intervene",
+                "intervene",
+                icon=":material/tune:",
+                i=facts["image_id"],
+                h=head["name"],
+                help="Edit this image's concepts",
+            )
 
 
 def choose_bank(banks: pd.DataFrame, bank: pd.Series) -> None:
     names = banks["name"].tolist()
     state.follow("image_bank", bank["name"])
     st.selectbox(
-        "Concept bank", names, key="image_bank", on_change=state.write,
-        args=("b", "image_bank", "c", "h"), width=165,
+        "Concept bank",
+        names,
+        key="image_bank",
+        on_change=state.write,
+        args=("b", "image_bank", "c", "h"),
+        width=165,
         help="Concepts of one method; the map of a concept covers what the model sees.",
     )
 
@@ -60,8 +76,15 @@ def choose_head(bank: pd.Series) -> pd.Series | None:
     given = state.param("h")
     chosen = given if given in names else names[0]
     state.follow("image_head", chosen)
-    st.selectbox("Head", names, key="image_head", on_change=state.write, args=("h", "image_head"),
-                 width=165, help="Whose weights turn scores into contributions, in logits.")
+    st.selectbox(
+        "Head",
+        names,
+        key="image_head",
+        on_change=state.write,
+        args=("h", "image_head"),
+        width=165,
+        help="Whose weights turn scores into contributions, in logits.",
+    )
     return known[known["name"] == chosen].iloc[0]
 
 
@@ -80,21 +103,37 @@ def explore(facts: dict[str, Any], bank: pd.Series, head: pd.Series | None) -> N
         st.info(f"The store has no codes of {plain(bank['name'])} for image {image_id}.")
         return
     concepts, codes = found
-    reading = None if head is None else image_view.read(
-        head, image_id, concept_ids=concepts["concept_id"].to_numpy(np.int64),
-        label_id=None if facts["label_id"] is None else int(facts["label_id"]),
+    reading = (
+        None
+        if head is None
+        else image_view.read(
+            head,
+            image_id,
+            concept_ids=concepts["concept_id"].to_numpy(np.int64),
+            label_id=None if facts["label_id"] is None else int(facts["label_id"]),
+        )
     )
     data = image_view.payload(
-        facts, picture, bank, reading=reading, concepts=concepts, codes=codes,
-        class_id=state.int_param("y"), concept_id=state.int_param("c"), method=state.param("m"),
+        facts,
+        picture,
+        bank,
+        reading=reading,
+        concepts=concepts,
+        codes=codes,
+        class_id=state.int_param("y"),
+        concept_id=state.int_param("c"),
+        method=state.param("m"),
     )
     asked = state.int_param("c")
     if asked is not None and asked not in data["concepts"]["ids"]:
         known = asked < int(bank["n_concepts"])
         st.caption(
             f"Concept {asked} of {plain(bank['name'])} "
-            + ("does not fire on this image: its map is 0 everywhere." if known
-               else f"does not exist; the bank has 0 to {int(bank['n_concepts']) - 1}.")
+            + (
+                "does not fire on this image: its map is 0 everywhere."
+                if known
+                else f"does not exist; the bank has 0 to {int(bank['n_concepts']) - 1}."
+            )
         )
     result = image_view.show(data, key="image_view", on_shown=told)
     if result.open is not None:

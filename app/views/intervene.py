@@ -34,14 +34,21 @@ def choose_head(known: pd.DataFrame) -> pd.Series:
     names = known["name"].tolist()
     given = state.param("h")
     if given is not None and given not in names:
-        st.warning(f"This store has no head called “{plain(short(given))}”; {plain(names[0])} "
-                   "is shown.")
+        st.warning(
+            f"This store has no head called “{plain(short(given))}”; {plain(names[0])} is shown."
+        )
     chosen = given if given in names else names[0]
     if len(names) > 1:
         state.follow("lab_head", chosen)
-        st.selectbox("Head", names, key="lab_head", on_change=state.write, width=200,
-                     args=("h", "lab_head", "e"),
-                     help="What reads the concepts. Changing it takes the edits back.")
+        st.selectbox(
+            "Head",
+            names,
+            key="lab_head",
+            on_change=state.write,
+            width=200,
+            args=("h", "lab_head", "e"),
+            help="What reads the concepts. Changing it takes the edits back.",
+        )
     return known[known["name"] == chosen].iloc[0]
 
 
@@ -52,8 +59,14 @@ def header(facts: dict[str, Any], head: pd.Series) -> None:
             f"{label} · split {plain(facts['split'])} · {plain(short(facts['file'], 60))}",
             width="content",
         )
-        state.link("Maps of this image", "image", icon=":material/image_search:",
-                   i=facts["image_id"], b=head["bank"], h=head["name"])
+        state.link(
+            "Maps of this image",
+            "image",
+            icon=":material/image_search:",
+            i=facts["image_id"],
+            b=head["bank"],
+            h=head["name"],
+        )
     st.caption(plain(head["about"]))
 
 
@@ -69,7 +82,8 @@ def more_concepts(lab: head_lab.Lab, data: dict[str, Any]) -> None:
     held = {c["id"] for c in data["concepts"]}
     names = {
         int(row["concept_id"]): concept_name(row["name"], row["concept_id"])
-        for row in lab.facts.to_dict("records") if row["concept_id"] not in held
+        for row in lab.facts.to_dict("records")
+        if row["concept_id"] not in held
     }
     extra: list[int] = st.session_state.setdefault("lab_extra", [])
     if not names:
@@ -82,7 +96,11 @@ def more_concepts(lab: head_lab.Lab, data: dict[str, Any]) -> None:
 
     st.selectbox(
         f"{len(names):,} further concepts of this head stay at the model's value; add one",
-        list(names), index=None, key="lab_add", on_change=add, width=420,
+        list(names),
+        index=None,
+        key="lab_add",
+        on_change=add,
+        width=420,
         format_func=lambda c: f"{short(names[c])} ({c})",
     )
 
@@ -107,8 +125,15 @@ def laboratory(facts: dict[str, Any], head: pd.Series, bank: pd.Series) -> None:
     text = edits.write({c: v for c, v in asked.items() if c not in strangers})
     places, known = lab.loaded.places(np.array(st.session_state.get("lab_extra", []), np.int64))
     data = head_lab.payload(
-        lab, facts, bank=bank, head=head, picture=picture or b"", text=text, columns=columns,
-        class_id=state.int_param("y"), extra=[int(k) for k in places[known]],
+        lab,
+        facts,
+        bank=bank,
+        head=head,
+        picture=picture or b"",
+        text=text,
+        columns=columns,
+        class_id=state.int_param("y"),
+        extra=[int(k) for k in places[known]],
     )
     data["order"] = st.session_state.get("lab_order")
     st.session_state["lab_shown"] = data["key"]

@@ -94,8 +94,13 @@ def image_ids(
           AND (NOT $explained OR image.image_id IN (SELECT image_id FROM saliency))
         ORDER BY image_id
         """,
-        {"class_id": class_id, "split": split, "head_id": head_id, "wrong": wrong,
-         "explained": explained},
+        {
+            "class_id": class_id,
+            "split": split,
+            "head_id": head_id,
+            "wrong": wrong,
+            "explained": explained,
+        },
     ).fetchnumpy()
     return np.asarray(found["image_id"]).astype(np.int64)
 
@@ -156,8 +161,11 @@ def concept_maps(
 
 
 def facts(
-    con: duckdb.DuckDBPyConnection, bank_id: int, image_id: int,
-    *, concept_ids: Integer[np.ndarray, " k"],
+    con: duckdb.DuckDBPyConnection,
+    bank_id: int,
+    image_id: int,
+    *,
+    concept_ids: Integer[np.ndarray, " k"],
 ) -> pd.DataFrame:
     """concept_id, name, name_source, map_scale, peak_p99, score_size (largest |score| anywhere) and
     the score on this image (0 where none is listed), in order of id."""

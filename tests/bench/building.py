@@ -37,7 +37,9 @@ def report(n_images: int) -> Path:
         options={"n_train": n_images // 2, "n_test": n_images // 4, "n_shifted": n_images // 4},
     )
     print(f"build of {len(dataset.images)} images, banks sae (256, top 8) and cav (35)")
-    print(f"{'model':<22}{'forward':>12}{'build':>12}{'ratio':>8}{'bytes/image':>13}{'saliency':>12}")
+    print(
+        f"{'model':<22}{'forward':>12}{'build':>12}{'ratio':>8}{'bytes/image':>13}{'saliency':>12}"
+    )
     path = folder
     for name, model in _models(folder).items():
         forward = _forward_rate(model, dataset)

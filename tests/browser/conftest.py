@@ -18,12 +18,20 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ARGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
 ]
 CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome")
-     if (found := shutil.which(name))), None,
+    (
+        found
+        for name in ("chromium", "chromium-browser", "google-chrome")
+        if (found := shutil.which(name))
+    ),
+    None,
 )
 
 
@@ -51,14 +59,29 @@ def app_url(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     log = tmp_path_factory.mktemp("app") / "log.txt"
-    with log.open("w", encoding="utf-8") as out, subprocess.Popen(
-        [
-            sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.headless", "true",
-            "--server.port", str(port), "--", "--db", str(demo_store),
-        ],
-        cwd=ROOT, stdout=out, stderr=subprocess.STDOUT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    ) as app:
+    with (
+        log.open("w", encoding="utf-8") as out,
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "streamlit",
+                "run",
+                "app/main.py",
+                "--server.headless",
+                "true",
+                "--server.port",
+                str(port),
+                "--",
+                "--db",
+                str(demo_store),
+            ],
+            cwd=ROOT,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        ) as app,
+    ):
         url = f"http://localhost:{port}"
         try:
             _wait(url, app, log)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 VIEWS = sorted(p.stem for p in (Path(__file__).parents[2] / "app" / "views").glob("*.py"))
-READY = "section[data-testid=stMain] h1, section[data-testid=stMain] h2"
+READY = "h1, h2"
 
 
 @pytest.fixture

@@ -179,9 +179,9 @@ export default function imageView({ data, parentElement, setStateValue, setTrigg
     sort: view.weights === null ? "share" : view.state.sort ?? data.sort });
   if (data.weights === null && view.state.sort === "contribution") view.state.sort = "share";
   if (fresh) {
-    // an address that names no map opens on the concept that matters most
     const first = ranked(view.data, view.state.sort, view.state.y)[0];
-    view.state.locked = data.show ?? (first ? { kind: "concept", index: first.index } : null);
+    view.state.locked = data.show !== "strongest" ? data.show
+      : first ? { kind: "concept", index: first.index } : null;
     view.state.against = view.state.locked?.kind === "concept" ? view.state.locked.index : null;
   }
   loadPicture(data.image.src).then((picture) => {
