@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from app.components import curve_data
 from app.components.curve_data import Line
 from app.components.format import percent
 
@@ -15,6 +16,14 @@ COLOURS = {
     "expected gain": "#CC79A7",
     "random": "#8A969C",
     "greedy": "#D55E00",
+}
+WORDS = {
+    "cooperative": "doubtful concepts that matter: uncertainty × influence",
+    "uncertainty": "the concepts the head is least sure of",
+    "contribution": "the concepts that add most to any class",
+    "expected gain": "the concepts expected to settle the decision most",
+    "random": f"any order; the band spans {curve_data.SEEDS} random orders",
+    "greedy": "knows the right class: an upper bound, not advice",
 }
 MEASURES = {"accuracy": "Accuracy", "probability": "Mean probability of the true class"}
 

@@ -10,14 +10,6 @@ from app.components import curve_data, curve_figure, thumbs, whole
 from app.components.curve_data import Asked, Line, Ready
 from app.components.format import number, percent, plain, rate, short
 
-WORDS = {
-    "cooperative": "doubtful concepts that matter: uncertainty × influence",
-    "uncertainty": "the concepts the head is least sure of",
-    "contribution": "the concepts that add most to any class",
-    "expected gain": "the concepts expected to settle the decision most",
-    "random": f"any order; the band spans {curve_data.SEEDS} random orders",
-    "greedy": "knows the right class: an upper bound, not advice",
-}
 LIMITS = (500, 200, 2000, None)
 
 
@@ -151,7 +143,8 @@ def _flips(
     what = "group" if given.situation.groups is not None else "concept"
     one = " (first of the random orders)" if policy == "random" else ""
     st.markdown(
-        f"**{plain(policy)}**{one}: {WORDS[policy]}. Correcting the {_nth(step)} {what} turns "
+        f"**{plain(policy)}**{one}: {curve_figure.WORDS[policy]}. "
+        f"Correcting the {_nth(step)} {what} turns "
         f"{rate(len(gained), n)} right and {rate(len(lost), n)} wrong. "
         f"With {number(float(curve.corrected[step]))} corrected concepts (mean), "
         f"{percent(float(curve.accuracy[step]))} are right."
