@@ -9,7 +9,17 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from data.queries import build, concepts, heads, images
+from data.queries import (
+    build,
+    classes,
+    comparing,
+    concepts,
+    heads,
+    images,
+    leaderboard,
+    metrics,
+    truth,
+)
 from data.queries import concept as one
 from data.store import open_readonly
 
@@ -87,8 +97,8 @@ def _one_image(con: Con, rng: np.random.Generator) -> None:
     images.picture(con, image_id)
     images.concept_maps(con, bank_id, image_id)
     images.saliency(con, image_id)
-    images.image_labels(con, bank_id, image_id)
-    images.parts(con, image_id)
+    truth.image_labels(con, bank_id, image_id)
+    truth.parts(con, image_id)
 
 
 def _intervene(con: Con, rng: np.random.Generator) -> None:
@@ -101,10 +111,48 @@ def _intervene(con: Con, rng: np.random.Generator) -> None:
     images.picture(con, image_id)
 
 
+def _classes(con: Con, rng: np.random.Generator) -> None:
+    head_id = int(rng.choice(build.heads(con)["head_id"]))
+    class_id = int(rng.choice(classes.classes(con, head_id)["class_id"]))
+    for query in (
+        classes.explanation, classes.importances, classes.cluster, classes.confusions,
+        classes.confused,
+    ):  # fmt: skip
+        query(con, head_id, class_id)
+    classes.dominance(con, head_id)
+    classes.fidelity(con, head_id)
+
+
+def _differences(con: Con, rng: np.random.Generator) -> None:
+    bank_id, _ = _bank(con, rng)
+    comparing.concepts(con, bank_id)
+    for split in ("train", "test"):
+        comparing.members(con, split=split, class_id=None, right=None)
+
+
+def _leaderboard(con: Con, rng: np.random.Generator) -> None:
+    for query in (
+        leaderboard.figures, leaderboard.head_accuracies, leaderboard.baseline_accuracies,
+        leaderboard.probe_summary,
+    ):  # fmt: skip
+        query(con)
+    leaderboard.probes(con, _bank(con, rng)[0])
+
+
+def _metrics(con: Con, rng: np.random.Generator) -> None:
+    metrics.measured(con)
+    metrics.label_levels(con)
+    metrics.concept_metrics(con, _bank(con, rng)[0])
+
+
 _PAGES: dict[str, Page] = {
     "Overview": _overview,
     "Concepts": _concepts,
     "Concept": _concept,
     "Image": _one_image,
     "Intervene": _intervene,
+    "Classes": _classes,
+    "Differences": _differences,
+    "Leaderboard": _leaderboard,
+    "Metrics": _metrics,
 }
