@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core import bottleneck
-from core.intervention import global_edits, head_edits, latent_selection, sae_edits
+from core.intervention import global_edits, head_edits
 from core.intervention.head_edits import HeadEdit
 from core.types import Head
 
@@ -104,77 +104,3 @@ def test_impossible_head_edits_are_refused(head: Head) -> None:
     ]:
         with pytest.raises(error, match=words):
             head_edits.apply(head, [edit])
-
-
-@pytest.fixture
-def codes() -> np.ndarray:
-    rng = np.random.default_rng(8)
-    return np.maximum(rng.normal(size=(N, 3, K)), 0).astype(np.float32)
-
-
-def test_code_edits_touch_only_their_latents(codes: np.ndarray) -> None:
-    kept = codes.copy()
-    others = [0, 2, 3, 5]
-    for out, expected in [
-        (sae_edits.ablate(codes, [1, 4]), 0),
-        (sae_edits.clamp(codes, [1, 4], 3.5), 3.5),
-        (sae_edits.scale(codes, [1, 4], 2.0), 2 * kept[..., [1, 4]]),
-    ]:
-        np.testing.assert_array_equal(out[..., others], kept[..., others])
-        np.testing.assert_array_equal(out[..., [1, 4]] - expected, 0)
-    np.testing.assert_array_equal(codes, kept)
-    np.testing.assert_array_equal(sae_edits.scale(codes, [1], 1.0), kept)
-    np.testing.assert_array_equal(sae_edits.ablate(codes, []), kept)
-    with pytest.raises(IndexError, match=r"no latent 6: the codes have 0\.\.5"):
-        sae_edits.ablate(codes, [6])
-    with pytest.raises(ValueError, match="finite"):
-        sae_edits.clamp(codes, [1], float("nan"))
-
-
-def test_the_posterior_is_bayes_on_two_histograms() -> None:
-    a = np.array([0.0, 0.1, 0.2, 0.9, 1.0, 0.95])[:, None]
-    shown = np.array([False, False, True, True, True, False])
-    found = sae_edits.posterior(a, [0], shown, n_bins=2)
-    # with one image added everywhere: present 2 of 5 low, 3 of 5 high; absent 3 of 5, 2 of 5
-    np.testing.assert_allclose(found.probability, [[2 / 5, 3 / 5]])
-    assert found.n.tolist() == [[3, 3]]
-    rare = sae_edits.posterior(a, [0], shown, n_bins=2, prior=0.1)
-    assert rare.probability[0, 1] == pytest.approx(0.06 / (0.06 + 0.36))
-    out = sae_edits.suppress(np.array([[0.2], [1.0], [7.0]]), found)
-    np.testing.assert_allclose(out[:, 0], [0.2 * 3 / 5, 1.0 * 2 / 5, 7.0 * 2 / 5])
-    with pytest.raises(ValueError, match="0 of 6 images"):
-        sae_edits.posterior(a, [0], np.zeros(6, dtype=bool))
-
-
-def test_a_latent_that_speaks_for_the_concept_is_suppressed_more() -> None:
-    rng = np.random.default_rng(9)
-    shown = rng.random(400) < 0.5
-    codes = np.stack([shown + 0.1 * rng.random(400), rng.random(400)], 1)
-    out = sae_edits.suppress(codes, sae_edits.posterior(codes, [0, 1], shown))
-    lost = 1 - out / codes
-    assert lost[shown, 0].mean() > 0.95
-    assert lost[~shown, 0].mean() < 0.05
-    assert 0.4 < lost[:, 1].mean() < 0.6
-
-
-def test_a_gated_edit_leaves_other_images_alone(codes: np.ndarray) -> None:
-    where = sae_edits.detected(codes.mean(1), [1, 4], threshold=0.9)
-    assert 0 < where.sum() < N
-    np.testing.assert_array_equal(where, codes.mean(1)[:, [1, 4]].sum(1) >= 0.9)
-    out = sae_edits.gated(codes, sae_edits.ablate(codes, [1, 4]), where)
-    np.testing.assert_array_equal(out[~where], codes[~where])
-    assert (out[where][..., [1, 4]] == 0).all()
-
-
-def test_latents_are_chosen_by_what_sets_the_target_apart() -> None:
-    scores = np.array([[5, 3, 0, 4], [5, 2, 0, 4], [5, 0, 0, 1], [4, 0, 2, 0]], dtype=float)
-    target = np.array([True, True, False, False])
-    assert latent_selection.by_difference(scores, target, n=3).tolist() == [3, 1, 0]
-    assert latent_selection.by_difference(scores, target, n=9).tolist() == [3, 1, 0]
-    assert latent_selection.by_exclusion(scores, target, [~target], n=3).tolist() == [1]
-    assert latent_selection.by_exclusion(scores, target, [~target], n=2).tolist() == [3]
-    assert latent_selection.by_exclusion(scores, target, [], n=2).tolist() == [0, 3]
-    with pytest.raises(ValueError, match="not all"):
-        latent_selection.by_difference(scores, np.ones(4, dtype=bool), n=1)
-    with pytest.raises(ValueError, match="is empty"):
-        latent_selection.by_exclusion(scores, target, [np.zeros(4, dtype=bool)], n=1)

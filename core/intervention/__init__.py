@@ -1,1 +1,1 @@
-"""What happens if a concept were otherwise: which to correct (policies), to what (strategies)."""
+"""What happens if a concept were otherwise: which to correct, to what, and how far it reaches."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float, Float64, Integer
@@ -24,48 +24,6 @@ def curve_area(outputs: Float[np.ndarray, "*n s"]) -> Float64[np.ndarray, "*n"]:
         raise ValueError(f"a curve needs at least two points, got {n_steps}")
     y = outputs.astype(np.float64)
     return np.asarray((y.sum(-1) - (y[..., 0] + y[..., -1]) / 2) / (n_steps - 1))
-
-
-def straight_area(outputs: Float[np.ndarray, "*n s"]) -> Float64[np.ndarray, "*n"]:
-    """Area under the straight line between the ends.
-
-    For the logit of a linear head it is exactly the mean over all orders of removing concepts; for
-    other outputs chance must be measured with random orders.
-    """
-    return np.asarray((outputs[..., 0].astype(np.float64) + outputs[..., -1]) / 2)
-
-
-@dataclass(frozen=True)
-class Confidence:
-    """How keeping only what a map marks changes the probability of the class it explains."""
-
-    drop: Float64[np.ndarray, " n"]
-    """max(before - after, 0) / before, 0..1; NaN where before is 0"""
-    gain: Float64[np.ndarray, " n"]
-    """max(after - before, 0) / (1 - before), 0..1; NaN where before is 1"""
-    increase: Float64[np.ndarray, " n"]
-    """1 where after is larger"""
-
-
-def confidence_change(
-    before: Float[np.ndarray, " n"], after: Float[np.ndarray, " n"]
-) -> Confidence:
-    """Average drop, gain and increase, image by image; their means are the published numbers.
-
-    (Chattopadhyay et al. 2018, arXiv 1710.11063; gain: Zhang et al. 2023, arXiv 2301.07002.)
-    """
-    y, o = before.astype(np.float64), after.astype(np.float64)
-    nowhere = np.full(len(y), np.nan)
-    return Confidence(
-        drop=np.divide(np.maximum(y - o, 0), y, out=nowhere.copy(), where=y > 0),
-        gain=np.divide(np.maximum(o - y, 0), 1 - y, out=nowhere.copy(), where=y < 1),
-        increase=(o > y).astype(np.float64),
-    )
-
-
-def effective_concepts(weight: Float[np.ndarray, "y k"]) -> float:
-    """NEC: non-zero weights a class, on average."""
-    return float((weight != 0).sum() / len(weight))
 
 
 def keep_strongest(head: Head, *, n: int) -> Head:
