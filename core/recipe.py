@@ -78,6 +78,26 @@ class SaliencySpec:
 
 
 @dataclass(frozen=True)
+class TextSpec:
+    model: str = ""
+    """CLIP-like directory or hub name; "": the backbone itself"""
+    vocabulary: str = ""
+    """file of one word or phrase a line"""
+    vectors: str = ""
+    """instead of a model: safetensors with `texts` and `images`, see precompute.texts"""
+    template: str = "{}"
+    """what the model reads; {} stands for the word"""
+
+
+@dataclass(frozen=True)
+class DepthSpec:
+    layers: tuple[str, ...] = ()
+    """layers at which every labelled concept is probed; (): none"""
+    limit: int = 600
+    """images looked at, spread over classes; 0: all"""
+
+
+@dataclass(frozen=True)
 class Recipe:
     name: str
     seed: int = 0
@@ -86,6 +106,8 @@ class Recipe:
     banks: tuple[BankSpec, ...] = ()
     heads: tuple[HeadSpec, ...] = ()
     saliency: SaliencySpec = field(default_factory=SaliencySpec)
+    text: TextSpec = field(default_factory=TextSpec)
+    depth: DepthSpec = field(default_factory=DepthSpec)
 
     def canonical(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
@@ -95,6 +117,8 @@ _TABLES: dict[str, type] = {
     "dataset": DatasetSpec,
     "backbone": BackboneSpec,
     "saliency": SaliencySpec,
+    "text": TextSpec,
+    "depth": DepthSpec,
 }
 _LISTS: dict[str, type] = {"banks": BankSpec, "heads": HeadSpec}
 _KIND = {int: "a whole number", str: "text", tuple: "a list", Mapping: "a table"}

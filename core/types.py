@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -45,6 +45,8 @@ class Activations:
     grid: Grid
     extra: Float[Tensor, "b e d"]
     logits: Float[Tensor, "b y"] | None
+    embedding: Float[Tensor, "b e"] | None = None
+    """a CLIP-like model's image vectors, in the space of its texts; None: not such a model"""
 
 
 @runtime_checkable
@@ -107,6 +109,48 @@ class TokenStream(Protocol):
         ...
 
 
+@runtime_checkable
+class ImageStream(Protocol):
+    """Token maps of many images, possibly larger than memory; whole images at a time."""
+
+    @property
+    def grid(self) -> Grid: ...
+
+    @property
+    def n_images(self) -> int: ...
+
+    def batches(
+        self, size: int, *, seed: int | None
+    ) -> Iterator[tuple[Integer[Tensor, " b"], Float[Tensor, "b t d"]]]:
+        """Every image once, with its row among the pooled ones; seed as in `TokenStream`."""
+        ...
+
+
+@dataclass(frozen=True)
+class TextSide:
+    """Words and images in one space: what a CLIP-like model says of both. All rows have norm 1."""
+
+    words: tuple[str, ...]
+    words_in: Float[np.ndarray, "v e"]
+    """the words' vectors"""
+    images_in: Float[np.ndarray, "n e"]
+    """the train images' vectors, in the order of `FitData.pooled`"""
+    images_in_test: Float[np.ndarray, "m e"]
+    joint: bool
+    """whether the tokens themselves live in this space (d = e)"""
+    origin: str
+    """where the words are from, for people: a file's name"""
+
+
+@runtime_checkable
+class Checkpoint(Protocol):
+    """Where a long fit keeps its state, so that a killed one goes on where it was."""
+
+    def load(self) -> dict[str, Tensor] | None: ...
+
+    def save(self, state: dict[str, Tensor]) -> None: ...
+
+
 @dataclass(frozen=True)
 class Labels:
     """Which labelled concepts the images show: 1 present, 0 absent, NaN unknown."""
@@ -126,14 +170,20 @@ class FitData:
     pooled_test: Float[np.ndarray, "m d"]
     labels: Labels | None
     progress: Callable[[str], None] = lambda _: None
+    images: ImageStream | None = None
+    """the same tokens image by image, for methods that look at whole maps"""
+    classes: Integer[np.ndarray, " n"] | None = None
+    """class of each train image, -1 unlabelled; None: nothing is labelled"""
+    text: TextSide | None = None
+    checkpoint: Checkpoint | None = None
 
 
 @runtime_checkable
 class ConceptBank(Protocol):
     """k directions in activation space and a rule that gives every token k codes.
 
-    An image's score is the mean of its codes over tokens, for every bank; so a map of codes
-    always averages to the score it explains.
+    An image's score is the mean of its codes over tokens, or their maximum for banks of
+    `core.concepts.METHODS` whose `pool` is "max"; so a map always leads to the score it explains.
     """
 
     @property

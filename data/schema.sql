@@ -128,6 +128,7 @@ CREATE TABLE bank (
     params          VARCHAR NOT NULL,    -- JSON, as fitted
     label_level     VARCHAR,             -- "image" or "class": what labels trained it; NULL: none did
     code_unit       VARCHAR NOT NULL,    -- what a code measures
+    pool            VARCHAR NOT NULL,    -- how codes become a score: "mean" or "max" over tokens
     r2              DOUBLE,              -- share of token variance the bank reconstructs, <= 1; NULL: it does not
     l0              DOUBLE NOT NULL,     -- mean number of non-zero codes a token
     n_dead          UINTEGER NOT NULL,   -- concepts that no image activates
@@ -186,11 +187,11 @@ CREATE TABLE concept (
     PRIMARY KEY (bank_id, concept_id)
 );
 
-CREATE TABLE score (            -- image level: the mean of the map; ordered by bank, concept, score descending
+CREATE TABLE score (            -- image level: the mean of the map (max: bank.pool); ordered by bank, concept, score descending
     bank_id         USMALLINT NOT NULL,
     concept_id      UINTEGER NOT NULL,
     image_id        UINTEGER NOT NULL,
-    score           FLOAT NOT NULL,      -- mean over tokens, in bank.code_unit; a pair that is not listed is 0
+    score           FLOAT NOT NULL,      -- bank.pool over tokens, in bank.code_unit; a pair that is not listed is 0
     peak            FLOAT NOT NULL,      -- largest code over tokens (signed: of largest magnitude)
     peak_token      USMALLINT NOT NULL
 );

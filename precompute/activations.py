@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, Integer
+from jaxtyping import Float
 from torch import Tensor
 
 from core.types import Backbone
@@ -53,7 +52,7 @@ def _shard(
 ) -> dict[str, Any]:
     kept: list[dict[str, Any]] = []
     skipped: list[dict[str, str]] = []
-    tokens, logits = [], []
+    tokens, logits, embedding = [], [], []
     grid: list[int] = []
     extra = 0
     input_size: list[int] = []
@@ -71,6 +70,8 @@ def _shard(
         tokens.append(result.tokens[good].float().cpu().numpy())
         if result.logits is not None:
             logits.append(result.logits[good].float().cpu().numpy())
+        if result.embedding is not None:
+            embedding.append(result.embedding[good].float().cpu().numpy())
         grid, extra = [*result.grid], result.extra.shape[1]
         input_size = [*group[0].pixels.shape[1:]]
     if kept:
@@ -79,6 +80,8 @@ def _shard(
         np.save(out / "pooled.npy", stacked.mean(1, dtype=np.float64).astype(np.float32))
         if logits:
             np.save(out / "logits.npy", np.concatenate(logits))
+        if embedding:
+            np.save(out / "embedding.npy", np.concatenate(embedding))
         pd.DataFrame(kept).to_parquet(out / "rows.parquet")
     return {
         "n": len(kept),
@@ -174,71 +177,11 @@ class ActivationStore:
             return None
         return np.concatenate([np.load(f / "logits.npy") for f in self.folders])
 
+    def embedding(self) -> Float[np.ndarray, "n e"] | None:
+        """Vectors of the images beside a CLIP-like model's texts; None: not such a model."""
+        if not (self.folders[0] / "embedding.npy").exists():
+            return None
+        return np.concatenate([np.load(f / "embedding.npy") for f in self.folders])
+
     def tokens(self, shard: int) -> Float[np.ndarray, "n t d"]:
         return np.load(self.folders[shard] / "tokens.npy", mmap_mode="r")
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """A `TokenStream` over the images of some rows of an ActivationStore."""
-
-    store: ActivationStore
-    chosen: Integer[np.ndarray, " n"]
-    """rows of `store.rows`, ascending"""
-
-    @cached_property
-    def _by_shard(self) -> list[Integer[np.ndarray, " m"]]:
-        """Local image rows of every shard."""
-        sizes = [shards.facts_of(f)["n"] for f in self.store.folders]
-        edges = np.concatenate([[0], np.cumsum(sizes)])
-        return [self.chosen[(self.chosen >= a) & (self.chosen < b)] - a for a, b in pairwise(edges)]
-
-    @cached_property
-    def _shape(self) -> tuple[int, int]:
-        _, t, d = self.store.tokens(0).shape
-        return t, d
-
-    @property
-    def n_tokens(self) -> int:
-        return len(self.chosen) * self._shape[0]
-
-    @property
-    def width(self) -> int:
-        return self._shape[1]
-
-    def _load(self, shard: int) -> Float[Tensor, "m d"]:
-        local = self.store.tokens(shard)[self._by_shard[shard]]
-        return torch.from_numpy(local.reshape(-1, self.width))
-
-    def batches(self, size: int, *, seed: int | None) -> Iterator[Float[Tensor, "b d"]]:
-        """Shuffled within and across pairs of shards: at most two are in memory."""
-        order = [s for s in range(len(self._by_shard)) if len(self._by_shard[s])]
-        generator = torch.Generator().manual_seed(0 if seed is None else seed)
-        if seed is not None:
-            order = [order[i] for i in torch.randperm(len(order), generator=generator).tolist()]
-        left = torch.empty(0, self.width)
-        for i, shard in enumerate(order):
-            buffer = torch.cat([left, self._load(shard)])
-            if seed is not None:
-                buffer = buffer[torch.randperm(len(buffer), generator=generator)]
-            # half a shard stays behind and mixes with the next one
-            keep = 0 if i == len(order) - 1 else len(buffer) // 3 if seed is not None else 0
-            whole = (len(buffer) - keep) // size * size
-            if i == len(order) - 1:
-                whole = len(buffer)
-            if whole:  # splitting nothing would yield one empty batch
-                yield from buffer[:whole].split(size)
-            left = buffer[whole:]
-
-    def sample(self, n: int, *, seed: int) -> Float[Tensor, "n d"]:
-        rng = np.random.default_rng(seed)
-        t = self._shape[0]
-        picked = rng.choice(self.n_tokens, min(n, self.n_tokens), replace=False)
-        picked.sort()
-        edges = np.cumsum([0, *(len(rows) * t for rows in self._by_shard)])
-        parts = []
-        for shard, rows in enumerate(self._by_shard):
-            mine = picked[(picked >= edges[shard]) & (picked < edges[shard + 1])] - edges[shard]
-            if len(mine):
-                parts.append(self.store.tokens(shard)[rows[mine // t], mine % t])
-        return torch.from_numpy(np.concatenate(parts))

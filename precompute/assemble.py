@@ -125,6 +125,7 @@ def put_bank(
         params=json.dumps(dict(spec.params), sort_keys=True),
         label_level=fitted.label_level,
         code_unit=METHODS[spec.method].code_unit,
+        pool=METHODS[spec.method].pool,
         r2=None if bank.offset is None else codes.r2,
         l0=codes.l0,
         n_dead=int((concept["n_active"] == 0).sum()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -68,7 +68,7 @@ def fit(spec: BankSpec, data: FitData, folder: Path, *, seed: int) -> FittedBank
             def progress(message: str) -> None:
                 bar.set_postfix_str(message)
 
-            watched = FitData(data.tokens, data.pooled, data.pooled_test, data.labels, progress)
+            watched = replace(data, progress=progress)
             with torch.inference_mode():
                 bank = METHODS[spec.method].fit(watched, seed=seed, **params)
             seconds = time.perf_counter() - started

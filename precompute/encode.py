@@ -22,22 +22,32 @@ _ENTRIES = 16_000_000
 
 
 def encode(
-    bank: ConceptBank, activations: ActivationStore, folder: Path, *, title: str
+    bank: ConceptBank,
+    activations: ActivationStore,
+    folder: Path,
+    *,
+    title: str,
+    pool: str = "mean",
 ) -> tuple[Codes, float]:
-    """Codes of every image under `folder`, and the seconds they took."""
+    """Codes of every image under `folder`, and the seconds they took.
+
+    `pool` is how codes become an image's score: "mean" or "max" over its tokens.
+    """
     n = len(activations.folders)
     folders = [folder / f"{i:05d}" for i in range(n)]
     sizes = [shards.facts_of(f)["n"] for f in activations.folders]
 
     def work(i: int, out: Path) -> dict[str, Any]:
-        return _shard(bank, activations.tokens(i), out)
+        return _shard(bank, activations.tokens(i), out, pool=pool)
 
     seconds = shards.run(f"maps of {title}"[:24], folders, work, units=sizes)
     return Codes(folders, sizes, activations.tokens(0).shape[1], len(bank.directions)), seconds
 
 
 @torch.inference_mode()
-def _shard(bank: ConceptBank, tokens: Float[np.ndarray, "n t d"], out: Path) -> dict[str, Any]:
+def _shard(
+    bank: ConceptBank, tokens: Float[np.ndarray, "n t d"], out: Path, *, pool: str
+) -> dict[str, Any]:
     n, t, _ = tokens.shape
     k = len(bank.directions)
     largest = np.zeros(k)
@@ -60,7 +70,7 @@ def _shard(bank: ConceptBank, tokens: Float[np.ndarray, "n t d"], out: Path) -> 
         n_on += (dense > 0).sum((0, 2))
         sums += dense.sum(0, dtype=np.float64)
         magnitudes += np.abs(dense).sum(0, dtype=np.float64)
-        for name, piece in _sparse(dense, first=start).items():
+        for name, piece in _sparse(dense, first=start, pool=pool).items():
             pieces.setdefault(name, []).append(piece)
     codes_of_shard: Any = {name: np.concatenate(p) for name, p in pieces.items()}
     np.savez(out / "codes.npz", **codes_of_shard)
@@ -77,12 +87,14 @@ def _shard(bank: ConceptBank, tokens: Float[np.ndarray, "n t d"], out: Path) -> 
     return {"n": n}
 
 
-def _sparse(dense: Float[np.ndarray, "n k t"], *, first: int) -> dict[str, np.ndarray]:
+def _sparse(dense: Float[np.ndarray, "n k t"], *, first: int, pool: str) -> dict[str, np.ndarray]:
     """Non-zero codes, ordered by image, concept and token; and image-level scores."""
     image, concept, token = np.nonzero(dense)
     lit_image, lit_concept = np.nonzero(np.abs(dense).max(2) > 0)
     lit = dense[lit_image, lit_concept]
-    peak_token = np.abs(lit).argmax(1)
+    peak_token = (lit if pool == "max" else np.abs(lit)).argmax(1)
+    peak = lit[np.arange(len(lit)), peak_token]
+    mean = lit.mean(1, dtype=np.float64).astype(np.float32)
     return {
         "image": (image + first).astype(np.uint32),
         "concept": concept.astype(np.uint16),
@@ -90,8 +102,8 @@ def _sparse(dense: Float[np.ndarray, "n k t"], *, first: int) -> dict[str, np.nd
         "value": dense[image, concept, token],
         "score_image": (lit_image + first).astype(np.uint32),
         "score_concept": lit_concept.astype(np.uint32),
-        "score": lit.mean(1, dtype=np.float64).astype(np.float32),
-        "peak": lit[np.arange(len(lit)), peak_token],
+        "score": peak if pool == "max" else mean,
+        "peak": peak,
         "peak_token": peak_token.astype(np.uint16),
     }
 

@@ -13,22 +13,24 @@ import numpy as np
 import pandas as pd
 
 from core import saliency
+from core.concepts import METHODS
 from core.recipe import HeadSpec, Recipe
-from core.types import FitData
 from data import store, write
 from precompute import activations as acts
-from precompute import assemble, banks, explain, heads, importance, measure, quality, truth
+from precompute import assemble, banks, explain, heads, importance, measure, quality
 from precompute.baselines import baselines
 from precompute.bench import set_bench
 from precompute.classes import Classes
 from precompute.classes import classes as classes_of
 from precompute.describe import describe
 from precompute.encode import encode
+from precompute.fitting import fit_data
 from precompute.ground import Ground, survey
 from precompute.identity import fingerprint_store, short, versions
 from precompute.measure_saliency import on_parts
 from precompute.scene import set_scene
 from precompute.sources import Log, Sources, check, open_sources
+from precompute.texts import Texts
 
 
 def run(
@@ -129,7 +131,7 @@ def _concepts(
     dataset, log, scene = sources.dataset, sources.log, ground.scene
     rows = activations.rows
     image_ids = rows["image_id"].to_numpy()
-    pooled = activations.pooled()
+    texts = Texts()
     names = dataset.labelled.sort_values("labelled_id")["name"].tolist()
     accuracy: list[dict[str, Any]] = []
     n_heads = 0
@@ -137,22 +139,16 @@ def _concepts(
     for bank_id, spec in enumerate(recipe.banks):
         folder = work / banks.key(spec, recipe.seed)
         try:
-            level = str(spec.params.get("labels", ""))
-            labels = truth.labels(
-                dataset, rows, train=scene.train, test=scene.held_out, level=level
-            )
-            data = FitData(
-                acts.Tokens(activations, scene.train),
-                pooled[scene.train],
-                pooled[scene.held_out],
-                labels,
-            )
+            data = fit_data(spec, dataset, activations, scene, texts)
             fitted = banks.fit(spec, data, folder / "bank", seed=recipe.seed)
         except ValueError as error:
             log.notice("banks", spec.title, error)
             continue
         log.stage(f"fit {spec.title}", fitted.seconds, len(fitted.bank.directions), "concepts")
-        codes, seconds = encode(fitted.bank, activations, folder / "codes", title=spec.title)
+        codes, seconds = encode(
+            fitted.bank, activations, folder / "codes",
+            title=spec.title, pool=METHODS[spec.method].pool,
+        )  # fmt: skip
         log.stage(f"maps of {spec.title}", seconds, len(rows), "images")
         with log.timed(f"describe {spec.title}", codes.n_concepts, "concepts"):
             description = describe(fitted, codes, scene)

@@ -17,15 +17,16 @@ from torch import Tensor
 
 from core.metrics import dictionary, reconstruction
 from core.recipe import BankSpec
-from core.types import ConceptBank, FitData, Labels
+from core.types import ConceptBank, FitData
 from data import write
-from precompute import activations as acts
 from precompute import banks, columns, probing
 from precompute.bench import Bench
 from precompute.describe import Description
 from precompute.encode import Codes
+from precompute.fitting import part_of
 from precompute.judge_concepts import judge_concepts
 from precompute.sources import Log
+from precompute.streams import Tokens
 
 QUERIES, REAL = 2_000, 5_000
 """held-out tokens whose reconstructions are looked up, among so many other real ones"""
@@ -145,7 +146,7 @@ def _pooled(bank: ConceptBank, control: _Control, codes: Codes, bench: Bench) ->
     t = codes.n_tokens
     theirs = [
         control.rebuilt(control.codes(x)).unflatten(0, (-1, t)).mean(1).numpy()
-        for x in acts.Tokens(bench.store, shown).batches(32 * t, seed=None)
+        for x in Tokens(bench.store, shown).batches(32 * t, seed=None)
     ]
     right = [
         reconstruction.readout_accuracy(pooled, bench.readout, bench.outputs)
@@ -193,21 +194,10 @@ def _stability(
 
     Raises what the method raises on so few images.
     """
-    tokens = data.tokens
-    assert isinstance(tokens, acts.Tokens)
-    order = np.random.default_rng(seed).permutation(len(tokens.chosen))
+    order = np.random.default_rng(seed).permutation(len(data.pooled))
     fits = []
     for i, part in enumerate(np.array_split(order, spec.stability)):
-        part = np.sort(part)
-        labels = data.labels
-        if labels is not None:
-            labels = Labels(labels.names, labels.train[part], labels.test, labels.level)
-        share = FitData(
-            acts.Tokens(tokens.store, tokens.chosen[part]),
-            data.pooled[part],
-            data.pooled_test,
-            labels,
-        )
+        share = part_of(data, np.sort(part))
         fits.append(banks.fit(spec, share, folder / f"part-{i}", seed=seed + 1 + i))
     log.stage(f"refit {spec.title}", sum(f.seconds for f in fits), len(fits), "fits")
     pairs = list(combinations([f.bank.directions for f in fits], 2))

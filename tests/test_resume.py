@@ -21,7 +21,7 @@ from core import backbones
 from core.recipe import parse
 from core.types import Activations
 from data import store
-from precompute import activations, explain, pipeline, shards
+from precompute import activations, explain, pipeline, shards, streams
 
 ROOT = Path(__file__).parents[1]
 BANKS = ('method = "nmf"\nn_concepts = 3', 'method = "sae"\nn_concepts = 5\n'
@@ -191,7 +191,7 @@ def test_stream_gives_every_token_once_in_any_order(
     (folder,) = (tmp_path / "work").glob("*/activations")
     kept = activations.ActivationStore(sorted(folder.iterdir()))
     chosen = np.array([1, 4, 7, 8, 20, 29])
-    stream = activations.Tokens(kept, chosen)
+    stream = streams.Tokens(kept, chosen)
     everything = torch.from_numpy(np.concatenate([kept.tokens(i) for i in range(4)]))[chosen]
     expected = everything.flatten(0, 1)
     assert (stream.n_tokens, stream.width) == expected.shape

@@ -37,6 +37,8 @@ class Method:
     """rebuilds a bank from its tensors"""
     code_unit: str
     about: str
+    pool: str = "mean"
+    """how an image's codes become its score: "mean" or "max" over tokens"""
 
 
 METHODS: dict[str, Method] = {

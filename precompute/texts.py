@@ -1,0 +1,36 @@
+"""Words beside the images: vectors of a vocabulary and of every image in one space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Integer
+
+from core.types import TextSide
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The words of a build; None where its recipe names none."""
+
+    words: tuple[str, ...] = ()
+    words_in: Float[np.ndarray, "v e"] | None = None
+    images_in: Float[np.ndarray, "n e"] | None = None
+    joint: bool = False
+    origin: str = ""
+
+    def side(
+        self, train: Integer[np.ndarray, " a"], held_out: Integer[np.ndarray, " b"]
+    ) -> TextSide | None:
+        """What a bank may see of it."""
+        if self.words_in is None or self.images_in is None:
+            return None
+        return TextSide(
+            self.words,
+            self.words_in,
+            self.images_in[train],
+            self.images_in[held_out],
+            self.joint,
+            self.origin,
+        )
