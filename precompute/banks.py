@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 from tqdm import tqdm
 
 from core.concepts import METHODS, restore
 from core.recipe import BankSpec
 from core.types import ConceptBank, FitData
 from precompute import parameters, shards
+from precompute.identity import fingerprint_files
 
 _TENSORS = "bank.safetensors"
 
@@ -29,10 +32,28 @@ class FittedBank:
     label_level: str | None
 
 
+@dataclass(frozen=True)
+class State:
+    """Where a fit that takes long keeps how far it is; beside the folder it will fill."""
+
+    file: Path
+
+    def load(self) -> dict[str, Tensor] | None:
+        return load_file(self.file) if self.file.exists() else None
+
+    def save(self, state: dict[str, Tensor]) -> None:
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.file.with_name(f"{self.file.name}.partial")
+        save_file(state, partial)
+        os.replace(partial, self.file)
+
+
 def key(spec: BankSpec, seed: int) -> str:
     """Names the folder of a bank: same key, same bank on the same activations."""
     made = {name: value for name, value in asdict(spec).items() if name != "stability"}
-    text = json.dumps([made, seed], sort_keys=True)
+    file = spec.params.get("path")
+    read = [fingerprint_files(Path(file))] if isinstance(file, str) and file else []
+    text = json.dumps([made, seed, *read], sort_keys=True)
     return f"{spec.method}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
 
@@ -68,7 +89,8 @@ def fit(spec: BankSpec, data: FitData, folder: Path, *, seed: int) -> FittedBank
             def progress(message: str) -> None:
                 bar.set_postfix_str(message)
 
-            watched = replace(data, progress=progress)
+            state = State(folder.with_name(f"{folder.name}.state"))
+            watched = replace(data, progress=progress, checkpoint=state)
             with torch.inference_mode():
                 bank = METHODS[spec.method].fit(watched, seed=seed, **params)
             seconds = time.perf_counter() - started
@@ -83,6 +105,7 @@ def fit(spec: BankSpec, data: FitData, folder: Path, *, seed: int) -> FittedBank
                 "label_level": data.labels.level if used_labels and data.labels else None,
             }
             (partial / shards.FACTS).write_text(json.dumps(found))
+        state.file.unlink(missing_ok=True)
     facts = shards.facts_of(folder)
     return FittedBank(
         restore(spec.method, load_file(folder / _TENSORS)),

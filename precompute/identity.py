@@ -28,7 +28,22 @@ def versions() -> dict[str, str]:
 
 def fingerprint_store(recipe: Recipe, images: str, backbone: Backbone) -> str:
     """`images` is what `fingerprint_data` says of the data set."""
-    return short(recipe.canonical(), images, backbone.fingerprint, str(SCHEMA_VERSION))
+    files = [bank.params.get("path") for bank in recipe.banks]
+    files += [head.params.get("path") for head in recipe.heads]
+    named = [str(f) for f in (*files, recipe.text.vocabulary, recipe.text.vectors) if f]
+    return short(
+        recipe.canonical(),
+        images,
+        backbone.fingerprint,
+        str(SCHEMA_VERSION),
+        *(fingerprint_files(Path(name)) for name in named),
+    )
+
+
+def fingerprint_files(path: Path) -> str:
+    """Of a file, or of all files right inside a folder: names, sizes and both ends."""
+    files = sorted(f for f in path.iterdir() if f.is_file()) if path.is_dir() else [path]
+    return short(*(f"{file.name} {hashlib.sha256(_ends(file)).hexdigest()}" for file in files))
 
 
 def fingerprint_data(dataset: Dataset) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import fakes
 import pytest
 import reference
 import torch
 
+from core.concepts.sae_loop import Plan
 from core.concepts.sae_training import Weights, step, train
 
 
@@ -50,8 +53,8 @@ def trained(*, revive_every: int, n_steps: int = 100) -> tuple[Weights, torch.Te
     start = Weights.initial(stream, 12, tied=True, seed=0)
     start.encoder_bias[:6] = -100.0
     said: list[str] = []
-    end = train(stream, start, top_k=3, n_steps=n_steps, batch=64, lr=1e-2,
-                revive_every=revive_every, seed=0, progress=said.append)  # fmt: skip
+    data = replace(fakes.fit_data(torch.zeros(3, 2, 5)), tokens=stream, progress=said.append)
+    end = train(data, start, Plan(n_steps, 64, 1e-2, revive_every, 0), top_k=3)
     return end, x, float(said[-1].split("loss ")[1].split(",")[0])
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from core.concepts.archetypes import Archetypes
 from core.concepts.kmeans import unit_rows
-from core.concepts.sae_loop import optimise
+from core.concepts.sae_loop import Plan, optimise
 from core.concepts.sae_training import n_kept
 from core.types import FitData
 
@@ -82,17 +82,7 @@ def fit(
     archetypes = Archetypes.initial(
         data, n_concepts, n_candidates=n_candidates, relaxation=relaxation, top_k=kept, seed=seed
     )
-    optimise(
-        data.tokens,
-        archetypes,
-        archetypes.step,
-        n_steps=n_steps,
-        batch=batch,
-        lr=lr,
-        revive_every=revive_every,
-        seed=seed,
-        progress=data.progress,
-    )
+    optimise(data, archetypes, archetypes.step, Plan(n_steps, batch, lr, revive_every, seed))
     rows = archetypes.dictionary()
     return Bank(
         directions=unit_rows(rows),

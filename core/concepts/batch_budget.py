@@ -6,28 +6,18 @@ One prefix, all latents, is BatchTopK; several are the matryoshka autoencoder.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.concepts.sae_loop import Objective, Step, differentiated, optimise
+from core.concepts.sae_loop import Objective, Plan, Step, differentiated, optimise
 from core.concepts.sae_training import Weights
 from core.types import FitData
 
 
 def trained(
-    data: FitData,
-    weights: Weights,
-    *,
-    prefixes: Sequence[int],
-    top_k: int,
-    n_steps: int,
-    batch: int,
-    lr: float,
-    revive_every: int,
-    seed: int,
+    data: FitData, weights: Weights, plan: Plan, *, prefixes: Sequence[int], top_k: int
 ) -> tuple[Weights, float]:
     """Weights trained in place, and the threshold, in `Weights.unit`."""
     threshold = Running()
@@ -35,30 +25,25 @@ def trained(
     def step(x: Float[Tensor, "b d"], _: float) -> Step:
         return differentiated(weights.parameters(), objective(x, prefixes, top_k, threshold))
 
-    optimise(
-        data.tokens,
-        weights,
-        step,
-        n_steps=n_steps,
-        batch=batch,
-        lr=lr,
-        revive_every=revive_every,
-        seed=seed,
-        progress=data.progress,
-    )
+    optimise(data, weights, step, plan, also={"threshold": threshold.state})
     return weights, threshold.mean
 
 
-@dataclass
 class Running:
     """A running mean that forgets the beginning: weights move while it is taken."""
 
-    mean: float = 0.0
-    n: int = 0
+    @torch.inference_mode(mode=False)
+    def __init__(self) -> None:
+        self.state = torch.zeros(2, dtype=torch.float64)
+        """the mean, and how many values made it"""
+
+    @property
+    def mean(self) -> float:
+        return self.state[0].item()
 
     def add(self, value: float) -> None:
-        self.n += 1
-        self.mean += max(1 / self.n, 0.02) * (value - self.mean)
+        self.state[1] += 1
+        self.state[0] += max(1 / self.state[1].item(), 0.02) * (value - self.state[0])
 
 
 def objective(

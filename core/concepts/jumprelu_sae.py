@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from core.concepts.sae_loop import Objective, Step, differentiated, optimise
+from core.concepts.sae_loop import Objective, Plan, Step, differentiated, optimise
 from core.concepts.sae_training import Weights
 from core.types import FitData
 
@@ -84,17 +84,7 @@ def fit(
             weights.parameters(), objective(x, sparsity=warmth * sparsity, bandwidth=bandwidth)
         )
 
-    optimise(
-        data.tokens,
-        weights,
-        step,
-        n_steps=n_steps,
-        batch=batch,
-        lr=lr,
-        revive_every=revive_every,
-        seed=seed,
-        progress=data.progress,
-    )
+    optimise(data, weights, step, Plan(n_steps, batch, lr, revive_every, seed))
     return Bank(
         directions=weights.dictionary,
         encoder=weights.encoder,

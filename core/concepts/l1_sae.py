@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.concepts.sae_loop import Objective, Step, differentiated, optimise
+from core.concepts.sae_loop import Objective, Plan, Step, differentiated, optimise
 from core.concepts.sae_training import Weights
 from core.types import FitData
 
@@ -72,17 +72,7 @@ def fit(
     def step(x: Float[Tensor, "b d"], warmth: float) -> Step:
         return differentiated(weights.parameters(), objective(x, warmth * sparsity))
 
-    optimise(
-        data.tokens,
-        weights,
-        step,
-        n_steps=n_steps,
-        batch=batch,
-        lr=lr,
-        revive_every=revive_every,
-        seed=seed,
-        progress=data.progress,
-    )
+    optimise(data, weights, step, Plan(n_steps, batch, lr, revive_every, seed))
     return Bank(
         directions=weights.dictionary,
         encoder=weights.encoder,

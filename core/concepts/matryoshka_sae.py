@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from core.concepts.batch_budget import trained
+from core.concepts.sae_loop import Plan
 from core.concepts.sae_training import Weights, n_kept
 from core.types import FitData
 
@@ -85,13 +86,9 @@ def fit(
     weights, threshold = trained(
         data,
         Weights.initial(data.tokens, n_concepts, tied=True, seed=seed),
+        Plan(n_steps, batch, lr, revive_every, seed),
         prefixes=nested,
         top_k=n_kept(top_k, n_concepts),
-        n_steps=n_steps,
-        batch=batch,
-        lr=lr,
-        revive_every=revive_every,
-        seed=seed,
     )
     return Bank(
         directions=weights.dictionary,

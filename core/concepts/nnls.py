@@ -12,6 +12,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 EPS = 1e-12
+_SWEEPS, _TOL = 200, 1e-4
+"""a code has settled when a sweep changes it by less than this share of the largest code"""
+_BLOCK = 4_096
+"""tokens whose codes fit a core's cache"""
 
 
 def codes(x: Float[Tensor, "*n d"], directions: Float[Tensor, "k d"]) -> Float[Tensor, "*n k"]:
@@ -19,8 +23,35 @@ def codes(x: Float[Tensor, "*n d"], directions: Float[Tensor, "k d"]) -> Float[T
     flat = x.reshape(-1, x.shape[-1])
     target, gram = directions @ flat.T, directions @ directions.T
     u = start(target, gram)
-    solve(u, target, gram, sweeps=200, tol=1e-4)
-    return u.T.reshape(*x.shape[:-1], -1)
+    if u.numel():
+        enough = _TOL * max(u.max().item(), EPS)
+        for block, goal in zip(u.split(_BLOCK, dim=1), target.split(_BLOCK, dim=1), strict=True):
+            _settle(block, goal, gram, enough=enough)
+    return u.T.reshape(*x.shape[:-1], len(directions))
+
+
+def _settle(
+    u: Float[Tensor, "k n"],
+    target: Float[Tensor, "k n"],
+    gram: Float[Tensor, "k k"],
+    *,
+    enough: float,
+) -> None:
+    """Sweeps over `u`, in place, until no code of a token changes by more than `enough`.
+
+    Most tokens settle in a few sweeps: only the others go on.
+    """
+    left = torch.arange(u.shape[1])
+    work, goal = u.clone(), target
+    for _ in range(_SWEEPS):
+        moving = sweep(work, goal, gram) > enough
+        n = int(moving.sum())
+        if n == 0:
+            break
+        if n < 0.7 * len(left):
+            u[:, left] = work
+            left, work, goal = left[moving], work[:, moving], goal[:, moving]
+    u[:, left] = work
 
 
 def start(target: Float[Tensor, "k n"], gram: Float[Tensor, "k k"]) -> Float[Tensor, "k n"]:
@@ -42,14 +73,21 @@ def solve(
 
     Ends after `sweeps`, or once the largest change of a sweep is below tol times the largest code.
     """
-    diagonal = gram.diagonal().clamp_min(EPS)
     for _ in range(sweeps):
-        largest = 0.0
-        for j in range(len(u)):
-            new = torch.addmv(target[j], u.T, gram[j], alpha=-1.0).div_(diagonal[j])
-            new.add_(u[j]).clamp_min_(0)
-            if tol:
-                largest = max(largest, (new - u[j]).abs().max().item())
-            u[j] = new
-        if tol and largest <= tol * max(u.max().item(), EPS):
+        change = sweep(u, target, gram)
+        if tol and change.max().item() <= tol * max(u.max().item(), EPS):
             return
+
+
+def sweep(
+    u: Float[Tensor, "k n"], target: Float[Tensor, "k n"], gram: Float[Tensor, "k k"]
+) -> Float[Tensor, " n"]:
+    """Each code once, in place; returns each token's largest change."""
+    diagonal = gram.diagonal().clamp_min(EPS).tolist()
+    change = torch.zeros(u.shape[1], dtype=u.dtype)
+    for j in range(len(u)):
+        new = torch.addmv(target[j], u.T, gram[j], alpha=-1.0).div_(diagonal[j])
+        new.add_(u[j]).clamp_min_(0)
+        torch.maximum(change, u[j].sub_(new).abs_(), out=change)
+        u[j] = new
+    return change

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from core.concepts.sae_loop import Plan
 from core.concepts.sae_training import Weights, train
 from core.types import FitData
 
@@ -77,15 +78,10 @@ def fit(
     if not 0 < top_k <= n_concepts:
         raise ValueError(f"top_k must lie between 1 and n_concepts = {n_concepts}, not {top_k}")
     weights = train(
-        data.tokens,
+        data,
         Weights.initial(data.tokens, n_concepts, tied=tied, seed=seed),
+        Plan(n_steps, batch, lr, revive_every, seed),
         top_k=top_k,
-        n_steps=n_steps,
-        batch=batch,
-        lr=lr,
-        revive_every=revive_every,
-        seed=seed,
-        progress=data.progress,
     )
     return Bank(
         directions=weights.dictionary,

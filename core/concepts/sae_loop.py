@@ -7,7 +7,7 @@ should move; the loop draws the batches, runs Adam, counts silent latents and wa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -16,11 +16,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from core.concepts.rows import refuse_non_finite
-from core.types import TokenStream
+from core.concepts.sae_resume import pack, unpack
+from core.types import FitData, TokenStream
 
 EPS = 1e-8
 _SAY = 50
 """steps between two messages"""
+_SAVES = 10
+"""times that a run keeps its state"""
 
 
 @dataclass(frozen=True)
@@ -69,37 +72,56 @@ StepOf = Callable[[Tensor, float], Step]
 steps and multiplies every sparsity penalty."""
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How long and how fast to train; the same plan and tokens give the same weights."""
+
+    n_steps: int
+    batch: int
+    """tokens a step"""
+    lr: float
+    """Adam's, at its height"""
+    revive_every: int
+    """latents silent for so many steps are revived"""
+    seed: int
+
+
 @torch.inference_mode(mode=False)
 def optimise(
-    tokens: TokenStream,
+    data: FitData,
     weights: Trained,
     step: StepOf,
+    plan: Plan,
     *,
-    n_steps: int,
-    batch: int,
-    lr: float,
-    revive_every: int,
-    seed: int,
-    progress: Callable[[str], None],
+    also: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Adam with warm-up and decay; latents silent for `revive_every` steps are revived.
+    """Adam with warm-up and decay; silent latents are revived; a killed run goes on.
 
+    `also` are further tensors that steps change in place; they are kept in the run's state too.
     Raises ValueError for activations that are not finite, naming how many of a batch, and when
     the loss diverges.
     """
-    if n_steps < 1 or batch < 1:
-        raise ValueError(f"n_steps and batch must be 1 or more, not {n_steps} and {batch}")
+    n_steps, every = plan.n_steps, plan.revive_every
+    if n_steps < 1 or plan.batch < 1:
+        raise ValueError(f"n_steps and batch must be 1 or more, not {n_steps} and {plan.batch}")
     parameters = weights.parameters()
-    optimiser = torch.optim.Adam(parameters.values(), lr=lr, betas=(0.9, 0.999), fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _schedule(n_steps))
+    optimiser = torch.optim.Adam(parameters.values(), lr=plan.lr, betas=(0.9, 0.999), fused=True)
+    height = _schedule(n_steps)
     idle = torch.zeros(weights.n_latents, dtype=torch.long)
-    generator = torch.Generator().manual_seed(seed)
-    for i, x in zip(range(n_steps), _endless(tokens, batch, seed=seed), strict=False):
-        warmth = min(1.0, 10 * i / n_steps)
-        result = step(x / weights.unit, warmth)
+    also = {"idle": idle, **(also or {})}
+    generator = torch.Generator().manual_seed(plan.seed)
+    saved = data.checkpoint.load() if data.checkpoint else None
+    done = unpack(saved, parameters, optimiser, generator, also) if saved else 0
+    batches = _endless(data.tokens, plan.batch, seed=plan.seed)
+    for i, x in zip(range(n_steps), batches, strict=False):
+        if i < done:
+            continue
+        for group in optimiser.param_groups:
+            group["lr"] = plan.lr * height(i)
+        result = step(x / weights.unit, min(1.0, 10 * i / n_steps))
         if not math.isfinite(result.loss):
             refuse_non_finite(x)
-            raise ValueError(f"training diverged at step {i + 1}; lower lr = {lr}")
+            raise ValueError(f"training diverged at step {i + 1}; lower lr = {plan.lr}")
         for name, parameter in parameters.items():
             parameter.grad = result.gradients[name]
         if "dictionary" in parameters:
@@ -107,21 +129,22 @@ def optimise(
             d, g = parameters["dictionary"], result.gradients["dictionary"]
             g.sub_((g * d).sum(1, keepdim=True) * d)
         optimiser.step()
-        schedule.step()
         weights.settle()
         idle += 1
         idle[result.fired] = 0
-        if (i + 1) % revive_every == 0 and i + 1 <= 0.8 * n_steps:
-            dead = (idle >= revive_every).nonzero()[:, 0]
+        if (i + 1) % every == 0 and i + 1 <= 0.8 * n_steps:
+            dead = (idle >= every).nonzero()[:, 0]
             _revive(weights, optimiser, dead, result.residual, generator)
             idle[dead] = 0
         if i % _SAY == 0 or i == n_steps - 1:
-            dead_share = (idle >= revive_every).float().mean().item()
-            progress(
+            dead_share = (idle >= every).float().mean().item()
+            data.progress(
                 f"step {i + 1} of {n_steps}, loss {result.loss:.4f}, R2 "
                 f"{_r2(x / weights.unit, result.residual):.3f}, L0 {result.n_on / len(x):.1f}, "
                 f"dead {dead_share:.1%}"
             )
+        if data.checkpoint and (i + 1) % max(1, n_steps // _SAVES) == 0 and i + 1 < n_steps:
+            data.checkpoint.save(pack(i + 1, parameters, optimiser, generator, also))
 
 
 def differentiated(parameters: dict[str, Tensor], objective: Objective) -> Step:

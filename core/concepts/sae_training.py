@@ -15,8 +15,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from core.concepts.rows import refuse_non_finite
-from core.concepts.sae_loop import EPS, Step, optimise
-from core.types import TokenStream
+from core.concepts.sae_loop import EPS, Plan, Step, optimise
+from core.types import FitData, TokenStream
 
 _SEEN = 50_000
 """tokens that estimate the scale and the centre of the activations"""
@@ -184,32 +184,11 @@ class Sparse:
         )
 
 
-def train(
-    tokens: TokenStream,
-    weights: Weights,
-    *,
-    top_k: int,
-    n_steps: int,
-    batch: int,
-    lr: float,
-    revive_every: int,
-    seed: int,
-    progress: Callable[[str], None],
-) -> Weights:
+def train(data: FitData, weights: Weights, plan: Plan, *, top_k: int) -> Weights:
     """TopK weights, trained in place."""
 
     def step_of(x: Float[Tensor, "b d"], _: float) -> Step:
         return step(weights, x, top_k=top_k)
 
-    optimise(
-        tokens,
-        weights,
-        step_of,
-        n_steps=n_steps,
-        batch=batch,
-        lr=lr,
-        revive_every=revive_every,
-        seed=seed,
-        progress=progress,
-    )
+    optimise(data, weights, step_of, plan)
     return weights

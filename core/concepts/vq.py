@@ -16,7 +16,7 @@ from torch import Tensor
 
 from core.concepts.kmeans import centroids, unit_rows
 from core.concepts.rows import refuse_unfit
-from core.concepts.sae_loop import EPS, Step, optimise
+from core.concepts.sae_loop import EPS, Plan, Step, optimise
 from core.concepts.sae_training import Sparse, Weights, n_kept
 from core.types import FitData
 
@@ -75,17 +75,7 @@ def fit(
     """
     kept = n_kept(top_k, n_concepts)
     codebook = Codebook.initial(data, n_concepts, top_k=kept, seed=seed)
-    optimise(
-        data.tokens,
-        codebook,
-        codebook.step,
-        n_steps=n_steps,
-        batch=batch,
-        lr=lr,
-        revive_every=revive_every,
-        seed=seed,
-        progress=data.progress,
-    )
+    optimise(data, codebook, codebook.step, Plan(n_steps, batch, lr, revive_every, seed))
     return Bank(
         directions=unit_rows(codebook.codes),
         norms=codebook.codes.norm(dim=1) * codebook.unit,

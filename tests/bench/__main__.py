@@ -9,19 +9,36 @@ import argparse
 import os
 from pathlib import Path
 
+import precompute  # noqa: F401 first of all: it says how threads wait, as in a build
 from data.store import ARTIFACTS, stores
-from tests.bench import building, querying
+from tests.bench import building, encoding, intervening, querying, training
+
+PARTS = ("building", "training", "encoding", "intervening", "querying")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; default: all")
     parser.add_argument("--images", type=int, default=512, help="images of the build benchmark")
+    parser.add_argument("--large", action="store_true", help="also the large factorisation")
     parser.add_argument("--db", type=Path, help="store to query (default: the newest)")
     options = parser.parse_args()
+    parts = options.parts or PARTS
+    if unknown := set(parts) - set(PARTS):
+        parser.error(f"unknown part {unknown.pop()!r}; there are {', '.join(PARTS)}")
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start\n")
-    built = building.report(options.images)
-    found = stores(ARTIFACTS)
-    querying.report(options.db or (found[0] if found else built))
+    built = building.report(options.images) if "building" in parts else None
+    if "training" in parts:
+        training.report(large=options.large)
+    if "encoding" in parts:
+        encoding.report()
+    if "intervening" in parts:
+        intervening.report()
+    if "querying" in parts:
+        found = [p for p in (options.db, *stores(ARTIFACTS), built) if p]
+        if not found:
+            parser.error("there is no store to query; run make demo, or name one with --db")
+        querying.report(found[0])
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def report(n_images: int) -> Path:
         f"{'model':<22}{'forward':>12}{'build':>12}{'ratio':>8}{'bytes/image':>13}{'saliency':>12}"
     )
     path = folder
-    for name, model in _models(folder).items():
+    for name, model in models(folder).items():
         forward = _forward_rate(model, dataset)
         path = pipeline.run(_recipe(name, model, dataset), out=folder)
         with duckdb.connect(str(path), read_only=True) as con:
@@ -60,7 +60,7 @@ def report(n_images: int) -> Path:
     return path
 
 
-def _models(folder: Path) -> dict[str, Path]:
+def models(folder: Path) -> dict[str, Path]:
     """The demo's architecture and a ViT-S/16, with random weights: speed is the same."""
     torch.manual_seed(0)
     labels = {i: f"class {i}" for i in range(10)}
