@@ -8,6 +8,7 @@ since a sweep over the k x k Gram matrix is cheaper (Gillis & Glineur 2012).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -61,11 +62,26 @@ def fit(
     for signed activations, for more concepts than rows or channels, for tokens that are all equal
     and for activations that are not finite.
     """
-    x = _parts(data, max_rows, n_concepts=n_concepts, seed=seed)
+    x = data.tokens.sample(max_rows, seed=seed)
+    refuse(x, n_concepts=n_concepts, title="NMF")
+    d, _ = factorise(x, n_concepts, seed=seed, max_iter=max_iter, tol=tol, progress=data.progress)
+    return Bank(directions=d)
+
+
+def factorise(
+    x: Float[Tensor, "n d"],
+    n_concepts: int,
+    *,
+    seed: int,
+    max_iter: int,
+    tol: float,
+    progress: Callable[[str], None],
+) -> tuple[Float[Tensor, "k d"], float]:
+    """Unit parts of rows that `refuse` lets pass, and the relative error |x - u D| / |x|, 0..1."""
     seeds = _seeds(x, n_concepts, seed=seed)
     d = seeds.clone()
     energy = x.square().sum().item()
-    before = float("inf")
+    before, relative = float("inf"), 1.0
     u = None
     # a product with x costs as much as d / k sweeps; half of that is spent on sweeps
     sweeps = 1 + x.shape[1] // (2 * n_concepts)
@@ -84,28 +100,31 @@ def fit(
         d = torch.where(norms > nnls.EPS, d / norms.clamp_min(nnls.EPS), seeds)
         u = u * norms
         relative = (max(0.0, energy - 2 * fitted + rebuilt) / energy) ** 0.5
-        data.progress(f"iteration {step + 1}, relative error {relative:.4f}")
+        progress(f"iteration {step + 1}, relative error {relative:.4f}")
         if before - relative < tol * before:
             break
         before = relative
-    return Bank(directions=d)
+    return d, relative
 
 
-def _parts(data: FitData, n: int, *, n_concepts: int, seed: int) -> Float[Tensor, "n d"]:
-    x = data.tokens.sample(n, seed=seed)
+def refuse(x: Float[Tensor, "n d"], *, n_concepts: int, title: str) -> None:
+    """Raises ValueError, which begins with `title`, for rows that have no `n_concepts` parts."""
     refuse_non_finite(x)
+    refuse_negative(x, title=title)
+    refuse_more_than_rank(x, n_concepts=n_concepts, title=title)
+    if not (x > 0).any():
+        raise ValueError("every activation is zero, so there is nothing to factorise")
+    refuse_unfit(x, n_concepts=n_concepts, title=title)
+
+
+def refuse_negative(x: Float[Tensor, "n d"], *, title: str) -> None:
     if x.min() < 0:
         share = (x < 0).float().mean().item()
         raise ValueError(
-            f"NMF needs activations >= 0, but {share:.1%} of these are negative (lowest "
+            f"{title} needs activations >= 0, but {share:.1%} of these are negative (lowest "
             f"{x.min().item():.3g}). Choose a layer after a ReLU, or a method for signed "
             "activations: semi_nmf (Semi-NMF), pca or sae"
         )
-    refuse_more_than_rank(x, n_concepts=n_concepts, title="NMF")
-    if not (x > 0).any():
-        raise ValueError("every activation is zero, so there is nothing to factorise")
-    refuse_unfit(x, n_concepts=n_concepts, title="NMF")
-    return x
 
 
 def _seeds(x: Float[Tensor, "n d"], k: int, *, seed: int) -> Float[Tensor, "k d"]:
