@@ -59,7 +59,7 @@ def train(
             f"{epochs}; at least two classes and one epoch are needed"
         )
     images = images[images["label"].isin(names)]
-    pixels = _read(dataset, images["file"].tolist(), progress=progress)
+    pixels = read(dataset, images["file"].tolist(), progress=progress)
     labels = torch.tensor([names.index(label) for label in images["label"]])
     splits = images["split"].to_numpy()
     network = _network(names, seed=seed)
@@ -74,7 +74,7 @@ def train(
     return Trained(out, accuracy, n_images)
 
 
-def _read(dataset: Dataset, files: list[str], *, progress: bool) -> UInt8[Tensor, "n H W 3"]:
+def read(dataset: Dataset, files: list[str], *, progress: bool) -> UInt8[Tensor, "n H W 3"]:
     pixels = torch.empty(len(files), ROWS, COLUMNS, 3, dtype=torch.uint8)
     bar = tqdm(files, desc="read images", unit="image", disable=not progress, leave=False)
     for index, file in enumerate(bar):
@@ -102,7 +102,7 @@ def _network(names: list[str], *, seed: int) -> PreTrainedModel:
     return network
 
 
-def _normalised(pixels: UInt8[Tensor, "b H W 3"]) -> Float[Tensor, "b 3 H W"]:
+def normalised(pixels: UInt8[Tensor, "b H W 3"]) -> Float[Tensor, "b 3 H W"]:
     """What the saved image processor does; the permuted view is channels-last already."""
     return ((pixels.float() / 255 - GREY) / GREY).permute(0, 3, 1, 2)
 
@@ -112,7 +112,7 @@ def _batches(
 ) -> Iterator[tuple[Float[Tensor, "b 3 H W"], Int[Tensor, " b"]]]:
     """One epoch in random order, each image mirrored or not, each batch moved a few pixels."""
     for chosen in torch.randperm(len(pixels), generator=generator).split(BATCH):
-        batch = _normalised(pixels[chosen])
+        batch = normalised(pixels[chosen])
         mirrored = torch.rand(len(batch), generator=generator) < 0.5
         batch[mirrored] = batch[mirrored].flip(3)
         padded = nn.functional.pad(batch, [SHIFT] * 4, mode="reflect")
@@ -159,7 +159,7 @@ def _fit(
 
 @torch.no_grad()
 def _predict(network: PreTrainedModel, pixels: UInt8[Tensor, "n H W 3"]) -> Int[Tensor, " n"]:
-    return torch.cat([network(_normalised(part)).logits.argmax(1) for part in pixels.split(256)])
+    return torch.cat([network(normalised(part)).logits.argmax(1) for part in pixels.split(256)])
 
 
 def _publish(network: PreTrainedModel, out: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,10 @@ class Texts:
     images_in: Float[np.ndarray, "n e"] | None = None
     joint: bool = False
     origin: str = ""
+    tag: str = ""
+    """added to the names of folders whose content depends on the words; "" without words"""
+    embed: Callable[[Sequence[str]], Float[np.ndarray, "v e"]] | None = None
+    """unit vectors of further words, read as those of the vocabulary are; None: no text model"""
 
     def side(
         self, train: Integer[np.ndarray, " a"], held_out: Integer[np.ndarray, " b"]

@@ -20,7 +20,7 @@ from jaxtyping import Float
 from PIL.Image import Image
 from torch import Tensor, nn
 
-from core.backbones import layers, readout
+from core.backbones import joint, layers, readout, resume
 from core.backbones.layers import LayerInfo, Layout
 from core.backbones.processing import Preprocessor, open_processor
 from core.backbones.weights import open_network
@@ -39,6 +39,8 @@ class HuggingFaceBackbone:
     network: nn.Module
     preprocessor: Preprocessor
     device: str
+    space: joint.Joint | None = None
+    """shared with texts; None: the model knows no texts"""
 
     def preprocess(self, images: Sequence[Image]) -> Float[Tensor, "b 3 H W"]:
         """Upright images to normalised pixels, on the CPU."""
@@ -61,6 +63,14 @@ class HuggingFaceBackbone:
         with torch.enable_grad():
             return self._run(pixels)
 
+    def resume(self, pixels: Float[Tensor, "b 3 H W"]) -> resume.Resumed:
+        """Stopped at the layer, to go on from other tokens. Raises ValueError without logits."""
+        if not self.outputs or self.layer == joint.LAYER:
+            raise ValueError(f"backbone {self.name!r} has no logits above layer {self.layer!r}")
+        return resume.stop(
+            self.network, _call, pixels.to(self.device), layer=self.layer, layout=self.layout
+        )
+
     def linear_readout(self) -> tuple[Float[np.ndarray, "y d"], Float[np.ndarray, " y"]] | None:
         return readout.find(self.network, self.forward, readout.probes(*self.pixel_size))
 
@@ -81,17 +91,20 @@ class HuggingFaceBackbone:
                 return None
             return layers.with_tensor(output, self.layout.join(*parts))
 
-        hook = self.network.get_submodule(self.layer).register_forward_hook(take)
+        projected = self.space if self.layer == joint.LAYER else None
+        source = projected.source if projected else self.layer
+        hook = self.network.get_submodule(source).register_forward_hook(take)
         try:
             result = _call(self.network, pixels.to(self.device))
         finally:
             hook.remove()
         tokens, extra = taken[-1]
         return Activations(
-            tokens=tokens,
+            tokens=projected.project(tokens) if projected else tokens,
             grid=self.layout.grid,
-            extra=extra,
+            extra=projected.project(extra) if projected else extra,
             logits=result.logits if self.outputs else None,
+            embedding=self.space.vectors(result) if self.space else None,
         )
 
 
@@ -100,14 +113,17 @@ def load(
 ) -> HuggingFaceBackbone:
     """A model from a directory saved with `save_pretrained`, or from a hub by name.
 
-    layer: dotted module name; empty: the last one with a token grid. size: rows and columns in
+    layer: dotted module name, or "joint" (`core.backbones.joint`) for a CLIP-like model; empty: the
+    last one with a token grid. size: rows and columns in
     pixels to resize to without cropping; None: what the model's image processor does.
     Raises FileNotFoundError, ConnectionError or ValueError, each saying what to do.
     """
     network, outputs, preprocessor, found, pixel_size = _open(model, size=size, device=device)
-    if layer:
-        layers.check_layer(layer, network, found)
     layer = layer or layers.default_layer(found, model=model)
+    space = joint.find(network, found)
+    if space:
+        found[joint.LAYER] = space.layout, space.width
+    layers.check_layer(layer, network, found)
     layout, width = found[layer]
     return HuggingFaceBackbone(
         name=Path(model).name if Path(model).expanduser().is_dir() else model,
@@ -120,13 +136,17 @@ def load(
         network=network,
         preprocessor=preprocessor,
         device=device,
+        space=space,
     )
 
 
 def list_layers(model: str, *, size: tuple[int, int] | None = None) -> list[LayerInfo]:
     """Every layer that can be chosen, in the order in which the network finishes them."""
-    _, _, _, found, _ = _open(model, size=size, device="cpu")
+    network, _, _, found, _ = _open(model, size=size, device="cpu")
     default = layers.default_layer(found, model=model)
+    space = joint.find(network, found)
+    if space:
+        found[joint.LAYER] = space.layout, space.width
     return [
         LayerInfo(name, layout.kind, layout.grid, width, layout.n_extra, name == default)
         for name, (layout, width) in found.items()

@@ -15,6 +15,7 @@ from transformers import (
     AutoModel,
     AutoModelForImageClassification,
     CLIPVisionModel,
+    CLIPVisionModelWithProjection,
     PreTrainedConfig,
     PreTrainedModel,
     SiglipVisionModel,
@@ -27,7 +28,7 @@ from transformers.models.auto.modeling_auto import (
 
 # Models of images and text: only the part that sees the image is loaded.
 VISION_TOWERS: dict[str, type[PreTrainedModel]] = {
-    "clip": CLIPVisionModel,
+    "clip": CLIPVisionModelWithProjection,
     "clip_vision_model": CLIPVisionModel,
     "siglip": SiglipVisionModel,
     "siglip_vision_model": SiglipVisionModel,
@@ -70,15 +71,19 @@ def open_network(model: str, *, device: str) -> Opened:
     local = is_local(model)
     source = str(Path(model).expanduser()) if local else model
     if local:
-        _check_files(Path(source))
+        check_files(Path(source))
     config = _config(source, model)
     architecture = (config.architectures or [""])[0]
     classifies = "ForImageClassification" in architecture
     _check_image_model(config, model=model, architecture=architecture)
-    loader = AutoModelForImageClassification if classifies else _feature_class(config)
+    loader = AutoModelForImageClassification if classifies else _feature_class(config, architecture)
     options: dict[str, Any] = {}
     if not classifies and _has_pooler(config):
         options["add_pooling_layer"] = False  # unused here, and absent from some checkpoints
+    if config.model_type == "clip":
+        # the projection's size is told for the whole model, and by some for its parts as well
+        options["config"] = config.vision_config
+        options["config"].projection_dim = config.projection_dim
     try:
         with quiet():
             network, report = loader.from_pretrained(
@@ -116,7 +121,7 @@ def quiet() -> Iterator[None]:
             transformers_logging.enable_progress_bar()
 
 
-def _check_files(path: Path) -> None:
+def check_files(path: Path) -> None:
     if not (path / "config.json").is_file():
         raise FileNotFoundError(
             f"{path} has no config.json, so it is not a Hugging Face model directory; save the "
@@ -164,7 +169,9 @@ def _check_image_model(config: PreTrainedConfig, *, model: str, architecture: st
         )
 
 
-def _feature_class(config: PreTrainedConfig) -> Any:
+def _feature_class(config: PreTrainedConfig, architecture: str) -> Any:
+    if architecture == CLIPVisionModelWithProjection.__name__:
+        return CLIPVisionModelWithProjection
     return VISION_TOWERS.get(config.model_type, AutoModel)
 
 

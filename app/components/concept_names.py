@@ -1,0 +1,156 @@
+"""What a concept is called, and why: labels first, then a vocabulary; people's names stand beside.
+
+The three are never mixed. The store takes the first that passes as the concept's name, in this
+order; what people say is kept apart (see `concept_naming`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import streamlit as st
+
+from app import db
+from app.components.format import number, percent, plain, short
+from core.naming import MIN_AUC, MIN_MARGIN
+from data.queries import names as ask
+
+SOURCES: dict[str, tuple[str, str]] = {
+    "label": ("label", "Fitted to a labelled concept"),
+    "word": ("word", "Fitted to a word, or named by whoever made the bank"),
+    "matched": ("label match", "The labelled concept that its scores tell apart best"),
+    "vocabulary": ("vocabulary", "The nearest word of a vocabulary"),
+    "unnamed": ("unnamed", "Nothing fits well enough"),
+}
+"""concept.name_source -> in a list, and what it means; the first that holds is shown"""
+ABOUT = "; ".join(f"{title}: {about[0].lower()}{about[1:]}" for title, about in SOURCES.values())
+
+
+def show(bank_id: int, concept: pd.Series) -> None:
+    """A line for each source of the store, the one behind the name in bold."""
+    con = db.cursor()
+    how = ask.naming(con, bank_id)
+    words = ask.words(con, bank_id, int(concept["concept_id"]))
+    lines = [(_labels(concept), _about_labels(concept, with_words=how is not None))]
+    if how is not None:
+        lines.append((_words(concept, words, how), _about_words(words, how)))
+    if concept["name_source"] == "vocabulary":
+        lines.reverse()
+    for line, about in lines:
+        st.caption(line, help=about)
+
+
+def _labels(concept: pd.Series) -> str:
+    source = str(concept["name_source"])
+    if source == "word":
+        said = "**Its own word**: it was fitted to it, or named by whoever made the bank"
+        if not _known(concept["name_auc"]):
+            return f":material/label: {said}"
+        return f":material/label: {said} · nearest label {_auc(concept)}"
+    if source == "label":
+        start = "**Fitted to this label**"
+    elif source == "matched":
+        start = "**Named after the best-matching label**"
+    elif _known(concept["name_auc"]):
+        start = "**Unnamed**: n" if source == "unnamed" else "N"
+        start += f"o label matches its scores well enough · nearest {_quoted(concept['label'])}"
+    elif source == "unnamed":
+        return ":material/label_off: **Unnamed**: there is no labelled concept to match its scores"
+    else:
+        return ":material/label_off: No labelled concept to match its scores"
+    icon = ":material/label:" if source in ("label", "matched") else ":material/label_off:"
+    return f"{icon} {start} · {_auc(concept)}" if _known(concept["name_auc"]) else f"{icon} {start}"
+
+
+def _auc(concept: pd.Series) -> str:
+    n = concept["name_n"]
+    of = f" on {int(n):,} held-out images" if _known(n) else ""
+    parts = [f"AUC {number(concept['name_auc'])}{of} (chance 0.5)"]
+    if isinstance(concept["second"], str) and _known(concept["second_auc"]):
+        margin = concept["name_auc"] - concept["second_auc"]
+        parts.append(
+            f"runner-up {_quoted(concept['second'])} at {number(concept['second_auc'])} "
+            f"(margin {number(margin)})"
+        )
+    if _known(concept["name_iou"]):
+        part = concept["part"]
+        where = f" of {plain(short(part, 30))}" if isinstance(part, str) else ""
+        parts.append(f"IoU {number(concept['name_iou'])} with the mask{where}")
+    return " · ".join(parts)
+
+
+def _about_labels(concept: pd.Series, *, with_words: bool) -> str:
+    text = (
+        f"A label becomes the name when the scores tell its images from others with an AUC of "
+        f"{MIN_AUC:g} or more on train images, {MIN_MARGIN:g} ahead of the runner-up there. The "
+        "figures shown are of held-out images, because the best of many was chosen."
+    )
+    if concept["name_source"] == "unnamed" and not with_words:
+        text += (
+            " Words can name it too: give the recipe a \\[text\\] table with a vocabulary, and a "
+            "CLIP-like model unless the backbone is one."
+        )
+    return text
+
+
+def _words(concept: pd.Series, words: pd.DataFrame, how: pd.Series) -> str:
+    origin = plain(short(str(how["origin"]), 40))
+    shown = concept["name_source"] == "vocabulary"
+    start = f"**Named from the vocabulary** {origin}" if shown else f"Vocabulary {origin}"
+    if words.empty:
+        return f":material/menu_book: {start}: too few images activate it to compare it with words"
+    first = words.iloc[0]
+    name = f"{_quoted(first['name'])} at cosine {number(first['score'])}"
+    parts = [
+        f"{name if first['named'] else f'no word passes, nearest {name}'} "
+        f"(chance {number(how['chance'])})"
+    ]
+    if len(words) > 1:
+        parts.append(
+            f"second {_quoted(words.iloc[1]['name'])} at {number(words.iloc[1]['score'])} "
+            f"(margin {number(first['margin'])}, {number(how['min_margin'])} needed)"
+        )
+    n = int(first["n"])
+    parts.append(f"from its {n:,} strongest train images" if n else "from its direction")
+    return f":material/menu_book: {start}: " + " · ".join(parts)
+
+
+def _about_words(words: pd.DataFrame, how: pd.Series) -> str:
+    listed = ", ".join(f"{plain(short(w, 30))} {number(s)}" for w, s in
+                       words[["name", "score"]].itertuples(index=False))  # fmt: skip
+    model = plain(short(str(how["model"]).rsplit("/", 1)[-1], 40))
+    read = f"read by {model} as “{plain(str(how['template']))}”" if model else "read elsewhere"
+    return (
+        (f"Nearest words and their cosines: {listed}. " if listed else "")
+        + "Images and words are each taken about their mean. A word becomes the name when its "
+        "cosine exceeds chance, and leads the second by the margin. Chance is what the best word "
+        f"stays below for 95 % of {int(how['n_control']):,} controls (shuffled images, or random "
+        f"directions); {percent(how['control_named'])} of them would take a name. "
+        f"{int(how['n_words']):,} words, {read}."
+    )
+
+
+def pick(bank_id: int, chosen: str, refilter: Callable[[str], None]) -> None:
+    """A choice of where names come from, where there is one."""
+    here = ask.sources(db.cursor(), bank_id)
+    offered = ["", *(s for s in SOURCES if s in here)]
+    if len(offered) < 3:
+        return
+    st.session_state["named-by"] = chosen if chosen in offered else ""
+    st.selectbox(
+        "Named by",
+        offered,
+        key="named-by",
+        help=ABOUT,
+        format_func=lambda s: SOURCES[s][0] if s else "anything",
+        on_change=lambda: refilter(st.session_state["named-by"]),
+    )
+
+
+def _quoted(name: object) -> str:
+    return f"“{plain(short(str(name), 40))}”"
+
+
+def _known(value: float | None) -> bool:
+    return not pd.isna(value)
