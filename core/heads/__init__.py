@@ -1,0 +1,15 @@
+"""Heads on concept scores: trained, folded from a backbone, or read off texts and labels."""
+
+from core.heads.last_layer import fold_backbone
+from core.heads.profiles import match_profiles
+from core.heads.soft_trim import soft_trimmed_mean
+from core.heads.trained import fit_probe, fit_residual, fit_sparse
+
+__all__ = [
+    "fit_probe",
+    "fit_residual",
+    "fit_sparse",
+    "fold_backbone",
+    "match_profiles",
+    "soft_trimmed_mean",
+]

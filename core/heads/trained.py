@@ -1,0 +1,169 @@
+"""Linear heads on concept scores, and the plain probe they are compared with.
+
+The post-hoc concept bottleneck (Yuksekgonul et al. 2023, arXiv 2205.15480) reads classes off
+concept scores with a sparse linear layer, so that a prediction is a short sum of contributions.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float, Float64, Integer
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from core.bottleneck import logits
+from core.intervention.refit import STRENGTH, refit
+from core.types import Head
+
+
+def fit_sparse(
+    scores: Float[np.ndarray, "n k"],
+    classes: Integer[np.ndarray, " n"],
+    *,
+    c: float = 1.0,
+    per_class: int = 0,
+    fit_bias: bool = True,
+    l1_ratio: float = 0.99,
+    max_iter: int = 300,
+    seed: int = 0,
+) -> tuple[Head, Integer[np.ndarray, " y"]]:
+    """Multinomial logistic regression with an elastic-net penalty on standardised scores.
+
+    Returns the head and the classes its rows stand for, those that occur. The standardisation is
+    folded into the weights, so they apply to scores as stored. `c` is the inverse strength.
+    `per_class` above 0 chooses it along the regularisation path instead: the fit whose mean number
+    of non-zero weights a class comes nearest to it (what GLM-SAGA is asked for by Wong et al. 2021,
+    arXiv 2105.04857, and by the label-free CBM). Without `fit_bias` scores are scaled but not
+    centred and the head has no bias, so that a class has nothing but its concepts (the probe of
+    DN-CBM, Rao et al. 2024, arXiv 2407.14499). Raises ValueError with fewer than two classes and
+    for a `per_class` above the number of scores.
+    """
+    present = _at_least_two(classes)
+    if not 0 <= per_class <= scores.shape[1]:
+        raise ValueError(
+            f"per_class must lie between 0 and the {scores.shape[1]} concepts of the bank, not "
+            f"{per_class}"
+        )
+    scaler = StandardScaler(with_mean=fit_bias).fit(scores)
+    x = scaler.transform(scores)
+
+    def fitted(strength: float) -> LogisticRegression:
+        model = LogisticRegression(
+            C=strength,
+            l1_ratio=l1_ratio,
+            solver="saga",
+            max_iter=max_iter,
+            tol=1e-3,
+            random_state=seed,
+            fit_intercept=fit_bias,
+        )
+        with warnings.catch_warnings():
+            # saga approaches the optimum slowly; accuracy is settled long before the tolerance is
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return model.fit(x, classes)
+
+    model = _nearest(fitted, per_class) if per_class else fitted(c)
+    return _unstandardised(model, scaler), present
+
+
+PATH = (1e-4, 1e4)
+"""inverse strengths between which `per_class` is looked for"""
+STEPS = 14
+
+
+def _nearest(fitted: Callable[[float], LogisticRegression], per_class: int) -> LogisticRegression:
+    """Bisection on the logarithm of the inverse strength: weights get fewer as it falls."""
+    low, high = PATH
+    best, missed = None, np.inf
+    for _ in range(STEPS):
+        middle = float(np.sqrt(low * high))
+        model = fitted(middle)
+        # with two classes one row stands for both
+        each = np.count_nonzero(model.coef_) / len(model.coef_)
+        if abs(each - per_class) < missed:
+            best, missed = model, abs(each - per_class)
+        if missed == 0:
+            break
+        low, high = (middle, high) if each < per_class else (low, middle)
+    assert best is not None
+    return best
+
+
+def fit_probe(
+    pooled: Float[np.ndarray, "n d"],
+    classes: Integer[np.ndarray, " n"],
+    *,
+    c: float = 1.0,
+    seed: int = 0,
+) -> tuple[Head, Integer[np.ndarray, " y"]]:
+    """The plain linear probe: L2 logistic regression on standardised pooled activations.
+
+    Returns and raises what `fit_sparse` does.
+    """
+    present = _at_least_two(classes)
+    scaler = StandardScaler().fit(pooled)
+    model = LogisticRegression(C=c, max_iter=1000, random_state=seed)
+    model.fit(scaler.transform(pooled), classes)
+    return _unstandardised(model, scaler), present
+
+
+def fit_residual(
+    head: Head,
+    scores: Float[np.ndarray, "n k"],
+    pooled: Float[np.ndarray, "n d"],
+    rows: Integer[np.ndarray, " n"],
+    *,
+    strength: float = STRENGTH,
+) -> Head:
+    """A linear layer on pooled activations that adds to a head which stays as it is.
+
+    The second step of the hybrid post-hoc CBM (PCBM-h, Yuksekgonul et al. 2023): multinomial
+    logistic regression on the sum of both logits. `rows` are rows of the head; `strength` is the
+    L2 penalty of `refit`.
+    """
+    n_classes, width = len(head.bias), pooled.shape[1]
+    empty = Head(np.zeros((n_classes, width)), np.zeros(n_classes), residual=True)
+    found = refit(
+        empty,
+        pooled,
+        rows,
+        rest=logits(head, scores),
+        free=np.ones((n_classes, width), dtype=bool),
+        strength=strength,
+    )
+    return replace(found, residual=False)
+
+
+def _at_least_two(classes: Integer[np.ndarray, " n"]) -> Integer[np.ndarray, " y"]:
+    present = np.unique(classes)
+    if len(present) < 2:
+        raise ValueError(
+            f"a head needs train images of at least two classes, but there are {len(present)}"
+        )
+    return present
+
+
+def _unstandardised(model: LogisticRegression, scaler: StandardScaler) -> Head:
+    # scikit-learn keeps the width of what it was fitted on
+    coefficients, intercepts = _two_sided(
+        model.coef_.astype(np.float64), model.intercept_.astype(np.float64)
+    )
+    # scale_ is 1 where a column is constant
+    weight = coefficients / scaler.scale_
+    # not centred, only scaled: no bias makes up for it
+    return Head(weight, intercepts - weight @ scaler.mean_ if scaler.with_mean else intercepts)
+
+
+def _two_sided(
+    coefficients: Float64[np.ndarray, "m k"], intercepts: Float64[np.ndarray, " m"]
+) -> tuple[Float64[np.ndarray, "y k"], Float64[np.ndarray, " y"]]:
+    """With two classes scikit-learn keeps one row; a softmax wants both."""
+    if len(coefficients) > 1:
+        return coefficients, intercepts
+    half = coefficients / 2
+    return np.concatenate([-half, half]), np.array([-intercepts[0] / 2, intercepts[0] / 2])

@@ -1,0 +1,62 @@
+"""Heads trained on the labels of the train images."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from core import heads as core_heads
+from precompute.heads.types import Fitted, Material, labelled
+
+
+def sparse(material: Material, **params: Any) -> Fitted:
+    """The post-hoc concept bottleneck: sparse read-out of labels from scores.
+
+    Raises ValueError when the labels cannot support it: fewer than two classes, or on average
+    fewer than three labelled train images a class.
+    """
+    scene = material.scene
+    rows = labelled(scene)
+    targets = scene.class_of[rows]
+    head, present = core_heads.fit_sparse(material.scores[rows], targets, seed=scene.seed, **params)
+    share = np.count_nonzero(head.weight) / head.weight.size
+    each = np.count_nonzero(head.weight) / len(head.weight)
+    aimed = f", {each:.3g} a class where {params.get('per_class')} were asked for"
+    return Fitted(
+        head,
+        present,
+        f"Sparse linear layer on concept scores, trained on the labels of {len(rows)} train "
+        f"images; {share:.0%} of its weights are not zero"
+        f"{aimed if params.get('per_class') else ''}.",
+        refit=lambda scores: sparse(replace(material, scores=scores), **params),
+    )
+
+
+def hybrid(material: Material, *, strength: float = 0.01, **params: Any) -> Fitted:
+    """The sparse head and, on what it leaves, a linear layer on the pooled activations (PCBM-h).
+
+    Yuksekgonul et al. 2023 (arXiv 2205.15480), section 3.3: the concept head is trained first and
+    kept; the residual layer is then trained on the sum of both. `strength` penalises its weights
+    (`core.intervention.refit`), further parameters are those of `sparse`. Its logits are fixed in
+    each image, so that edits of concepts stay live. Raises what `sparse` raises.
+    """
+    assert material.pooled is not None
+    scene = material.scene
+    rows = labelled(scene)
+    first = sparse(material, **params)
+    targets = np.searchsorted(first.classes, scene.class_of[rows])
+    left = core_heads.fit_residual(
+        first.head, material.scores[rows], material.pooled[rows], targets, strength=strength
+    )
+    pooled = material.pooled.astype(np.float64)
+    return Fitted(
+        replace(first.head, residual=True),
+        first.classes,
+        "A sparse linear layer on concept scores plus a linear layer on the activations, trained "
+        f"on what the concepts leave, with the labels of {len(rows)} train images. The second part "
+        "stays fixed in each image, whatever is edited.",
+        pooled @ left.weight.T + left.bias,
+        refit=lambda scores: hybrid(replace(material, scores=scores), strength=strength, **params),
+    )

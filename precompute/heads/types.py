@@ -1,0 +1,66 @@
+"""What a head is made from, and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float, Integer
+
+from core.types import Backbone, ConceptBank, Head
+from precompute.scene import Scene
+from precompute.texts import Texts
+
+
+@dataclass(frozen=True)
+class Fitted:
+    head: Head
+    """of a head that is not linear: all zero, only its classes count"""
+    classes: Integer[np.ndarray, " y"]
+    """class_id of each row of the head"""
+    about: str
+    rest: Float[np.ndarray, "n y"] | None = None
+    """of a residual head, in logits"""
+    unlike: Float[np.ndarray, "n y"] | None = None
+    """logits of a head that is no linear function of the scores; None: it is"""
+    refit: Callable[[Float[np.ndarray, "n k"]], Fitted] | None = None
+    """the same made from other scores of the same shape: how its random control comes about"""
+
+    @property
+    def linear(self) -> bool:
+        return self.unlike is None
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a head may be made from."""
+
+    scene: Scene
+    backbone: Backbone
+    bank: ConceptBank
+    scores: Float[np.ndarray, "n k"]
+    backbone_logits: Float[np.ndarray, "n y"] | None
+    output_classes: Integer[np.ndarray, " y"]
+    """class_id of each logit of the backbone"""
+    pooled: Float[np.ndarray, "n d"] | None = None
+    """mean over an image's tokens"""
+    class_names: tuple[str, ...] = ()
+    """by class_id"""
+    label_of: Integer[np.ndarray, " k"] | None = None
+    """labelled concept that each concept is fitted to or named for, -1: none"""
+    texts: Texts = field(default_factory=Texts)
+
+
+def labelled(scene: Scene) -> Integer[np.ndarray, " m"]:
+    """Train images that carry a label. Raises ValueError when they are too few to train on."""
+    rows = scene.train[scene.class_of[scene.train] >= 0]
+    n_classes = len(np.unique(scene.class_of[rows]))
+    if n_classes == 0:
+        raise ValueError("no train image carries a label, so nothing can be trained on labels")
+    if len(rows) < 3 * n_classes:
+        raise ValueError(
+            f"{len(rows)} labelled train images of {n_classes} classes are too few to train on "
+            '(it takes 3 a class on average); a head of kind "backbone" needs no labels'
+        )
+    return rows
