@@ -1,25 +1,44 @@
-"""A 2-D layout of a bank's directions, so that similar concepts lie near each other."""
+"""2-D layouts: of a bank's directions and of the images, so that similar ones lie near each other.
+
+Both say how far they can be trusted.
+"""
 
 from __future__ import annotations
 
 import warnings
 
+import duckdb
 import numpy as np
-from jaxtyping import Float
+import pandas as pd
+from jaxtyping import Float, Integer
+
+from data import write
+from precompute.activations import ActivationStore
+from precompute.neighbours import nearest
+from precompute.sources import Log
 
 FEWEST = 8
-"""concepts below which a layout says nothing"""
+"""points below which a layout says nothing"""
+IMAGES = 1_000
+"""images laid out at most, spread evenly over the data set"""
+KEPT = 5_000
+"""images whose pooled activations are stored at most"""
+JUDGED = 1_500
+"""points that trustworthiness is measured on at most"""
+NEIGHBOURS = 15
+EPOCHS = 200
+"""of the images' layout: more take seconds and are not trusted more"""
 
 
 def layout(
-    directions: Float[np.ndarray, "k d"], *, seed: int
+    points: Float[np.ndarray, "k d"], *, seed: int, epochs: int | None = None
 ) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"]]:
-    """UMAP of the directions under cosine distance; NaN for a bank of fewer than 8 concepts.
+    """UMAP of the rows under cosine distance; NaN for fewer than 8 of them. epochs None: 500.
 
     Seeded and single-threaded, hence the same on every run (McInnes et al. 2018, arXiv
     1802.03426). Importing umap compiles for seconds, so it happens here and not at the top.
     """
-    k = len(directions)
+    k = len(points)
     if k < FEWEST:
         nothing = np.full(k, np.nan, dtype=np.float32)
         return nothing, nothing
@@ -29,11 +48,86 @@ def layout(
         warnings.simplefilter("ignore")
         from umap import UMAP
 
-        points = UMAP(
-            n_neighbors=min(15, k - 1),
+        placed = UMAP(
+            n_neighbors=min(NEIGHBOURS, k - 1),
             min_dist=0.15,
             metric="cosine",
             init="spectral" if k > 32 else "random",
             random_state=seed,
-        ).fit_transform(directions)
-    return points[:, 0].astype(np.float32), points[:, 1].astype(np.float32)
+            n_epochs=epochs,
+        ).fit_transform(points)
+    return placed[:, 0].astype(np.float32), placed[:, 1].astype(np.float32)
+
+
+def trust(
+    points: Float[np.ndarray, "k d"],
+    x: Float[np.ndarray, " k"],
+    y: Float[np.ndarray, " k"],
+    *,
+    seed: int,
+) -> pd.DataFrame:
+    """A row of `layout_quality` without its bank_id; none where nothing was laid out.
+
+    Trustworthiness (Venna & Kaski 2001) punishes neighbours on the plane that are far in the
+    space. Of many points a seeded 1,500 are judged, among themselves.
+    """
+    rng = np.random.default_rng(seed)
+    k = len(points)
+    if k < FEWEST or np.isnan(x).any():
+        return pd.DataFrame()
+    kept = np.sort(rng.choice(k, JUDGED, replace=False)) if k > JUDGED else np.arange(k)
+    n = min(NEIGHBOURS, (len(kept) - 1) // 2)  # the formula needs n < k / 2
+    places = np.stack([x, y], axis=1)[kept].astype(np.float64)
+    from sklearn.manifold import trustworthiness
+
+    value, chance = (
+        float(trustworthiness(points[kept], where, n_neighbors=n, metric="cosine"))
+        for where in (places, rng.permutation(places))
+    )
+    return pd.DataFrame(
+        {
+            "trustworthiness": [value],
+            "chance": [chance],
+            "n_neighbours": [n],
+            "n": [len(kept)],
+        }
+    )
+
+
+def put_images(
+    con: duckdb.DuckDBPyConnection, activations: ActivationStore, *, seed: int, log: Log
+) -> None:
+    """Layout, neighbours and pooled activations of the images."""
+    pooled, ids = activations.pooled(), activations.rows["image_id"].to_numpy()
+    kept = spread(len(ids), KEPT)
+    write.put(con, "pooled", {"image_id": ids[kept], "vector": list(pooled[kept])})
+    # about the mean: activations of one model all point the same way, and differ beside that
+    centred = pooled - pooled.mean(0)
+    with log.timed("nearest images", len(ids), "images"):
+        found = nearest(centred, seed=seed)
+        write.put(
+            con,
+            "image_neighbour",
+            {
+                "image_id": ids[found["row"]],
+                "rank": found["rank"],
+                "other_id": ids[found["other"]],
+                "cosine": found["cosine"],
+            },
+        )
+    chosen = spread(len(ids), IMAGES)
+    with log.timed("layout of images", len(chosen), "images"):
+        mine = centred[chosen]
+        x, y = layout(mine, seed=seed, epochs=EPOCHS)
+        if np.isnan(x).any():
+            return
+        write.put(con, "image_layout", {"image_id": ids[chosen], "x": x, "y": y})
+        quality = trust(mine, x, y, seed=seed)
+        write.put(con, "layout_quality", {name: quality[name] for name in quality.columns})
+
+
+def spread(n: int, most: int) -> Integer[np.ndarray, " m"]:
+    """At most `most` of the rows 0..n-1, evenly spaced: images stand split by split."""
+    if n <= most:
+        return np.arange(n)
+    return (np.arange(most) * n) // most

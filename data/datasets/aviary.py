@@ -33,7 +33,8 @@ from data.images import runs
 
 MIN_PIXELS = 6  # of a part, for it to count as visible
 _CHUNK = 100  # images a worker draws at a time
-_TABLES = tuple(f.name for f in fields(Dataset) if f.name not in ("name", "root"))
+_OTHERS = ("name", "root", "altered", "elsewhere")
+_TABLES = tuple(f.name for f in fields(Dataset) if f.name not in _OTHERS)
 
 PartRow = tuple[str, float, float, bool]  # part, x, y, visible
 MaskRow = tuple[str, list[int]]  # part, runs
@@ -179,4 +180,4 @@ def _read(folder: Path) -> Dataset:
             continue
         frames[name] = table.drop_columns(["runs"]).to_pandas()
         frames[name]["runs"] = pd.Series(table["runs"].to_pylist(), dtype=object)
-    return Dataset(name="aviary", root=folder, **frames)
+    return Dataset(name="aviary", root=folder, **frames)  # type: ignore[arg-type]

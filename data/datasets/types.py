@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,5 +49,12 @@ class Dataset:
     )
     """runs: list of run lengths over the row-major mask, the first run being of zeros"""
 
+    altered: pd.DataFrame = field(
+        default_factory=lambda: _empty("image_id", "original_id", "kind", "about")
+    )
+    """images made from others: of which, how (key of CORRUPTIONS), and that in words"""
+    elsewhere: Mapping[str, Path] = field(default_factory=dict)
+    """files that do not lie below the root"""
+
     def path(self, file: str) -> Path:
-        return self.root / file
+        return self.elsewhere.get(file) or self.root / file

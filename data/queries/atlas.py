@@ -1,0 +1,51 @@
+"""Where images and concepts lie in the space of activations: layouts, their trust, neighbours."""
+
+from __future__ import annotations
+
+import duckdb
+import pandas as pd
+
+
+def images(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """The images laid out: image_id, x, y, split, class, predicted, correct and thumb, by id."""
+    return con.execute(
+        """
+        SELECT image_id::BIGINT AS image_id, x, y, split, class.name AS class,
+            guess.name AS predicted, image.class_id = prediction.class_id AS correct, thumb
+        FROM image_layout JOIN image USING (image_id) JOIN picture USING (image_id)
+        LEFT JOIN class ON class.class_id = image.class_id
+        LEFT JOIN prediction USING (image_id)
+        LEFT JOIN class guess ON guess.class_id = prediction.class_id
+        ORDER BY image_id
+        """
+    ).df()
+
+
+def trust(con: duckdb.DuckDBPyConnection, bank_id: int | None) -> pd.Series | None:
+    """trustworthiness, chance, n_neighbours and n of a bank's layout, or (None) of the images';
+    None where nothing was laid out."""
+    rows = con.execute(
+        "SELECT * FROM layout_quality WHERE bank_id IS NOT DISTINCT FROM $bank_id",
+        {"bank_id": bank_id},
+    ).df()
+    return None if rows.empty else rows.iloc[0]
+
+
+def neighbours(con: duckdb.DuckDBPyConnection, image_id: int) -> pd.DataFrame:
+    """The images nearest to one, nearest first: image_id, cosine, file, split, class, thumb and
+    view box, and `altered` (made from it, or it from that)."""
+    return con.execute(
+        """
+        SELECT other_id::BIGINT AS image_id, cosine, file, split, class.name AS class, thumb,
+            view_x0, view_y0, view_x1, view_y1,
+            coalesce(mine.original_id, near.image_id) = coalesce(theirs.original_id, other_id)
+                AS altered
+        FROM image_neighbour near
+        JOIN image ON image.image_id = other_id JOIN picture ON picture.image_id = other_id
+        LEFT JOIN class USING (class_id)
+        LEFT JOIN altered mine ON mine.image_id = near.image_id
+        LEFT JOIN altered theirs ON theirs.image_id = other_id
+        WHERE near.image_id = $image_id ORDER BY near.rank, other_id
+        """,
+        {"image_id": image_id},
+    ).df()

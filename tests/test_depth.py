@@ -1,0 +1,86 @@
+"""Probes of several layers: the layers are what the network computes, the control is chance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import fakes
+import numpy as np
+import pytest
+import torch
+
+from core import backbones
+from core.backbones import depth as inside
+from core.recipe import parse
+from data import store
+from data.queries import depth as of_store
+from precompute import depth, pipeline
+
+
+def test_one_pass_gives_what_each_layer_gives_alone(tiny_model: Path) -> None:
+    names = ["resnet.encoder.stages.1", "resnet.embedder", "resnet.encoder.stages.0"]
+    opened = backbones.load(str(tiny_model), size=fakes.SIZE)
+    many = inside.open_layers(opened, names)
+    pixels = torch.randn(4, 3, *fakes.SIZE, generator=torch.Generator().manual_seed(1))
+    found = many.pooled(pixels)
+    assert many.names == (names[1], names[2], names[0])  # as the network finishes them
+    for name, vectors in zip(many.names, found, strict=True):
+        alone = backbones.load(str(tiny_model), layer=name, size=fakes.SIZE)
+        torch.testing.assert_close(vectors, alone.forward(pixels).tokens.mean(1))
+    assert [v.shape[1] for v in found] == list(many.widths)
+
+
+def test_wrong_layers_are_named_before_any_work(
+    shapes: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    text = fakes.recipe_text(shapes, tiny_model).replace("resnet.embedder", "resnet.embeder")
+    with pytest.raises(ValueError, match=r"resnet\.embeder.*resnet\.embedder"):
+        pipeline.run(parse(text), text=text, out=tmp_path)
+    assert not list(tmp_path.glob("*.duckdb*"))
+    opened = backbones.load(str(tiny_model), size=fakes.SIZE)
+    with pytest.raises(ValueError, match="twice"):
+        inside.open_layers(opened, ["resnet.embedder"] * 2)
+    with pytest.raises(ValueError, match="one layer only"):
+        inside.open_layers(fakes.FakeBackbone(), ["patches"])
+
+
+def test_probe_reads_what_is_there_and_the_control_reads_nothing() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 6))
+    y = np.stack(
+        [x[:, 2] + 0.3 * rng.normal(size=300) > 0, rng.random(300) < 0.4, np.ones(300)], axis=1
+    ).astype(float)
+    y[::7, 0] = np.nan
+    found = depth.probe(x, y, np.zeros(300, dtype=np.int64), seed=1).set_index("labelled_id")
+    assert found.index.tolist() == [0, 1]  # a label that all images show cannot be read
+    assert found.loc[0, "auc"] > 0.95
+    assert found.loc[1, "auc"] == pytest.approx(0.5, abs=0.12)
+    assert found["control"].to_numpy() == pytest.approx([0.5, 0.5], abs=0.08)
+    assert (found["lo"] < found["auc"]).all()
+    assert (found["auc"] < found["hi"]).all()
+    assert found.loc[0, "n"] == (~np.isnan(y[:, 0])).sum()
+    assert found.loc[0, "n_positive"] == (y[:, 0] == 1).sum()
+
+
+def test_control_betrays_a_probe_that_memorises() -> None:
+    """Each image twice: what a probe learned of one it knows of the other."""
+    rng = np.random.default_rng(2)
+    x = np.repeat(rng.normal(size=(60, 200)), 2, axis=0)
+    y = rng.permutation(np.repeat([0.0, 1.0], 60))[:, None]
+    honest = depth.probe(x, y, np.zeros(120, dtype=np.int64), seed=1)
+    assert abs(honest["control"][0] - 0.5) < 0.2
+
+
+def test_store_holds_a_row_for_every_label_and_layer(tiny_store: Path) -> None:
+    with store.open_readonly(tiny_store) as con:
+        rows = of_store.depth(con)
+        held_out = con.execute("SELECT count(*) FROM image WHERE split = 'test'").fetchall()[0][0]
+    assert rows.drop_duplicates("layer")["layer"].tolist() == [
+        "resnet.embedder", "resnet.encoder.stages.1",
+    ]  # fmt: skip
+    assert rows.drop_duplicates("layer")[["grid_h", "grid_w", "width"]].to_numpy().tolist() == [
+        [6, 10, 8], [3, 5, 12],
+    ]  # fmt: skip
+    assert set(rows["name"]) == {"shape: disc", "shape: square", "striped"}  # colours: one a fold
+    assert (rows["n"] <= held_out).all()
+    assert (rows["n_positive"] < rows["n"]).all()
