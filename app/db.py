@@ -40,15 +40,15 @@ def unfinished() -> list[Path]:
     return [p for folder in _folders() for p in store.unfinished(folder)]
 
 
-def store_path() -> Path:
-    """The store that the address names by its stem, else the first of `available`.
+def store_path(stem: str | None = None) -> Path:
+    """The store called `stem`, else the one that the address names, else the first of `available`.
 
     Raises StoreError when there is none, or none of that name.
     """
     paths = available()
     if not paths:
         raise store.StoreError("there is no store yet; build one with `python -m precompute demo`")
-    wanted = st.query_params.get("s")
+    wanted = stem or st.query_params.get("s")
     if not wanted:
         return paths[0]
     for path in paths:
@@ -64,16 +64,19 @@ def _open(path: str, modified: int, size: int) -> duckdb.DuckDBPyConnection:  # 
     return store.open_readonly(Path(path))
 
 
-def cursor() -> duckdb.DuckDBPyConnection:
-    """A fresh cursor: the connection is shared between sessions, cursors never are."""
-    path = store_path()
+def cursor(stem: str | None = None) -> duckdb.DuckDBPyConnection:
+    """A fresh cursor: the connection is shared between sessions, cursors never are.
+
+    `stem` names another store than the address does.
+    """
+    path = store_path(stem)
     if not path.is_file():
         return store.open_readonly(path)  # raises, and says why
     facts = path.stat()
     return _open(str(path), facts.st_mtime_ns, facts.st_size).cursor()
 
 
-def key() -> tuple[str, int]:
+def key(stem: str | None = None) -> tuple[str, int]:
     """What a cached answer depends on beside its ids."""
-    path = store_path()
+    path = store_path(stem)
     return str(path), path.stat().st_mtime_ns

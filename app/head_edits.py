@@ -2,7 +2,7 @@
 
 p30 concept 30 counts for no class · s30:0.5 its weights times 0.5 · s30.4:0.5 only class 4's ·
 w30.4:1.2 that weight becomes 1.2 · k3 each class keeps its 3 strongest · r the rest is fitted
-again; after ~ the set's name.
+again · z removed weights take along what they gave every image; after ~ the set's name.
 """
 
 from __future__ import annotations
@@ -38,19 +38,21 @@ class EditSet:
     edits: tuple[Edit, ...] = ()
     refit: bool = False
     name: str = ""
+    hold: bool = True
+    """what removed weights gave an average image stays, in the bias"""
 
 
 def parse(text: str | None) -> EditSet:
     """Pieces that are not edits are passed over, and so is a second time the same."""
     pieces, _, name = (text or "").partition("~")
     out: list[Edit] = []
-    refit = False
+    flags = set()
     for piece in pieces.split(",")[:MOST]:
-        refit = refit or piece.strip() == "r"
+        flags.add(piece.strip())
         edit = _one(piece.strip())
         if edit is not None and edit not in out:
             out.append(edit)
-    return EditSet(tuple(out), refit, name.strip()[:LONGEST_NAME])
+    return EditSet(tuple(out), "r" in flags, name.strip()[:LONGEST_NAME], "z" not in flags)
 
 
 def _one(piece: str) -> Edit | None:
@@ -69,7 +71,8 @@ def _one(piece: str) -> Edit | None:
 
 def write(given: EditSet) -> str:
     """What `parse` reads back as the same; "" for nothing."""
-    pieces = [_text(edit) for edit in given.edits] + (["r"] if given.refit else [])
+    pieces = [_text(edit) for edit in given.edits]
+    pieces += ["r"] * given.refit + ["z"] * (not given.hold)
     name = given.name.strip()[:LONGEST_NAME]
     return ",".join(pieces) + (f"~{name}" if name else "")
 

@@ -116,6 +116,10 @@ page = st.navigation(
         st.Page(
             "views/metrics.py", title="Metrics", icon=":material/straighten:", url_path="metrics"
         ),
+        st.Page("views/depth.py", title="Depth", icon=":material/layers:", url_path="depth"),
+        st.Page(
+            "views/compare.py", title="Compare", icon=":material/join_inner:", url_path="compare"
+        ),
     ]
 )
 with st.sidebar:

@@ -1,10 +1,13 @@
 """What is being looked at lives in the address, so that every view can be linked to.
 
 Keys: s store · b bank · c concept · i image · h head · y class · m saliency method · e edits;
-when intervening: t tab · w others follow an edit · g edits of the head · r regions of the image;
+when intervening: t tab · w others follow an edit · g edits of the head · r regions of the image ·
+u what present and absent set · l the edits pinned for comparison · le an edit of latents · ta and
+rs the images it is aimed at and those it should spare;
 when comparing: a and z the two sets · k what is compared · d temperature; of a class: x what is
-listed; of metrics: x split · k what comes worst first; of the concept list: q search · o order ·
-f filters · v view · p page.
+listed; of metrics: x split · k what comes worst first; of two models: n the other store · j its
+bank · k likeness · d threshold; of depth: lc labelled concepts; of the concept list: q search ·
+o order · f filters · v view · p page.
 Widgets follow the address (`follow` before, `on_change=write` after), never the other way round.
 """
 
@@ -21,9 +24,10 @@ from app.components.format import plain, short
 from data.queries import build as ask
 
 VIEWS: tuple[str, ...] = ("overview", "concepts", "concept", "image", "classes", "differences")
-VIEWS += ("intervene", "leaderboard", "metrics")
+VIEWS += ("intervene", "leaderboard", "metrics", "compare", "depth")
 KEYS: tuple[str, ...] = ("s", "b", "c", "i", "h", "y", "m", "e", "t", "g", "w", "r", "a", "z", "k")
-KEYS += ("d", "x", "q", "o", "f", "v", "p")
+KEYS += ("d", "x", "q", "o", "f", "v", "p", "u", "l", "n", "j", "lc")
+KEYS += ("ta", "rs", "le")
 # what a page takes up again when the menu opens it without any of these keys
 RESUMES: dict[str, tuple[str, ...]] = {
     "overview": (),
@@ -32,12 +36,20 @@ RESUMES: dict[str, tuple[str, ...]] = {
     "image": ("b", "c", "i", "m", "h"),
     "classes": ("h", "y", "x"),
     "differences": ("b", "a", "z", "k", "d"),
-    "intervene": ("h", "i", "y", "e", "t", "g", "w", "r"),
+    "intervene": ("h", "i", "y", "e", "t", "g", "w", "r", "u", "l", "ta", "rs", "le"),
     "leaderboard": ("b",),
     "metrics": ("b", "x", "k"),
+    "compare": ("b", "n", "j", "k", "d"),
+    "depth": ("lc",),
 }
 # edits say nothing without what they edit
-BELONGS: dict[str, tuple[str, ...]] = {"e": ("i", "h"), "r": ("i",), "g": ("h",)}
+BELONGS: dict[str, tuple[str, ...]] = {
+    "e": ("i", "h"),
+    "r": ("i",),
+    "g": ("h",),
+    "l": ("i", "h"),
+    "le": ("h",),
+}
 LARGEST_ID = 2**31 - 1
 
 

@@ -51,17 +51,24 @@ def compare(
     a: Float[np.ndarray, "n k"],
     b: Float[np.ndarray, "m k"],
     *,
+    paired: bool = False,
     n_resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Comparison:
-    """Raises ValueError when a side has no image.
+    """Raises ValueError when a side has no image, and when rows cannot be `paired`.
 
-    The interval is the percentile bootstrap: images of each side drawn with replacement.
+    The interval is the percentile bootstrap: images of each side drawn with replacement, or pairs
+    of images where row i of both sides is the same image before and after something.
     """
     if not len(a) or not len(b):
         raise ValueError("a side of the comparison has no image; loosen its filter")
+    if paired and len(a) != len(b):
+        raise ValueError(f"{len(a)} and {len(b)} images cannot be pairs")
     rng = np.random.default_rng(seed)
-    drawn = _resampled(b, n_resamples, rng) - _resampled(a, n_resamples, rng)
+    if paired:
+        drawn = _resampled(b.astype(np.float64) - a, n_resamples, rng)
+    else:
+        drawn = _resampled(b, n_resamples, rng) - _resampled(a, n_resamples, rng)
     lo, hi = np.quantile(drawn, [0.025, 0.975], axis=0)
     return Comparison(
         a.mean(0, dtype=np.float64), b.mean(0, dtype=np.float64), lo, hi,
@@ -100,10 +107,14 @@ def within_classes(
     b: Float[np.ndarray, "m k"],
     classes_b: Integer[np.ndarray, " m"],
     *,
+    paired: bool = False,
     n_permutations: int = RESAMPLES,
     seed: int = 0,
 ) -> WithinClasses:
     """Class-conditional energy differences, whose signs may cancel over classes.
+
+    `paired`: row i of both sides is one image before and after; then only the two of a pair change
+    sides by chance.
 
     The pooled standard deviation is that inside the cells (class and side), permuted like the
     differences. Unlabelled images (-1) are left out; the outcome for one concept does not depend on
@@ -125,7 +136,7 @@ def within_classes(
         n, m = len(mine_a), len(mine_b)
         both = np.concatenate([mine_a, mine_b]).astype(np.float64)
         both -= both.mean(0)
-        in_b = _sides(n, m, n_permutations, np.random.default_rng([seed, int(c)]))
+        in_b = _sides(n, m, n_permutations, np.random.default_rng([seed, int(c)]), paired=paired)
         found[i] = np.where(in_b, 1 / m, -1 / n) @ both
         # sum of squares = inside the two sides + between them
         inside += (both**2).sum(0) - found[i] ** 2 * (n * m / (n + m))
@@ -144,8 +155,11 @@ def within_classes(
 
 
 def _sides(
-    n: int, m: int, n_permutations: int, rng: np.random.Generator
+    n: int, m: int, n_permutations: int, rng: np.random.Generator, *, paired: bool
 ) -> Bool[np.ndarray, "p nm"]:
     """Which images stand in b: as they do, then in random orders."""
     real = np.arange(n + m) >= n
+    if paired:
+        swapped = rng.random((n_permutations, n)) < 0.5
+        return np.concatenate([real[None], np.concatenate([swapped, ~swapped], axis=1)])
     return np.concatenate([real[None], rng.permuted(np.tile(real, (n_permutations, 1)), axis=1)])

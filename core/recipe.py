@@ -22,12 +22,14 @@ class DatasetSpec:
     """at most this many images, spread over classes and splits; 0: all"""
     options: Mapping[str, Any] = field(default_factory=dict)
     """further arguments of the reader"""
+    corruptions: tuple[str, ...] = ()
+    """keys of data.datasets.corruptions.CORRUPTIONS: the held-out images once more, altered so"""
 
 
 @dataclass(frozen=True)
 class BackboneSpec:
     model: str = ""
-    """local Hugging Face directory or hub name; "aviary" trains the demo's own"""
+    """local Hugging Face directory or hub name; "aviary" and "aviary-clip" train the demos' own"""
     layer: str = ""
     """dotted module name; "": the last one whose tokens lie on a grid"""
     size: tuple[int, ...] = ()
@@ -75,6 +77,18 @@ class SaliencySpec:
     """images explained, spread over splits; 0: all"""
     params: Mapping[str, Any] = field(default_factory=dict)
     """a table for each method that is to differ from its defaults"""
+    faithfulness: int = 6
+    """images on which each method is tested by showing and hiding what it marks; also how many
+    maps of concepts are, times four, for each bank; 0: none"""
+
+
+@dataclass(frozen=True)
+class EffectSpec:
+    latents: int = 12
+    """of each bank that reconstructs, those with most energy, whose edits are run to the model's
+    own logits; 0: none"""
+    images: int = 16
+    """of each such latent; where the read-out is linear all images, for it costs nothing"""
 
 
 @dataclass(frozen=True)
@@ -106,6 +120,7 @@ class Recipe:
     banks: tuple[BankSpec, ...] = ()
     heads: tuple[HeadSpec, ...] = ()
     saliency: SaliencySpec = field(default_factory=SaliencySpec)
+    effects: EffectSpec = field(default_factory=EffectSpec)
     text: TextSpec = field(default_factory=TextSpec)
     depth: DepthSpec = field(default_factory=DepthSpec)
 
@@ -117,6 +132,7 @@ _TABLES: dict[str, type] = {
     "dataset": DatasetSpec,
     "backbone": BackboneSpec,
     "saliency": SaliencySpec,
+    "effects": EffectSpec,
     "text": TextSpec,
     "depth": DepthSpec,
 }

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Integer
 
+from core.readouts import Head, Named, Readout, ReadsClasses, words_of  # noqa: F401 (nouns too)
+
 if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
@@ -142,6 +144,38 @@ class TextSide:
     """where the words are from, for people: a file's name"""
 
 
+@dataclass(frozen=True)
+class Crops:
+    """Parts of train images, each seen by the model alone, enlarged to its whole input."""
+
+    activations: Float[Tensor, "c d"]
+    """mean over the crop's tokens"""
+    image: Integer[np.ndarray, " c"]
+    """row in `FitData.pooled`"""
+    box: Float[np.ndarray, "c 4"]
+    """x0, y0, x1, y1 as fractions of the upright image's width and height"""
+
+
+@runtime_checkable
+class CropSource(Protocol):
+    """Cuts crops out of the train images and runs the model on them; what it did, it keeps."""
+
+    def take(self, *, patch: float, stride: float, n: int, seed: int) -> Crops:
+        """At most n crops, spread over the images. patch: side as a share of the model's input,
+        height and width alike; stride: largest step between crops, as a share of the patch."""
+        ...
+
+    def earlier(
+        self, crops: Crops, chosen: Integer[np.ndarray, " m"], *, layer: str
+    ) -> tuple[str, Float[Tensor, "m e"]] | None:
+        """The name of an earlier layer and the activations of some crops there.
+
+        layer "": the nearest one, outside the bank's own block, that is never negative on them;
+        None where there is no such layer.
+        """
+        ...
+
+
 @runtime_checkable
 class Checkpoint(Protocol):
     """Where a long fit keeps its state, so that a killed one goes on where it was."""
@@ -176,6 +210,9 @@ class FitData:
     """class of each train image, -1 unlabelled; None: nothing is labelled"""
     text: TextSide | None = None
     checkpoint: Checkpoint | None = None
+    crops: CropSource | None = None
+    layer: str = ""
+    """dotted name of the layer the tokens are from; "": unknown"""
 
 
 @runtime_checkable
@@ -208,16 +245,3 @@ class ConceptBank(Protocol):
     def facts(self) -> list[dict[str, float]]:
         """Per concept, numbers measured while fitting (a CAV's accuracies); may be empty."""
         ...
-
-
-@dataclass(frozen=True)
-class Head:
-    """Linear read-out of concept scores: logits = weight @ scores + bias (+ residual).
-
-    With `residual`, each image also carries a fixed rest, its backbone logits minus the linear
-    part at its own scores, so that the unedited head reproduces the backbone exactly.
-    """
-
-    weight: Float[np.ndarray, "y k"]
-    bias: Float[np.ndarray, " y"]
-    residual: bool = False

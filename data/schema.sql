@@ -11,7 +11,8 @@ CREATE TABLE build (            -- one row
     versions        VARCHAR NOT NULL,    -- JSON: package name -> version
     dataset         VARCHAR NOT NULL,    -- name of the data set
     n_images        UINTEGER NOT NULL,   -- images used, all splits
-    n_skipped       UINTEGER NOT NULL    -- inputs that could not be used
+    n_skipped       UINTEGER NOT NULL,   -- inputs that could not be used
+    renamed_from    VARCHAR              -- fingerprint of the build whose concepts got these names later; NULL: its own
 );
 
 CREATE TABLE stage (            -- what the build did, in order
@@ -53,6 +54,39 @@ CREATE TABLE picture (          -- apart from `image`, so that scans of facts to
     image_id        UINTEGER PRIMARY KEY,
     thumb           BLOB NOT NULL,       -- JPEG, long side <= 128 px
     picture         BLOB NOT NULL        -- JPEG, long side <= 384 px
+);
+
+CREATE TABLE altered (          -- images that are made from others, the recipe's `corruptions`
+    image_id        UINTEGER PRIMARY KEY,
+    original_id     UINTEGER NOT NULL,   -- image.image_id of what it was made from
+    kind            VARCHAR NOT NULL,    -- key of data.datasets.corruptions.CORRUPTIONS
+    about           VARCHAR NOT NULL     -- what was done and how strongly, in words
+);
+
+CREATE TABLE pooled (           -- the model at its layer, for comparing models; at most 5,000 images
+    image_id        UINTEGER PRIMARY KEY,
+    vector          FLOAT[] NOT NULL     -- backbone.width numbers: the mean over tokens, unit of activation
+);
+
+CREATE TABLE image_layout (     -- the images on a plane: UMAP of pooled activations; at most 1,000
+    image_id        UINTEGER PRIMARY KEY,
+    x               FLOAT NOT NULL,      -- no unit
+    y               FLOAT NOT NULL       -- no unit
+);
+
+CREATE TABLE image_neighbour (  -- the images nearest to an image
+    image_id        UINTEGER NOT NULL,
+    rank            USMALLINT NOT NULL,  -- 0..
+    other_id        UINTEGER NOT NULL,
+    cosine          FLOAT NOT NULL       -- of pooled activations about their mean, -1..1
+);
+
+CREATE TABLE layout_quality (   -- are neighbours on a plane neighbours in the space it was made from?
+    bank_id         USMALLINT,           -- a bank's directions; NULL: the images
+    trustworthiness DOUBLE NOT NULL,     -- 0..1; 1: every neighbour on the plane is one in the space
+    chance          DOUBLE NOT NULL,     -- the same with the places dealt out at random
+    n_neighbours    UINTEGER NOT NULL,   -- looked at, for each point
+    n               UINTEGER NOT NULL    -- points judged, against each other
 );
 
 CREATE TABLE skipped (          -- inputs that could not be used
@@ -140,8 +174,10 @@ CREATE TABLE concept (
     bank_id         USMALLINT NOT NULL,
     concept_id      UINTEGER NOT NULL,   -- 0..n_concepts-1 within the bank
     name            VARCHAR,             -- NULL: unnamed
-    name_source     VARCHAR NOT NULL,    -- "label" (fitted to it), "matched" (best-matching label), "unnamed"
-    labelled_id     UINTEGER,            -- the labelled concept behind the name
+    name_source     VARCHAR NOT NULL,    -- "label" (fitted to it), "word" (fitted to it, or named by whoever made
+                                         --   the bank), "matched" (best-matching label), "vocabulary" (nearest word,
+                                         --   see concept_name), "unnamed"; the first that holds, in this order
+    labelled_id     UINTEGER,            -- the best-matching labelled concept: behind the name of "label" and "matched"
     name_auc        DOUBLE,              -- 0..1, chance 0.5: score against that label (matched: chosen on train, measured on held-out images)
     name_iou        DOUBLE,              -- 0..1: strongest tokens against that label's part mask
     name_n          UINTEGER,            -- held-out images behind name_auc
@@ -178,10 +214,16 @@ CREATE TABLE concept (
     separability    DOUBLE,              -- 0..1, mean Jensen-Shannon distance of held-out scores between classes
     separability_chance DOUBLE,          -- the same with the classes shuffled
     separability_n  UINTEGER,            -- held-out labelled images behind both; NULL: none
+    label_separability DOUBLE,           -- 0..1, mean Jensen-Shannon distance of held-out scores with and without a label, over labels
+    label_separability_chance DOUBLE,    -- the same with the images shuffled
+    label_separability_n UINTEGER,       -- labels behind both; NULL: none
+    border_share    DOUBLE,              -- share of |code| in the outermost ring of the grid, 0..1; NULL: dead
+    place_share     DOUBLE,              -- share of |code| in the tenth of the grid's places that has most, 0..1; NULL: dead
+    nearest_cosine  DOUBLE,              -- largest cosine with another direction of the bank, -1..1; NULL: none
     monosemanticity DOUBLE,              -- -1..1, mean cosine of the backbone's pooled activations between its top images
     monosemanticity_chance DOUBLE,       -- the same between all images
     monosemanticity_n UINTEGER NOT NULL, -- top images, 24 at most
-    flags           VARCHAR NOT NULL,    -- "" or of dead, rare, dense, single class, single image, joined by ", "
+    flags           VARCHAR NOT NULL,    -- "" or of dead, rare, dense, single class, single image, border, fixed place, near duplicate, joined by ", "
     umap_x          FLOAT,               -- 2-D layout of the bank's directions (no unit)
     umap_y          FLOAT,
     PRIMARY KEY (bank_id, concept_id)
@@ -265,6 +307,127 @@ CREATE TABLE label_score (      -- every concept against every labelled concept,
     iou             DOUBLE               -- with the part's mask; NULL: no masks
 );
 
+CREATE TABLE concept_tree (     -- of banks whose concepts form a tree, a row each; other banks have none
+    bank_id         USMALLINT NOT NULL,
+    concept_id      UINTEGER NOT NULL,
+    parent_id       UINTEGER,            -- the coarser concept it is a part of; NULL: a root
+    level           UTINYINT NOT NULL,   -- 0 at the roots
+    share           DOUBLE NOT NULL,     -- share of its parent's codes that come through it, 0..1; of a root: of all roots'
+    n               UINTEGER NOT NULL,   -- tokens behind the share, held-out where there are any
+    PRIMARY KEY (bank_id, concept_id)
+);
+
+CREATE TABLE bank_prefix (      -- nested banks: what the first `size` concepts do on their own
+    bank_id         USMALLINT NOT NULL,
+    size            UINTEGER NOT NULL,   -- concepts 0..size-1; the largest is all
+    r2              DOUBLE NOT NULL,     -- share of token variance that they rebuild, <= 1; the mean token has 0
+    control         DOUBLE NOT NULL,     -- the same of as many random directions, coded as sparsely
+    l0              DOUBLE NOT NULL,     -- mean number of their non-zero codes a token
+    n               UINTEGER NOT NULL,   -- tokens behind all three, held-out where there are any
+    PRIMARY KEY (bank_id, size)
+);
+
+CREATE TABLE concept_crop (     -- banks fitted on crops: the strongest crop of each of the strongest train images
+    bank_id         USMALLINT NOT NULL,
+    concept_id      UINTEGER NOT NULL,
+    rank            USMALLINT NOT NULL,  -- 0.. by code descending
+    image_id        UINTEGER NOT NULL,
+    x0              FLOAT NOT NULL,      -- the crop as fractions of the upright image's width and height;
+    y0              FLOAT NOT NULL,      --   outside 0..1 where the processor pads
+    x1              FLOAT NOT NULL,      -- right and
+    y1              FLOAT NOT NULL,      --   lower edge
+    code            FLOAT NOT NULL,      -- > 0, of the crop's mean token, in bank.code_unit
+    PRIMARY KEY (bank_id, concept_id, rank)
+);
+
+CREATE TABLE subconcept (       -- parts of a concept: its strongest crops factorised again one layer earlier
+    bank_id         USMALLINT NOT NULL,
+    concept_id      UINTEGER NOT NULL,
+    sub_id          UTINYINT NOT NULL,   -- 0.. by share descending
+    layer           VARCHAR NOT NULL,    -- dotted module name of the earlier layer
+    share           DOUBLE NOT NULL,     -- of the sum of the concept's sub-codes, 0..1
+    n_crops         UINTEGER NOT NULL,   -- crops of the concept on which it is the strongest part
+    error           DOUBLE NOT NULL,     -- relative, 0..1: what all parts of the concept together leave out
+    PRIMARY KEY (bank_id, concept_id, sub_id)
+);
+
+CREATE TABLE subconcept_crop (  -- as concept_crop
+    bank_id         USMALLINT NOT NULL,
+    concept_id      UINTEGER NOT NULL,
+    sub_id          UTINYINT NOT NULL,
+    rank            USMALLINT NOT NULL,  -- 0.. by code descending
+    image_id        UINTEGER NOT NULL,
+    x0              FLOAT NOT NULL,      -- fractions, as in concept_crop
+    y0              FLOAT NOT NULL,      -- upper edge
+    x1              FLOAT NOT NULL,      -- right edge
+    y1              FLOAT NOT NULL,      -- lower edge
+    code            FLOAT NOT NULL,      -- > 0, at the earlier layer, in its activations' unit
+    PRIMARY KEY (bank_id, concept_id, sub_id, rank)
+);
+
+CREATE TABLE concept_attribution ( -- what a concept's score on an image rests on, through the model; few images a concept
+    bank_id         USMALLINT NOT NULL,
+    concept_id      UINTEGER NOT NULL,
+    image_id        UINTEGER NOT NULL,
+    method          VARCHAR NOT NULL,    -- key of core.saliency.METHODS, applied to the score
+    signed          BOOLEAN NOT NULL,    -- values below zero lower the score
+    map_h           USMALLINT NOT NULL,
+    map_w           USMALLINT NOT NULL,
+    scale           DOUBLE NOT NULL,     -- value * scale = attribution in bank.code_unit; one scale a concept and method
+    value           SMALLINT[] NOT NULL, -- row-major, sign kept, never clipped
+    PRIMARY KEY (bank_id, concept_id, image_id, method)
+);
+
+CREATE TABLE text_space (       -- one row where words were read: what `precompute name` needs to read others
+    model           VARCHAR NOT NULL,    -- directory or hub name of the text model; "": vectors made elsewhere
+    template        VARCHAR NOT NULL,    -- what the model read; {} stands for the word
+    origin          VARCHAR NOT NULL,    -- file that the words are from
+    width           UINTEGER NOT NULL,   -- e, numbers a vector
+    joint           BOOLEAN NOT NULL,    -- tokens lie in the space, so directions are vectors of it
+    words           VARCHAR[] NOT NULL,  -- some of the words the concepts' space was made with, 8 at most ...
+    vectors         FLOAT[] NOT NULL     -- ... and their vectors, one after the other: by these the model is known again
+);
+
+CREATE TABLE concept_vector (   -- a concept among words; concepts with fewer than 5 images are left out
+    bank_id         USMALLINT NOT NULL,
+    concept_id      UINTEGER NOT NULL,
+    how             VARCHAR NOT NULL,    -- "direction": its own, without the mean image; "images": weighted mean of its
+                                         --   strongest train images minus the mean of all
+    n               UINTEGER NOT NULL,   -- those images; 0 for "direction"
+    vector          FLOAT[] NOT NULL     -- text_space.width numbers, no unit
+);
+
+CREATE TABLE control_vector (   -- the same of nothing: shuffled images, or random directions
+    bank_id         USMALLINT NOT NULL,
+    draw            USMALLINT NOT NULL,  -- 0..
+    vector          FLOAT[] NOT NULL     -- text_space.width numbers
+);
+
+CREATE TABLE naming (           -- how a bank's concepts were named from a vocabulary
+    bank_id         USMALLINT PRIMARY KEY,
+    origin          VARCHAR NOT NULL,    -- the vocabulary's file
+    model           VARCHAR NOT NULL,    -- as text_space.model
+    template        VARCHAR NOT NULL,    -- as text_space.template
+    n_words         UINTEGER NOT NULL,   -- words to choose from
+    chance          DOUBLE NOT NULL,     -- 95th percentile of the best cosine of control vectors, -1..1: a name needs more
+    min_margin      DOUBLE NOT NULL,     -- and leads the second-best word by this cosine, 0..2
+    n_control       UINTEGER NOT NULL,   -- control vectors
+    control_named   DOUBLE NOT NULL      -- share of them that would take a name, 0..1
+);
+
+CREATE TABLE concept_name (     -- the words nearest to a concept, whether or not it takes the first as its name
+    bank_id         USMALLINT NOT NULL,
+    concept_id      UINTEGER NOT NULL,
+    source          VARCHAR NOT NULL,    -- "vocabulary"
+    origin          VARCHAR NOT NULL,    -- the vocabulary's file
+    rank            USMALLINT NOT NULL,  -- 0.., 5 words at most
+    name            VARCHAR NOT NULL,
+    score           FLOAT NOT NULL,      -- cosine of concept and word, words about their mean, -1..1
+    margin          FLOAT,               -- score minus that of the next word, 0..2; NULL: no next one is kept
+    n               UINTEGER NOT NULL,   -- images behind the concept's vector; 0: its direction
+    named           BOOLEAN NOT NULL     -- rank 0, score above naming.chance, margin at least naming.min_margin
+);
+
 CREATE TABLE quality (          -- how good a bank is; higher is better unless it says otherwise
     bank_id         USMALLINT NOT NULL,
     measure         VARCHAR NOT NULL,    -- on held-out tokens:
@@ -279,6 +442,9 @@ CREATE TABLE quality (          -- how good a bank is; higher is better unless i
                                          --   matched |cosine| of refits, 0..1 (where the recipe asks)
                                          -- over the concepts: "dead" share, low is good; "named" share; means
                                          --   "name_auc", "iou", "separability", "monosemanticity", all 0..1
+                                         -- of names from a vocabulary: "word_named" share of concepts with one
+                                         --   (control: of control vectors); "word_agreement" share that says what
+                                         --   the label-derived name says, among concepts with both
     value           DOUBLE NOT NULL,
     control         DOUBLE,              -- the same of random directions coded as sparsely; NULL: none
     chance          DOUBLE,              -- the same without information (the mean token, the largest class,
@@ -307,15 +473,33 @@ CREATE TABLE probe (            -- can a label be read off? 5-fold cross-validat
     n_positive      UINTEGER NOT NULL    -- of them, with the label
 );
 
+CREATE TABLE depth (            -- can a label be read off the pooled activations of a layer?
+    layer           VARCHAR NOT NULL,    -- dotted module name
+    position        USMALLINT NOT NULL,  -- 0.., in the order in which the network finishes its layers
+    grid_h          USMALLINT NOT NULL,  -- token rows of the layer
+    grid_w          USMALLINT NOT NULL,  -- token columns
+    width           UINTEGER NOT NULL,   -- numbers a token: what the probe reads
+    labelled_id     UINTEGER NOT NULL,
+    auc             DOUBLE NOT NULL,     -- 0..1, chance 0.5: logistic probe, 5-fold cross-validated
+    lo              DOUBLE NOT NULL,     -- 95 % interval (DeLong)
+    hi              DOUBLE NOT NULL,
+    control         DOUBLE NOT NULL,     -- mean auc of the same probe on labels shuffled three times, 0..1; near 0.5 unless it memorises
+    n               UINTEGER NOT NULL,   -- images ranked
+    n_positive      UINTEGER NOT NULL,   -- of them, with the label
+    PRIMARY KEY (layer, labelled_id)
+);
+
 -- Heads ---------------------------------------------------------------------------------------
 
 CREATE TABLE head (
     head_id         USMALLINT PRIMARY KEY,
     name            VARCHAR NOT NULL,    -- unique in the file
     bank_id         USMALLINT NOT NULL,
-    kind            VARCHAR NOT NULL,    -- key of precompute's HEADS: "sparse" or "backbone"
-    about           VARCHAR NOT NULL,    -- one sentence for people
-    residual        BOOLEAN NOT NULL,    -- adds each image's rest, so that the unedited head equals the backbone
+    kind            VARCHAR NOT NULL,    -- key of precompute's HEADS
+    about           VARCHAR NOT NULL,    -- what it is, for people
+    residual        BOOLEAN NOT NULL,    -- adds each image's rest: its unedited logits, of head_logit or, without
+                                         --   rows there, the backbone's, minus the linear part at its own scores
+    linear          BOOLEAN NOT NULL,    -- FALSE: no function of the scores, has no weights and cannot be edited
     n_weights       UBIGINT NOT NULL     -- non-zero
 );
 
@@ -330,6 +514,13 @@ CREATE TABLE head_bias (        -- also lists the classes of the head
     head_id         USMALLINT NOT NULL,
     class_id        UINTEGER NOT NULL,
     bias            DOUBLE NOT NULL      -- logit
+);
+
+CREATE TABLE head_logit (       -- of heads whose logits neither scores nor the backbone's logits give
+    head_id         USMALLINT NOT NULL,
+    image_id        UINTEGER NOT NULL,
+    logit           FLOAT[] NOT NULL,    -- unedited, by head_bias.class_id ascending
+    PRIMARY KEY (head_id, image_id)
 );
 
 CREATE TABLE head_prediction (
@@ -358,7 +549,7 @@ CREATE TABLE metric (           -- do the concepts exist, and are they where the
                                          --   "alpha" parts' areas, "v", "compare", "denominator", "images",
                                          --   "evidence", "n" weights a class, "method", "part"; {} if none
     split           VARCHAR NOT NULL,    -- images measured on; several: joined by " + "
-    value           DOUBLE NOT NULL,     -- in the definition's range: 0..1, of the three cgim -1..1
+    value           DOUBLE NOT NULL,     -- in the definition's range: 0..1, of the three cgim -1..1, completeness any
     n               UINTEGER NOT NULL,   -- cases behind it, > 0; the definition says what is counted
     chance          DOUBLE,              -- its mean without information, same unit; NULL: none exists
     control         DOUBLE               -- the same of random directions in the bank's place; NULL: none drawn
@@ -415,6 +606,31 @@ CREATE TABLE fidelity (         -- do importances say what the head's logit does
     value           DOUBLE NOT NULL,     -- C-deletion: small is good; the others: large
     random          DOUBLE NOT NULL,     -- the same for concepts in random order
     n               UINTEGER NOT NULL    -- images
+);
+
+-- What editing a latent does to the backbone itself -----------------------------------------------
+
+CREATE TABLE effect (           -- of the latents with most energy of every bank that reconstructs
+    effect_id       UINTEGER PRIMARY KEY,
+    bank_id         USMALLINT NOT NULL,
+    concept_id      UINTEGER NOT NULL,
+    mode            VARCHAR NOT NULL,    -- one of core.intervention.sae_edits.MODES, or "gated": ablate where detected
+    strength        DOUBLE,              -- scale: factor; clamp: the code given to every token, in bank.code_unit; else NULL
+    labelled_id     UINTEGER,            -- suppress and gated: the labelled concept that is to go; else NULL
+    images          VARCHAR NOT NULL,    -- "active": those with the highest score, "silent": the lowest; "both"
+    exact           BOOLEAN NOT NULL,    -- by a linear read-out; else the rest of the network was run again
+    n               UINTEGER NOT NULL,   -- images, > 0
+    n_edited        UINTEGER NOT NULL,   -- those of them whose codes the edit changes
+    change          DOUBLE NOT NULL,     -- of the logit of the class predicted before, mean over the n
+    flipped         DOUBLE NOT NULL,     -- share of the n whose predicted class changes, 0..1
+    control_change  DOUBLE NOT NULL,     -- both for the same step along a random direction of equal length
+    control_flipped DOUBLE NOT NULL      -- 0..1
+);
+
+CREATE TABLE effect_class (     -- the 10 classes whose logits an edit moves most
+    effect_id       UINTEGER NOT NULL,
+    class_id        UINTEGER NOT NULL,
+    change          DOUBLE NOT NULL      -- of the class's logit, mean over effect.n images
 );
 
 -- Saliency ------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,6 +54,27 @@ def build(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     finally:
         con.close()
     os.replace(partial, path)
+
+
+@contextmanager
+def altered(source: Path, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A copy of a store to change, at `path` once it is whole; `source` stays as it is.
+
+    Raises FileExistsError when the path is taken, StoreError when `source` is no store.
+    """
+    if path.exists():
+        raise FileExistsError(f"{path} is already built; delete it to build it again")
+    open_readonly(source).close()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + BUILDING)
+    shutil.copyfile(source, partial)
+    try:
+        with duckdb.connect(str(partial)) as con:
+            yield con
+            con.execute("CHECKPOINT")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def open_readonly(path: Path) -> duckdb.DuckDBPyConnection:

@@ -42,3 +42,39 @@ def put_staged_scores(con: duckdb.DuckDBPyConnection) -> int:
     con.execute(f"INSERT INTO score FROM {name} ORDER BY bank_id, concept_id, score DESC, image_id")
     con.execute(f"DROP TABLE {name}")
     return int(con.execute("SELECT count(*) FROM score").fetchall()[0][0])
+
+
+def put_vocabulary_names(con: duckdb.DuckDBPyConnection, bank_id: int) -> None:
+    """Concepts that nothing else names take the first word of `concept_name`, if it passes."""
+    con.execute(
+        """
+        UPDATE concept SET name = found.name, name_source = 'vocabulary'
+        FROM concept_name found
+        WHERE found.bank_id = $bank_id AND found.source = 'vocabulary' AND found.named
+            AND concept.bank_id = found.bank_id AND concept.concept_id = found.concept_id
+            AND concept.name_source = 'unnamed'
+        """,
+        {"bank_id": bank_id},
+    )
+
+
+def forget_vocabulary(con: duckdb.DuckDBPyConnection) -> None:
+    """Takes back every name that came from a vocabulary, and all that was measured of them."""
+    con.execute(
+        "UPDATE concept SET name = NULL, name_source = 'unnamed' WHERE name_source = 'vocabulary'"
+    )
+    con.execute("DELETE FROM concept_name WHERE source = 'vocabulary'")
+    con.execute("DELETE FROM naming")
+    con.execute("DELETE FROM quality WHERE starts_with(measure, 'word_')")
+    con.execute("DELETE FROM notice WHERE stage = 'names'")
+    con.execute("DELETE FROM stage WHERE name = 'rename'")
+
+
+def put_renamed(
+    con: duckdb.DuckDBPyConnection, *, fingerprint: str, recipe: str, renamed_from: str
+) -> None:
+    """What the row of `build` says of itself."""
+    con.execute(
+        "UPDATE build SET fingerprint = $fingerprint, recipe = $recipe, renamed_from = $before",
+        {"fingerprint": fingerprint, "recipe": recipe, "before": renamed_from},
+    )

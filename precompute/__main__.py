@@ -75,7 +75,22 @@ def _doctor(options: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
-_COMMANDS = {"demo": _demo, "run": _run, "layers": _layers, "doctor": _doctor}
+def _name(options: argparse.Namespace) -> int:
+    from precompute.renaming import rename
+
+    path = rename(
+        Path(options.db),
+        vocabulary=Path(options.vocabulary),
+        model=options.text_model,
+        template=options.template,
+        out=options.out,
+        device=options.device,
+    )
+    print(f"{path}\nlook at it with: make app DB={path}")
+    return 0
+
+
+_COMMANDS = {"demo": _demo, "run": _run, "layers": _layers, "doctor": _doctor, "name": _name}
 
 if __name__ == "__main__":
     sys.exit(main())

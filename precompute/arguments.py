@@ -44,6 +44,16 @@ def parser() -> argparse.ArgumentParser:
     layers.add_argument("model")
     layers.add_argument("--size", help="HEIGHTxWIDTH")
 
+    name = commands.add_parser("name", help="name a store's concepts from another vocabulary")
+    name.add_argument("db", metavar="STORE", help="stays as it is; the result is a new store")
+    name.add_argument("--vocabulary", required=True, help="text file, one word or phrase a line")
+    name.add_argument("--text-model", default="", help="CLIP or SigLIP directory (default: as "
+                      "the store was built)")  # fmt: skip
+    name.add_argument("--template", default="", help="e.g. \"a photo of a {}\" (default: as the "
+                      "store was built)")  # fmt: skip
+    name.add_argument("--out", type=Path, help="folder of the new store (default: the old one's)")
+    name.add_argument("--device", default="cpu", help="torch device, e.g. cuda")
+
     doctor = commands.add_parser("doctor", help="check a store")
     doctor.add_argument("db")
     return out

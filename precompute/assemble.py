@@ -14,7 +14,7 @@ from safetensors.torch import save
 from core.concepts import METHODS
 from core.maps import quantise, scales
 from core.recipe import BankSpec, HeadSpec
-from core.types import Backbone
+from core.types import Backbone, words_of
 from data import write
 from data.datasets.types import Dataset
 from precompute import columns
@@ -23,7 +23,7 @@ from precompute.banks import FittedBank
 from precompute.classes import Classes
 from precompute.describe import Description
 from precompute.encode import Codes
-from precompute.heads import Fitted, predictions
+from precompute.heads import Fitted, logits_of, predictions
 
 Con = duckdb.DuckDBPyConnection
 DENSE = 1 / 3
@@ -89,11 +89,8 @@ def put_truth(con: Con, dataset: Dataset, activations: ActivationStore, classes:
         batch = {name: by_class[name] for name in ("labelled_id", "fraction")}
         batch["class_id"] = by_class["label"].map(names).astype(np.uint32)
         write.put(con, "class_label", batch)
-    for table, frame in (
-        ("image_label", dataset.image_labels),
-        ("part", dataset.parts),
-        ("mask", dataset.masks),
-    ):
+    frames = {"image_label": dataset.image_labels, "part": dataset.parts, "mask": dataset.masks}
+    for table, frame in (frames | {"altered": dataset.altered}).items():
         kept = frame[frame["image_id"].isin(used)]
         if len(kept):
             write.put(con, table, {name: columns.arrow(kept[name]) for name in kept.columns})
@@ -135,6 +132,7 @@ def put_bank(
     named = concept["name_source"] != "unnamed"
     labelled = concept["labelled_id"].where(named)
     title = [names[int(i)] if pd.notna(i) else None for i in labelled]
+    title = list(words_of(bank)) or title
     facts = {name: columns.arrow(concept[name]) for name in concept.columns}
     write.put(con, "concept", {"bank_id": columns.same(bank_id, concept), "name": title, **facts})
     for table, frame in description.tables.items():
@@ -202,6 +200,7 @@ def put_head(
         kind=spec.kind,
         about=fitted.about,
         residual=fitted.head.residual,
+        linear=fitted.linear,
         n_weights=len(row),
     )
     write.put(
@@ -223,6 +222,17 @@ def put_head(
             "bias": fitted.head.bias,
         },
     )
+    if not fitted.linear or (fitted.head.residual and spec.kind != "backbone"):
+        order = np.argsort(fitted.classes)
+        write.put(
+            con,
+            "head_logit",
+            {
+                "head_id": np.full(len(scores), head_id),
+                "image_id": image_ids,
+                "logit": columns.lists(logits_of(fitted, scores)[:, order].astype(np.float32)),
+            },
+        )
     predicted, prob = predictions(fitted, scores)
     write.put(
         con,

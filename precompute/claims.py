@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import pandas as pd
 import torch
 from jaxtyping import Float, Integer
 
 from core.concepts import cav
+from core.naming import same_words
 from core.types import ConceptBank
 from precompute.activations import ActivationStore
 from precompute.encode import Codes
@@ -23,9 +25,26 @@ class Claims:
     label_of: Integer[np.ndarray, " k"]
     """labelled_id that a concept is named for; -1: unnamed"""
     probes: bool
-    """fitted to labels: a positive score says that the concept is there"""
+    """fitted to labels"""
     codes: Callable[[int], Float[np.ndarray, "t k"]]
     """of one image; the last one asked for is kept"""
+    worded: bool = False
+    """fitted to words: a score has no side, but a concept may be the word of a label"""
+    sided: bool = True
+    """of probes: a positive score says that the concept is there (a likeness does not)"""
+
+
+def named_for(
+    concept: pd.DataFrame, *, words: Sequence[str] = (), labels: Sequence[str] = ()
+) -> Integer[np.ndarray, " k"]:
+    """labelled_id behind each concept's name; -1: none. `concept`: rows of that table, in order.
+
+    A concept that is a word (of `words`) stands for the label of the same words, if there is one.
+    """
+    if words:
+        return same_words(words, labels)
+    behind = concept["name_source"].isin(("label", "matched")) & concept["labelled_id"].notna()
+    return np.where(behind, concept["labelled_id"].fillna(0).astype(np.int64), -1)
 
 
 def stored(codes: Codes) -> Callable[[int], Float[np.ndarray, "t k"]]:
@@ -77,5 +96,10 @@ def control(claims: Claims, activations: ActivationStore, ground: Ground) -> Cla
     bank = cav.Bank(directions, -(directions @ mean))
     scores = pooled.astype(np.float64) @ directions.numpy().T.astype(np.float64)
     return Claims(
-        scores + bank.bias.numpy(), claims.label_of, claims.probes, encoded(bank, activations)
+        scores + bank.bias.numpy(),
+        claims.label_of,
+        claims.probes,
+        encoded(bank, activations),
+        claims.worded,
+        claims.sided,
     )

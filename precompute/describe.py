@@ -9,10 +9,11 @@ import pandas as pd
 from jaxtyping import Float, Integer
 
 from core.metrics import association, statistics
+from core.types import words_of
 from precompute.banks import FittedBank
 from precompute.encode import Codes
 from precompute.judge import judge
-from precompute.layout import layout
+from precompute.layout import layout, trust
 from precompute.neighbours import neighbours
 from precompute.scene import Scene
 
@@ -39,7 +40,9 @@ def describe(fitted: FittedBank, codes: Codes, scene: Scene) -> Description:
         for name in parts[0].tables
     }
     directions = fitted.bank.directions.numpy()
-    concept["umap_x"], concept["umap_y"] = layout(directions, seed=scene.seed)
+    x, y = layout(directions, seed=scene.seed)
+    concept["umap_x"], concept["umap_y"] = x, y
+    tables["layout_quality"] = trust(directions, x, y, seed=scene.seed)
     tables["neighbour"] = neighbours(directions, codes.scores)
     return Description(concept, tables)
 
@@ -66,7 +69,9 @@ def _block(
         "histogram": _histograms(scores, ids, signed=fitted.bank.signed),
         **_examples(scores, ids, peaks, signed=fitted.bank.signed, seed=scene.seed),
         "concept_class": _classes(scores, ids, scene, frame),
-        "label_score": judge(fitted.facts, codes, scores, ids, scene, frame),
+        "label_score": judge(
+            fitted.facts, codes, scores, ids, scene, frame, words=words_of(fitted.bank)
+        ),
     }
     return Description(frame, tables)
 

@@ -12,13 +12,20 @@ from core.types import FitData
 from data.datasets.types import Dataset
 from precompute import truth
 from precompute.activations import ActivationStore
+from precompute.crops import ImageCrops
 from precompute.scene import Scene
 from precompute.streams import Images, Tokens
 from precompute.texts import Texts
 
 
 def fit_data(
-    spec: BankSpec, dataset: Dataset, activations: ActivationStore, scene: Scene, texts: Texts
+    spec: BankSpec,
+    dataset: Dataset,
+    activations: ActivationStore,
+    scene: Scene,
+    texts: Texts,
+    *,
+    layer: str,
 ) -> FitData:
     """Raises ValueError when the bank asks for labels of a level that the data set lacks."""
     level = str(spec.params.get("labels", ""))
@@ -35,6 +42,7 @@ def fit_data(
         images=Images(activations, scene.train),
         classes=classes if (classes >= 0).any() else None,
         text=texts.side(scene.train, scene.held_out),
+        layer=layer,
     )
 
 
@@ -52,4 +60,5 @@ def part_of(data: FitData, part: Integer[np.ndarray, " p"]) -> FitData:
         classes=None if data.classes is None else data.classes[part],
         text=data.text and replace(data.text, images_in=data.text.images_in[part]),
         checkpoint=None,
+        crops=data.crops.part(part) if isinstance(data.crops, ImageCrops) else None,
     )

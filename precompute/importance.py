@@ -35,6 +35,8 @@ def put(
     scene: Scene,
 ) -> None:
     """All tables of one head. `images`: image_id and split of every row."""
+    if not fitted.linear:  # no weights, so nothing to explain a logit by
+        return
     with log.timed(f"explain {title}", len(scores), "images"):
         for name, frames in _tables(fitted, scores, images, scene).items():
             frame = pd.concat(frames, ignore_index=True).assign(head_id=head_id)

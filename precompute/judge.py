@@ -7,7 +7,7 @@ import pandas as pd
 from jaxtyping import Float, Integer
 
 from core.metrics import association
-from core.naming import match
+from core.naming import match, same_words
 from precompute.encode import Codes
 from precompute.scene import Scene
 
@@ -19,15 +19,17 @@ def judge(
     ids: Integer[np.ndarray, " k"],
     scene: Scene,
     frame: pd.DataFrame,
+    *,
+    words: tuple[str, ...] = (),
 ) -> pd.DataFrame:
-    """label_score, and the naming columns of `frame`."""
+    """label_score, and the naming columns of `frame`. `words`: of banks whose concepts are such."""
     facts = pd.DataFrame([measured[i] for i in ids]) if measured else pd.DataFrame()
     for name in ("train_accuracy", "test_accuracy", "train_auc", "test_auc", "base_rate"):
         frame[name] = facts.get(name, np.nan)
     if scene.labels is None:
         for name in ("name_auc", "name_iou", "second_auc", "absent_q50"):
             frame[name] = np.nan
-        frame["name_source"] = "unnamed"
+        frame["name_source"] = "word" if words else "unnamed"
         for name in ("labelled_id", "second_id", "name_n"):
             frame[name] = pd.array([None] * len(ids), dtype="UInt32")
         frame["present_q50"], frame["absent_q50"] = _medians(scores, scores > 0)
@@ -44,6 +46,10 @@ def judge(
     fitted = facts["label"].to_numpy(dtype=np.int64) if "label" in facts else None
     best = found.best if fitted is None else fitted
     named = found.named if fitted is None else np.ones(len(ids), dtype=bool)
+    if words:
+        # what a concept is said to be: the label of the same words; otherwise only the nearest one
+        said = same_words([words[i] for i in ids], scene.labels.names)
+        best, named = np.where(said >= 0, said, best), said >= 0
     # the runner-up of a probe is the label, other than its own, that it separates best
     if fitted is None:
         second = found.second
@@ -52,7 +58,8 @@ def judge(
         others[np.arange(len(ids)), fitted] = -np.inf
         second = match(others).best
     at = np.arange(len(ids))
-    frame["name_source"] = np.where(named, "label" if fitted is not None else "matched", "unnamed")
+    source = "label" if fitted is not None else "matched"
+    frame["name_source"] = "word" if words else np.where(named, source, "unnamed")
     frame["labelled_id"] = pd.array(np.where(best >= 0, best, 0), dtype="UInt32")
     frame["name_auc"] = np.where(best >= 0, test_auc[at, best], np.nan)
     frame["name_iou"] = np.where(best >= 0, iou[at, best], np.nan)

@@ -9,6 +9,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from core.metrics import concept_quality
+from core.types import Grid
 from precompute.bench import Bench
 from precompute.describe import Description
 from precompute.encode import Codes
@@ -37,10 +38,19 @@ def judge_concepts(description: Description, codes: Codes, bench: Bench, *, sign
     frame["monosemanticity"] = alike
     frame["monosemanticity_chance"] = np.where(np.isnan(alike), math.nan, bench.likeness)
     frame["monosemanticity_n"] = pd.array([0 if p is None else len(p) for p in shown], "UInt32")
+    grid = Grid(*bench.store.facts["grid"])
+    frame["border_share"], frame["place_share"] = concept_quality.places(
+        codes.sums["magnitudes"], grid
+    )
+    near = description.tables["neighbour"]
+    first = near[(near["kind"] == "cosine") & (near["rank"] == 0)].set_index("concept_id")
+    frame["nearest_cosine"] = first["value"].reindex(frame["concept_id"]).to_numpy()
     odd = concept_quality.flags(
         *(frame[c].to_numpy() for c in ("frequency", "density", "class_share", "image_share")),
         signed=signed,
         n_classes=len(np.unique(scene.class_of[scene.class_of >= 0])),
+        **{c: frame[c].to_numpy() for c in ("border_share", "place_share", "nearest_cosine")},
+        border_counts=concept_quality.border_counts(grid),
     )
     frame["flags"] = [", ".join(names) for names in odd]
 
@@ -59,4 +69,20 @@ def _concepts(scores: Float[np.ndarray, "n k"], scene: Scene) -> dict[str, np.nd
         "image_share": image_share,
         "separability": distance(scores[known], classes, seed=scene.seed),
         "separability_chance": distance(scores[known], shuffled, seed=scene.seed),
+        **_labels(scores[scene.held_out], scene),
+    }
+
+
+def _labels(held_out: Float[np.ndarray, "m k"], scene: Scene) -> dict[str, np.ndarray]:
+    nothing = np.full(held_out.shape[1], np.nan)
+    value, chance, n = nothing, nothing, 0
+    if scene.labels is not None and len(held_out):
+        y = scene.labels.test
+        value, n = concept_quality.label_separability(held_out, y)
+        order = np.random.default_rng(scene.seed).permutation(len(y))
+        chance, _ = concept_quality.label_separability(held_out, y[order])
+    return {
+        "label_separability": value,
+        "label_separability_chance": chance,
+        "label_separability_n": np.where(np.isnan(value), np.nan, n),
     }

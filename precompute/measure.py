@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from core import heads as core_heads
 from core.recipe import HeadSpec
 from data import write
-from precompute import measure_heads, measure_maps
+from precompute import leakage, measure_heads, measure_maps
 from precompute.activations import ActivationStore
 from precompute.claims import Claims, control, stored
 from precompute.encode import Codes
@@ -40,6 +39,7 @@ def bank(
     concept: pd.DataFrame,
     scores: np.ndarray,
     *,
+    label_of: np.ndarray,
     heads: Sequence[Measured],
     ground: Ground,
     activations: ActivationStore,
@@ -50,10 +50,11 @@ def bank(
     What cannot be measured of a head is a notice; what cannot be measured of any bank is one that
     `ground.survey` wrote.
     """
-    named = (concept["name_source"] != "unnamed") & concept["labelled_id"].notna()
-    label_of = np.where(named, concept["labelled_id"].fillna(0).astype(np.int64), -1)
     probes = bool((concept["name_source"] == "label").all())
-    claims = Claims(scores, label_of, probes, stored(codes))
+    # a bank fitted to labels says how often its sign is right, where its sign says anything
+    sided = bool(concept["train_accuracy"].notna().all())
+    worded = bool((concept["name_source"] == "word").all())
+    claims = Claims(scores, label_of, probes, stored(codes), worded, sided)
     random = control(claims, activations, ground)
     found = _concepts(claims, ground)
     n = put(con, found, control=_concepts(random, ground), bank_id=bank_id)
@@ -64,17 +65,24 @@ def bank(
         if missing is not None:
             log.notice(STAGE, head.spec.title, missing)
         drawn: list[Row] = []
-        if head.spec.kind == "sparse" and not spanning:
-            drawn, _ = _head(_refitted(head, random, ground), random, ground)
+        if head.fitted.refit is not None and not (spanning and head.fitted.linear):
+            again = head._replace(fitted=head.fitted.refit(random.scores))
+            drawn, _ = _head(_reading(again, random, ground), random, ground)
         n += put(con, found, control=drawn, bank_id=bank_id, head_id=head.head_id)
     return n
 
 
 def _concepts(claims: Claims, ground: Ground) -> list[Row]:
-    return [*measure_maps.in_masks(claims, ground), *measure_maps.right_side(claims, ground)]
+    return [
+        *measure_maps.in_masks(claims, ground),
+        *measure_maps.right_side(claims, ground),
+        *leakage.rows(claims, ground),
+    ]
 
 
 def _head(reading: Reading, claims: Claims, ground: Ground) -> tuple[list[Row], ValueError | None]:
+    if not reading.linear:  # it has no weights, so nothing else can be asked
+        return measure_heads.accuracies(reading, claims, ground), None
     rows = [
         *measure_heads.accuracies(reading, claims, ground),
         *measure_heads.presence(reading, claims, ground),
@@ -88,20 +96,7 @@ def _head(reading: Reading, claims: Claims, ground: Ground) -> tuple[list[Row], 
 
 def _reading(head: Measured, claims: Claims, ground: Ground) -> Reading:
     fitted = head.fitted
-    return measure_heads.read(
-        fitted.head, claims, fitted.classes, ground,
-        rest=fitted.rest, sparse=head.spec.kind == "sparse",
-    )  # fmt: skip
-
-
-def _refitted(head: Measured, random: Claims, ground: Ground) -> Reading:
-    """The same fit on random concepts."""
-    scene = ground.scene
-    rows = scene.train[scene.class_of[scene.train] >= 0]
-    fitted, classes = core_heads.fit_sparse(
-        random.scores[rows], scene.class_of[rows], seed=scene.seed, **head.spec.params
-    )
-    return measure_heads.read(fitted, random, classes, ground, rest=None, sparse=True)
+    return measure_heads.read(fitted, claims, ground, sparse=head.spec.kind == "sparse")
 
 
 def put(

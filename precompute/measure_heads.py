@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Integer
 
-from core.bottleneck import logits
 from core.metrics import cgim, existence, location
 from core.metrics.measure import Measure, mean_of
 from core.metrics.perturbation import accuracy_by_effective_concepts
 from core.types import Head
 from precompute.claims import Claims
 from precompute.ground import Ground
+from precompute.heads import Fitted, logits_of
 from precompute.measure_maps import Row
 
 LENGTHS = (1, 3, 5)
@@ -25,26 +25,20 @@ class Reading(NamedTuple):
     """A head over claims. Classes are rows of the head; -1: not one of them."""
 
     head: Head
-    rest: Float[np.ndarray, "n y"] | None
     sparse: bool
+    linear: bool
     target: Integer[np.ndarray, " n"]
     predicted: Integer[np.ndarray, " n"]
 
 
-def read(
-    head: Head,
-    claims: Claims,
-    class_ids: Integer[np.ndarray, " y"],
-    ground: Ground,
-    *,
-    rest: Float[np.ndarray, "n y"] | None,
-    sparse: bool,
-) -> Reading:
+def read(fitted: Fitted, claims: Claims, ground: Ground, *, sparse: bool) -> Reading:
+    class_ids = fitted.classes
     place = np.full(max(ground.scene.n_classes, int(class_ids.max()) + 1) + 1, -1)
     place[class_ids] = np.arange(len(class_ids))
     # an unlabelled image is -1, which takes the last place, always -1 itself
     target = place[ground.scene.class_of]
-    return Reading(head, rest, sparse, target, logits(head, claims.scores, rest).argmax(1))
+    predicted = logits_of(fitted, claims.scores).argmax(1)
+    return Reading(fitted.head, sparse, fitted.linear, target, predicted)
 
 
 def accuracies(reading: Reading, claims: Claims, ground: Ground) -> list[Row]:

@@ -65,14 +65,25 @@ def in_masks(claims: Claims, ground: Ground) -> list[Row]:
 
 
 def right_side(claims: Claims, ground: Ground) -> list[Row]:
-    """How often scores are on the side of their separator that the labels say, by split."""
-    if ground.labels is None or not claims.probes:
+    """How often scores are on the side of their separator that the labels say, by split.
+
+    Of concepts fitted to labels the separator is 0, unless their scores are likenesses. Of those,
+    and of words that are the words of a label, it is the value that tells the train images best;
+    other words are left out.
+    """
+    judged = np.flatnonzero(claims.label_of >= 0)
+    if ground.labels is None or not len(judged) or not (claims.probes or claims.worded):
         return []
+    scores, label_of = claims.scores[:, judged], claims.label_of[judged]
+    train = ground.scene.train
+    separator = np.zeros(len(judged))
+    if claims.worded or not claims.sided:
+        separator = best_separator(scores[train], ground.labels[train][:, label_of])
     out = []
     for split in dict.fromkeys(ground.split):
         rows = ground.split == split
-        truth = ground.labels[rows][:, claims.label_of]
-        right = (claims.scores[rows] > 0) == (truth == 1)
+        truth = ground.labels[rows][:, label_of]
+        right = (scores[rows] > separator) == (truth == 1)
         out.append(Row("bank", "concept_accuracy", _pairs(right, truth), split))
         known = ~np.isnan(truth).any(1)
         n = int(known.sum())
@@ -80,6 +91,31 @@ def right_side(claims: Claims, ground: Ground) -> list[Row]:
             _, counts = np.unique(truth[known], axis=0, return_counts=True)
             every = Measure(float(right[known].all(1).mean()), float(counts.max() / n), n)
             out.append(Row("bank", "overall_concept_accuracy", every, split))
+    return out
+
+
+def best_separator(
+    scores: Float[np.ndarray, "n k"], labels: Float[np.ndarray, "n k"]
+) -> Float[np.ndarray, " k"]:
+    """Of each column the value, half-way between two scores, above which most labels are 1.
+
+    Beyond either end where calling all or none present is best; NaN labels do not count.
+    """
+    out = np.zeros(scores.shape[1])
+    for j, (column, label) in enumerate(zip(scores.T, labels.T, strict=True)):
+        known = ~np.isnan(label)
+        if not known.any():
+            continue
+        order = np.argsort(column[known], kind="stable")
+        s, y = column[known][order].astype(np.float64), label[known][order] == 1
+        # right with the separator below the i-th score: absent before it, present from it on
+        right = np.concatenate([[0], np.cumsum(~y)]) + np.concatenate(
+            [np.cumsum(y[::-1])[::-1], [0]]
+        )
+        edges = np.concatenate([[s[0] - 1], (s[1:] + s[:-1]) / 2, [s[-1] + 1]])
+        # equal scores cannot be told apart
+        open_ = np.concatenate([[True], s[1:] > s[:-1], [True]])
+        out[j] = edges[np.where(open_, right, -1).argmax()]
     return out
 
 

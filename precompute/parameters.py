@@ -15,14 +15,15 @@ _KINDS: dict[type, str] = {
 
 
 def check(
-    params: Mapping[str, Any], function: Callable[..., Any], *, owner: str, given: set[str]
+    params: Mapping[str, Any], *functions: Callable[..., Any], owner: str, given: set[str]
 ) -> None:
-    """Raises ValueError for a parameter that `function` lacks or whose default is of another kind.
+    """Raises ValueError for a parameter that no function has or whose default is of another kind.
 
     `owner` begins the message ("bank 'nmf': nmf"); `given` are parameters that a recipe cannot set.
     """
     known = {
         name: parameter.default
+        for function in functions
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY and name not in given
     }

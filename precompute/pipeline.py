@@ -9,28 +9,42 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import numpy as np
 import pandas as pd
 
-from core import saliency
 from core.concepts import METHODS
 from core.recipe import HeadSpec, Recipe
+from core.types import words_of
 from data import store, write
 from precompute import activations as acts
-from precompute import assemble, banks, explain, heads, importance, measure, quality
+from precompute import (
+    assemble,
+    banks,
+    depth,
+    heads,
+    importance,
+    layout,
+    leakage,
+    measure,
+    perturb,
+    quality,
+    saliencies,
+)
 from precompute.baselines import baselines
 from precompute.bench import set_bench
+from precompute.claims import named_for
 from precompute.classes import Classes
 from precompute.classes import classes as classes_of
+from precompute.crops import lend
 from precompute.describe import describe
 from precompute.encode import encode
 from precompute.fitting import fit_data
 from precompute.ground import Ground, survey
 from precompute.identity import fingerprint_store, short, versions
-from precompute.measure_saliency import on_parts
+from precompute.naming import prepare as prepare_names
+from precompute.read_texts import read_texts
 from precompute.scene import set_scene
 from precompute.sources import Log, Sources, check, open_sources
-from precompute.texts import Texts
+from precompute.trees import put as put_trees
 
 
 def run(
@@ -89,11 +103,17 @@ def _write(
     scene = set_scene(dataset, activations, classes, seed=recipe.seed)
     accuracy = baselines(scene, activations, classes, predicted, log)
     ground = survey(dataset, activations, scene, log)
+    layout.put_images(con, activations, seed=recipe.seed, log=log)
+    depth.put(
+        con, recipe.depth, dataset, backbone, activations, scene, work / "depth",
+        batch=recipe.backbone.batch, log=log,
+    )  # fmt: skip
     accuracy += _concepts(con, recipe, sources, activations, classes, ground, work)
     if accuracy:
         frame = pd.DataFrame(accuracy)
         write.put(con, "accuracy", {name: frame[name] for name in frame.columns})
-    _saliency(con, recipe, sources, activations, classes, ground, work)
+    leakage.complete(con)
+    saliencies.put(con, recipe.saliency, sources, activations, classes, ground, work)
     skipped = pd.DataFrame([*dataset.skipped.to_dict("records"), *activations.skipped])
     if len(skipped):
         write.put(con, "skipped", {name: skipped[name] for name in ("file", "reason")})
@@ -131,15 +151,17 @@ def _concepts(
     dataset, log, scene = sources.dataset, sources.log, ground.scene
     rows = activations.rows
     image_ids = rows["image_id"].to_numpy()
-    texts = Texts()
+    texts = read_texts(recipe.text, activations, sources, work)
+    name_concepts = prepare_names(con, recipe.text, sources, texts, scene)
     names = dataset.labelled.sort_values("labelled_id")["name"].tolist()
     accuracy: list[dict[str, Any]] = []
     n_heads = 0
     bench = set_bench(con, scene, activations, sources, of_output=classes.of_output)
     for bank_id, spec in enumerate(recipe.banks):
-        folder = work / banks.key(spec, recipe.seed)
+        folder = work / (banks.key(spec, recipe.seed) + texts.tag)
         try:
-            data = fit_data(spec, dataset, activations, scene, texts)
+            data = fit_data(spec, dataset, activations, scene, texts, layer=sources.backbone.layer)
+            data = lend(data, sources, work=work, batch=recipe.backbone.batch)
             fitted = banks.fit(spec, data, folder / "bank", seed=recipe.seed)
         except ValueError as error:
             log.notice("banks", spec.title, error)
@@ -156,12 +178,19 @@ def _concepts(
             con, bank_id, spec, fitted.bank, codes, description,
             bench=bench, data=data, folder=folder, log=log,
         )  # fmt: skip
+        put_trees(
+            con, bank_id, spec.title, fitted.bank, description, names=names, bench=bench,
+            data=data, sources=sources, folder=folder,
+        )  # fmt: skip
         with log.timed(f"write {spec.title}", len(rows), "images"):
             assemble.put_bank(con, bank_id, spec, fitted, codes, description, names, image_ids)
+        name_concepts(bank_id, spec.title, fitted.bank, codes)
         scores = codes.scores.toarray()
+        label_of = named_for(description.concept, words=words_of(fitted.bank), labels=names)
         material = heads.Material(
-            scene, sources.backbone, fitted.bank, scores, activations.logits(), classes.of_output
-        )
+            scene, sources.backbone, fitted.bank, scores, activations.logits(), classes.of_output,
+            activations.pooled(), tuple(classes.frame["name"]), label_of, texts,
+        )  # fmt: skip
         made = []
         for head in (h for h in recipe.heads if h.bank == spec.title):
             result = _head(material, head, log)
@@ -178,8 +207,13 @@ def _concepts(
         with log.timed(f"measure {spec.title}", codes.n_concepts, "concepts"):
             measure.bank(
                 con, bank_id, codes, description.concept, scores,
-                heads=made, ground=ground, activations=activations, log=log,
+                label_of=label_of, heads=made, ground=ground, activations=activations, log=log,
             )  # fmt: skip
+        perturb.bank(
+            con, bank_id, spec, fitted.bank, codes, scores,
+            label_of=label_of, classes=classes.of_output, recipe=recipe, sources=sources,
+            activations=activations, ground=ground,
+        )  # fmt: skip
     return accuracy
 
 
@@ -190,41 +224,3 @@ def _head(material: heads.Material, spec: HeadSpec, log: Log) -> heads.Fitted | 
     except ValueError as error:
         log.notice("heads", spec.title, error)
         return None
-
-
-def _saliency(
-    con: duckdb.DuckDBPyConnection,
-    recipe: Recipe,
-    sources: Sources,
-    activations: acts.ActivationStore,
-    classes: Classes,
-    ground: Ground,
-    work: Path,
-) -> None:
-    rows = explain.spread(activations.rows["split"].to_numpy(), recipe.saliency.limit)
-    for name in recipe.saliency.methods:
-        method = saliency.METHODS[name]
-        try:
-            columns, seconds = explain.explain(
-                sources.dataset,
-                sources.backbone,
-                activations,
-                work / "saliency",
-                method=name,
-                params=recipe.saliency.params.get(name, {}),
-                rows=rows,
-            )
-        except ValueError as error:
-            sources.log.notice("saliency", name, error)
-            continue
-        sources.log.stage(f"saliency {name}", seconds, len(rows), "images")
-        write.put_row(
-            con, "saliency_method", method=name, signed=method.signed, unit=method.unit,
-            about=method.about,
-        )  # fmt: skip
-        with sources.log.timed(f"measure {name}", len(rows), "images"):
-            measure.put(con, on_parts(columns, sources.dataset, activations, ground, method=name))
-        outputs = np.array(columns.pop("output"))
-        columns["class_id"] = list(classes.of_output[outputs])
-        columns["method"] = [name] * len(outputs)
-        write.put(con, "saliency", columns)

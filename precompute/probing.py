@@ -58,7 +58,7 @@ def baseline(
         n_classes = int(targets["class_id"].notna().sum())
         share = 1 / n_classes if n_classes else float(np.nanmean(y))
         x = probes.standardised(pooled[rows]).astype(np.float32)
-        scores = _ranked(x[None], y, fold)
+        scores = probes.ranked(x[None], y, fold)
         plain = [learnability.placements(scores[:, j], y[:, j], fold) for j in range(y.shape[1])]
         out = Baseline(rows, y, targets, fold, share, plain)
         _put(con, None, out, kind="raw", scores=scores, found=plain, n_latents=x.shape[1])
@@ -116,22 +116,6 @@ def _targets(
     return rows, y[:, kept], named.where(named >= 0)
 
 
-def _ranked(
-    x: Float[np.ndarray, "b m d"], y: Float[np.ndarray, "m t"], fold: Integer[np.ndarray, " m"]
-) -> Float[np.ndarray, "m t"]:
-    """Held-out logits of probes; `x` is one array for all, or one for each label and fold."""
-    n_folds, t = int(fold.max()) + 1, y.shape[1]
-    label, left_out = (part.ravel() for part in np.indices((t, n_folds)))
-    columns_of = y[:, label].astype(np.float32)
-    if len(x) == 1:
-        z = probes.held_out_logits(x, columns_of[None], left_out[None], fold_of=fold)[0]
-    else:
-        of = columns_of.T[:, :, None]
-        z = probes.held_out_logits(x, of, left_out[:, None], fold_of=fold)[:, :, 0].T
-    at = np.arange(t)[None, :] * n_folds + fold[:, None]
-    return np.take_along_axis(z, at, axis=1)
-
-
 def _best(
     scores: Float[np.ndarray, "m k"], base: Baseline
 ) -> tuple[Float[np.ndarray, "m t"], Integer[np.ndarray, " t"]]:
@@ -165,7 +149,7 @@ def _top(scores: Float[np.ndarray, "m k"], base: Baseline) -> Float[np.ndarray, 
     for start in range(0, base.y.shape[1], _BLOCK):
         block = slice(start, start + _BLOCK)
         features = x.T[chosen[block].reshape(-1, n)].transpose(0, 2, 1)
-        out[:, block] = _ranked(np.ascontiguousarray(features), base.y[:, block], base.fold)
+        out[:, block] = probes.ranked(np.ascontiguousarray(features), base.y[:, block], base.fold)
     return out
 
 

@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from core.concepts import METHODS
 from core.metrics import dictionary, reconstruction
 from core.recipe import BankSpec
 from core.types import ConceptBank, FitData
@@ -61,7 +62,8 @@ def add(
     with log.timed(f"quality {spec.title}", codes.n_concepts, "concepts"), torch.inference_mode():
         judge_concepts(description, codes, bench, signed=bank.signed)
         random = _control(bank, codes, bench)
-        found = [*_codes(bank, random, bench), *_directions(bank, random)]
+        seen = _seen(bank, codes, bench, image_wise=METHODS[spec.method].image_wise)
+        found = [*_codes(bank, random, *seen), *_directions(bank, random)]
         found += [*_pooled(bank, random, codes, bench)]
         found += _meaning(description.concept, bench)
     with log.timed(f"probes of {spec.title}", codes.n_concepts, "concepts"):
@@ -102,13 +104,30 @@ def _control(bank: ConceptBank, codes: Codes, bench: Bench) -> _Control:
     )
 
 
-def _codes(bank: ConceptBank, control: _Control, bench: Bench) -> Iterable[Figure]:
-    """On single held-out tokens."""
-    x = bench.tokens
+def _seen(
+    bank: ConceptBank, codes: Codes, bench: Bench, *, image_wise: bool
+) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n k"]]:
+    """Held-out tokens and their codes: drawn one by one, or all of some images, evenly spread."""
+    if not image_wise or not len(bench.tokens):
+        return bench.tokens, bank.encode(bench.tokens)
+    held = bench.scene.held_out
+    n = min(len(held), max(1, len(bench.tokens) // codes.n_tokens))
+    rows = held[np.linspace(0, len(held) - 1, n).round().astype(np.int64)]
+    x = torch.cat(list(Tokens(bench.store, rows).batches(len(bench.tokens), seed=None)))
+    return x, torch.from_numpy(codes.dense_maps(rows)).float()
+
+
+def _codes(
+    bank: ConceptBank,
+    control: _Control,
+    x: Float[Tensor, "n d"],
+    codes: Float[Tensor, "n k"],
+) -> Iterable[Figure]:
+    """On held-out tokens."""
     n = len(x)
     if n == 0:
         return
-    codes, random = bank.encode(x), control.codes(x)
+    random = control.codes(x)
     yield Figure("l0", reconstruction.l0(codes), n)
     hoyer = reconstruction.hoyer
     yield Figure("hoyer", hoyer(codes), n, control=hoyer(random))

@@ -48,7 +48,8 @@ def set_scene(
     # further splits may be shifted on purpose, so "test" is preferred where it exists
     held_out = np.flatnonzero(split == "test")
     if held_out.size == 0:
-        held_out = np.flatnonzero(split != "train")
+        copies = rows["image_id"].isin(dataset.altered["image_id"]).to_numpy()
+        held_out = np.flatnonzero((split != "train") & ~copies)
     if train.size == 0:
         train, held_out = np.arange(len(rows)), np.arange(0)
     labels = truth.labels(dataset, rows, train=train, test=held_out)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from core import backbones, saliency
+from core.backbones import depth
 from core.recipe import Recipe
 from core.types import Backbone
 from data import datasets
+from data.datasets import corruptions
 from data.datasets.types import Dataset
-from precompute import aviary_backbone, banks, heads, parameters
+from precompute import aviary_backbone, aviary_clip, banks, heads, parameters
 from precompute.identity import fingerprint_data, short
+
+TRAINED_HERE: dict[str, Callable[..., object]] = {
+    "aviary": aviary_backbone.train,
+    "aviary-clip": aviary_clip.train,
+}
+"""models of a recipe that are trained on the spot"""
 
 
 @dataclass
@@ -46,10 +54,13 @@ class Sources:
     """fingerprint of the data set"""
     backbone: Backbone
     log: Log
+    model: str = ""
+    """directory or hub name that the backbone was opened from"""
 
 
 def check(recipe: Recipe) -> None:
     """Raises ValueError for methods and parameters that do not exist, before any work is done."""
+    corruptions.check(recipe.dataset.corruptions)
     for spec in recipe.banks:
         banks.check(spec)
     for head in recipe.heads:
@@ -78,8 +89,15 @@ def open_sources(recipe: Recipe, *, out: Path, device: str) -> Sources:
     log.stage("read data set", time.perf_counter() - started, len(dataset.images), "images")
     images = fingerprint_data(dataset)
     model = recipe.backbone.model
-    if model == "aviary":
-        model = str(_demo_model(dataset, images, recipe.seed, out, log))
+    if model in TRAINED_HERE:
+        model = str(_demo_model(model, dataset, images, recipe.seed, out, log))
+    if spec.corruptions:
+        images = short(images, str(recipe.seed), *spec.corruptions)
+        before, started = len(dataset.images), time.perf_counter()
+        copies = out / "work" / f"corrupted-{images}"
+        dataset = corruptions.corrupted(dataset, spec.corruptions, copies, seed=recipe.seed)
+        n = len(dataset.images) - before
+        log.stage("corrupt images", time.perf_counter() - started, n, "images")
     size = recipe.backbone.size
     backbone = backbones.load(
         model,
@@ -87,12 +105,14 @@ def open_sources(recipe: Recipe, *, out: Path, device: str) -> Sources:
         size=(size[0], size[1]) if size else None,
         device=device,
     )
-    return Sources(dataset, images, backbone, log)
+    if recipe.depth.layers:
+        depth.open_layers(backbone, recipe.depth.layers)  # a wrong name is better told now
+    return Sources(dataset, images, backbone, log, model)
 
 
-def _demo_model(dataset: Dataset, images: str, seed: int, out: Path, log: Log) -> Path:
-    folder = out / "models" / f"aviary-{short(images, str(seed))}"
+def _demo_model(name: str, dataset: Dataset, images: str, seed: int, out: Path, log: Log) -> Path:
+    folder = out / "models" / f"{name}-{short(images, str(seed))}"
     if not folder.exists():
         with log.timed("train backbone", len(dataset.images), "images"):
-            aviary_backbone.train(dataset, folder, seed=seed)
+            TRAINED_HERE[name](dataset, folder, seed=seed)
     return folder

@@ -62,3 +62,11 @@ def fake_backbone(monkeypatch: pytest.MonkeyPatch) -> Iterator[fakes.FakeBackbon
     fake = fakes.FakeBackbone()
     monkeypatch.setitem(backbones.BACKBONES, "huggingface", lambda _model, **_options: fake)
     return fake
+
+
+@pytest.fixture(scope="session")
+def trees_store(shapes: Path, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with every kind of tree; see `fake_trees`."""
+    import fake_trees
+
+    return fake_trees.build(shapes, tiny_model, tmp_path_factory.mktemp("trees"))

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from core.types import Activations, Box, FitData, Grid, Labels
+from core.types import Activations, Box, Crops, FitData, Grid, Labels, TextSide
 
 CLASSES = ("wren", "heron", "finch", "swift")
 """red square, red disc, blue square, blue disc"""
@@ -94,12 +94,85 @@ class ArrayStream:
         return self.tokens[order[:n].sort().values]
 
 
+@dataclass(frozen=True)
+class MapStream:
+    """An `ImageStream` over a tensor whose images are one row of tokens high."""
+
+    tokens: Float[Tensor, "n t d"]
+
+    @property
+    def grid(self) -> Grid:
+        return Grid(1, self.tokens.shape[1])
+
+    @property
+    def n_images(self) -> int:
+        return len(self.tokens)
+
+    def batches(
+        self, size: int, *, seed: int | None
+    ) -> Iterator[tuple[Integer[Tensor, " b"], Float[Tensor, "b t d"]]]:
+        rows = torch.arange(len(self.tokens))
+        if seed is not None:
+            rows = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
+        for part in rows.split(size):
+            yield part, self.tokens[part]
+
+
+@dataclass(frozen=True)
+class TokenCrops:
+    """A `CropSource` of pretended crops: the first third of an image's tokens, the next, ..."""
+
+    tokens: Float[Tensor, "n t d"]
+
+    def take(self, *, patch: float, stride: float, n: int, seed: int) -> Crops:  # noqa: ARG002
+        parts = torch.stack([p.mean(1) for p in self.tokens.chunk(3, dim=1)], dim=1)
+        image, third = np.divmod(np.arange(parts.shape[0] * parts.shape[1]), parts.shape[1])
+        zero = np.zeros(len(image))
+        box = np.stack([third / 3, zero, (third + 1) / 3, zero + 0.5], axis=1)
+        return Crops(parts.flatten(0, 1)[:n], image[:n], box[:n])
+
+    def earlier(
+        self, crops: Crops, chosen: Integer[np.ndarray, " m"], *, layer: str
+    ) -> tuple[str, Float[Tensor, "m e"]] | None:
+        """Products of neighbouring channels: non-linear in the crop's own activations."""
+        x = crops.activations[chosen]
+        return layer or "before", torch.cat([x * x.roll(1, dims=1), x.square()], dim=1)
+
+
+TAUGHT = {
+    "cav", "imported_sae", "cbm", "label_free", "sparse_cbm", "imported_cbm", "text",
+    "sl_cbm", "csr", "energy",
+}  # fmt: skip
+"""methods that need more than tokens"""
+
+
+def text_side(pooled: Float[np.ndarray, "n d"], n_train: int, *, words: int = 9) -> TextSide:
+    """Words in the tokens' own space, and every image where its mean token points."""
+    rng = np.random.default_rng(4)
+    rows = rng.normal(size=(words, pooled.shape[1])).astype(np.float32)
+    words_in, images = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (rows, pooled))
+    names = tuple(f"word {i}" for i in range(words))
+    return TextSide(names, words_in, images[:n_train], images[n_train:], True, "words.txt")
+
+
 def fit_data(tokens: Float[Tensor, "n t d"], labels: Labels | None = None) -> FitData:
-    """Images' tokens as a bank sees them; the last third of the images is the test split."""
+    """Images' tokens as a bank sees them; the last third of the images is the test split.
+
+    With labels, the first and the last of them make four classes.
+    """
     n_train = len(labels.train) if labels else len(tokens) - len(tokens) // 3
     pooled = tokens.mean(1).numpy()
     stream = ArrayStream(tokens[:n_train].flatten(0, 1))
-    return FitData(stream, pooled[:n_train], pooled[n_train:], labels)
+    return FitData(
+        stream,
+        pooled[:n_train],
+        pooled[n_train:],
+        labels,
+        images=MapStream(tokens[:n_train]),
+        crops=TokenCrops(tokens[:n_train]),
+        classes=(labels.train[:, 0] + 2 * labels.train[:, -1]).astype(int) if labels else None,
+        text=text_side(pooled, n_train) if labels else None,
+    )
 
 
 def shapes(root: Path) -> Path:
@@ -201,6 +274,9 @@ bank = "cav"
 [[heads]]
 bank = "sae"
 kind = "backbone"
+
+[depth]
+layers = ["resnet.encoder.stages.1", "resnet.embedder"]
 
 [saliency]
 methods = ["grad_cam", "integrated_gradients"]

@@ -70,7 +70,7 @@ def test_training_pixels_are_those_of_the_saved_processor(
     dataset: Dataset, trained: aviary_backbone.Trained
 ) -> None:
     files = dataset.images["file"].tolist()[:3]
-    read = aviary_backbone._normalised(aviary_backbone._read(dataset, files, progress=False))
+    read = aviary_backbone.normalised(aviary_backbone.read(dataset, files, progress=False))
     with Image.open(dataset.path(files[0])) as picture:
         processed = backbones.load(str(trained.path)).preprocess([picture])
     torch.testing.assert_close(read[:1], processed, rtol=1e-5, atol=1e-5)

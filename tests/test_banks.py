@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import tempfile
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import fakes
@@ -12,12 +15,13 @@ import numpy as np
 import pytest
 import reference
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from core.concepts import METHODS, cav, nmf, restore, sae
 from core.types import ConceptBank, FitData, Labels
 
-SMALL: dict[str, Any] = {"top_k": 2, "n_steps": 40, "batch": 32}
+SMALL: dict[str, Any] = {"top_k": 2, "n_steps": 40, "batch": 32, "n_prototypes": 2}
 """given to every method that has such a parameter"""
 N_IMAGES, N_TOKENS, WIDTH, N_CONCEPTS = 24, 15, 7, 3
 
@@ -44,7 +48,35 @@ def method(request: pytest.FixtureRequest) -> str:
 def fit(method: str, data: FitData, **params: Any) -> ConceptBank:
     known = inspect.signature(METHODS[method].fit).parameters
     small = {name: value for name, value in SMALL.items() if name in known}
+    if method == "imported_sae":
+        small = {"path": trained_elsewhere()}
+    if method == "imported_cbm":
+        small = {"path": bottleneck_elsewhere()}
     return METHODS[method].fit(data, **{**small, "n_concepts": N_CONCEPTS, **params})
+
+
+@cache
+def trained_elsewhere() -> str:
+    """A file of random weights under the names that most people use."""
+    generator = torch.Generator().manual_seed(9)
+    shapes = {"W_enc": (WIDTH, N_CONCEPTS), "b_enc": (N_CONCEPTS,),
+              "W_dec": (N_CONCEPTS, WIDTH), "b_dec": (WIDTH,)}  # fmt: skip
+    path = Path(tempfile.mkdtemp()) / "sae.safetensors"
+    save_file({n: torch.randn(*shape, generator=generator) for n, shape in shapes.items()}, path)
+    return str(path)
+
+
+@cache
+def bottleneck_elsewhere() -> str:
+    """A folder as the label-free CBM's code writes it."""
+    generator = torch.Generator().manual_seed(9)
+    folder = Path(tempfile.mkdtemp())
+    shapes = {"W_c": (N_CONCEPTS, WIDTH), "W_g": (4, N_CONCEPTS), "b_g": (4,),
+              "proj_mean": (1, N_CONCEPTS), "proj_std": (1, N_CONCEPTS)}  # fmt: skip
+    for name, shape in shapes.items():
+        torch.save(torch.rand(*shape, generator=generator) + 0.1, folder / f"{name}.pt")
+    (folder / "concepts.txt").write_text("\n".join(f"word {i}" for i in range(N_CONCEPTS)))
+    return str(folder)
 
 
 @cache
@@ -58,7 +90,12 @@ def test_every_leading_axis_survives_encoding(method: str, leading: tuple[int, .
     bank = fitted(method)
     codes = bank.encode(x)
     assert codes.shape == (*leading, N_CONCEPTS)
-    flat = bank.encode(x.reshape(-1, WIDTH))
+    # where tokens are judged beside each other, an image is the smallest thing that can be encoded
+    if METHODS[method].image_wise:
+        images = x.reshape(-1, leading[-1], WIDTH) if leading else x[None, None]
+        flat = torch.cat([bank.encode(image) for image in images])
+    else:
+        flat = bank.encode(x.reshape(-1, WIDTH))
     torch.testing.assert_close(codes.reshape(-1, N_CONCEPTS), flat, rtol=1e-4, atol=1e-5)
 
 
@@ -101,8 +138,7 @@ def test_facts_are_one_row_a_concept_or_none(method: str) -> None:
 def test_progress_is_told(method: str) -> None:
     said: list[str] = []
     data = labelled(tokens())
-    watched = FitData(data.tokens, data.pooled, data.pooled_test, data.labels, said.append)
-    fit(method, watched)
+    fit(method, replace(data, progress=said.append))
     assert said
 
 

@@ -30,7 +30,7 @@ SMALL: dict[str, dict[str, Any]] = {
     m: {"n_steps": 20, "batch": 64} for m in METHODS if m == "vq" or "sae" in m
 }
 SMALL["sae"]["top_k"] = 1
-UNLABELLED = [name for name in METHODS if name != "cav"]
+UNLABELLED = [name for name in METHODS if name not in fakes.TAUGHT]
 
 
 def one_part_a_token(*, n_parts: int = 7, n: int = 120) -> tuple[Tensor, Tensor]:

@@ -27,7 +27,7 @@ from core.concepts.archetypes import Archetypes
 from core.concepts.sae_training import Weights
 from core.types import FitData
 
-SAES = [name for name in METHODS if name.endswith("_sae")]
+SAES = [name for name in METHODS if name.endswith("_sae") and name not in fakes.TAUGHT]
 SMALL: dict[str, Any] = {"n_steps": 30, "batch": 64}
 K, WIDTH = 11, 7
 

@@ -158,6 +158,42 @@ def test_undo_and_redo_walk_one_line_of_edits() -> None:
     assert (out["now"], out["past"], out["future"]) == ("1:-3,2:0.5,7:1", 2, 0)
 
 
+def test_presets_corrections_and_unusual_values_of_the_element() -> None:
+    one = {"group": None, "lo": -4.0, "hi": 4.0, "low": -2.0, "high": 3.0}
+    levels = {"typical": [-1.0, 1.0], "strong": [-1.5, 2.0], "weak": [None, None]}
+    concepts = [
+        {"id": 4, "score": 1.2, "truth": 0, "absent": -1.0, "present": 1.0, "levels": levels},
+        {"id": 5, "score": 1.2, "truth": 1, "absent": -1.0, "present": 1.0, "levels": levels},
+        {"id": 6, "score": 1.2, "truth": None, "absent": -1.0, "present": 1.0, "levels": levels},
+        {"id": 7, "score": -3.0, "truth": 1, "absent": -1.0, "present": 1.0, "levels": levels},
+        {"id": 8, "score": -3.0, "truth": 1, "absent": None, "present": 1.0, "levels": levels},
+    ]
+    out = run(
+        use("lab_model", "corrections", "isUnusual", "preset")
+        + """
+        const lab = { concepts: given.concepts, scores: given.concepts.map((c) => c.score),
+          at: new Map(given.concepts.map((c, i) => [c.id, i])) };
+        const none = new Map();
+        const by = (edits, values) => corrections(lab, edits, values);
+        const out = { typical: by(none, "typical"), strong: by(none, "strong"),
+          weak: by(none, "weak"), done: by(new Map([[4, -1], [7, 1]]), "typical"),
+          plain: preset({ absent: 0, present: 2 }), chosen: preset(given.concepts[0], "strong"),
+          unusual: [-2.5, -2, 0, 3.00001, 3.2].map((v) => isUnusual(v, given.concepts[0])),
+          unknown: isUnusual(99, { low: null, high: null, lo: 0, hi: 1 }) };
+        """
+        + SAY,
+        concepts=[{**one, **c} for c in concepts],
+    )
+    assert out["typical"] == [[4, -1.0], [7, 1.0]]
+    assert out["strong"] == [[4, -1.5], [7, 2.0]]
+    assert out["weak"] == []
+    assert out["done"] == []
+    assert out["plain"] == {"absent": 0, "present": 2}
+    assert out["chosen"] == {"absent": -1.5, "present": 2.0}
+    assert out["unusual"] == [True, False, False, False, True]
+    assert out["unknown"] is False
+
+
 def test_choosing_one_of_a_group_clears_only_the_siblings_that_are_present() -> None:
     concepts = [
         {"id": 4, "group": "tail", "score": 2.0, "absent": -1.0, "present": 1.5},

@@ -185,13 +185,42 @@ def test_runs_start_outside() -> None:
     assert out == [0, 0, 1, 1, 1, 0, 1, 0]
 
 
-def test_the_map_mean_check_fails_when_a_map_is_not_the_scores() -> None:
+def test_the_map_check_fails_when_a_map_is_not_the_scores() -> None:
     out = run(
-        use("image_side", "meanCheck")
+        use("image_side", "poolCheck")
         + """
-        const out = [meanCheck([1, 2, 3], 2.0004, 0.001), meanCheck([1, 2, 3], 2.01, 0.001)];
+        const out = [poolCheck([1, 2, 3], 2.0004, 0.001), poolCheck([1, 2, 3], 2.01, 0.001),
+          poolCheck([1, 2, 3], 2.0, 0.001, "max"), poolCheck([1, 3, -4], 3.0004, 0.001, "max")];
         """
         + SAY
     )
-    assert [check["exact"] for check in out] == [True, False]
+    assert [check["exact"] for check in out] == [True, False, False, True]
     assert out[1]["gap"] == pytest.approx(0.01)
+
+
+def test_a_class_map_averages_to_what_the_concepts_add_to_the_logit() -> None:
+    rng = np.random.default_rng(3)
+    steps = rng.integers(-90, 90, size=(2, 15)).astype(np.int16)
+    scale, weights = np.array([0.5, 0.25]), rng.normal(size=(3, 2))
+    dense = Codes(None, None, steps.ravel())
+    out = run(
+        use("class_map", "classMap", "classLayers")
+        + use("codes", "unpackCodes")
+        + """
+        const codes = unpackCodes(given.codes, 15), weights = given.weights;
+        const map = [...classMap(codes, weights, 2, { n: 2, nTokens: 15 })];
+        const data = { codes, weights, scores: [0, 0], grid: [3, 5], pool: "mean",
+          classes: [{ name: "a" }, { name: "b" }, { name: "c" }] };
+        const layer = classLayers(data, 1)[0];
+        const out = { map, cls: layer.cls, unit: layer.unit, other: [...layer.map],
+          none: classLayers({ ...data, weights: null }, 1).length };
+        """
+        + SAY,
+        codes=pack.codes(dense, np.array([0, 1]), scale=scale, n_tokens=15),
+        weights=weights.ravel().tolist(),
+    )
+    maps = steps * scale[:, None]
+    np.testing.assert_allclose(out["map"], weights[2] @ maps)
+    np.testing.assert_allclose(np.mean(out["map"]), weights[2] @ maps.mean(1))
+    np.testing.assert_allclose(out["other"], weights[1] @ maps)
+    assert (out["cls"], out["unit"], out["none"]) == ("b", "logits", 0)

@@ -48,8 +48,9 @@ def test_every_path_in_code_exists(path: str) -> None:
 
 
 def test_every_flag_in_the_readme_is_one(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        arguments.parser().parse_args(["run", "--help"])
+    for command in ("run", "name"):
+        with pytest.raises(SystemExit):
+            arguments.parser().parse_args([command, "--help"])
     known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
 
     assert set(re.findall(r"(?<=[ `])--[a-z-]+", README)) <= known

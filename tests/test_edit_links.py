@@ -10,6 +10,7 @@ from app import head_edits, regions
 from app.components import spatial_tab
 from app.head_edits import Edit, EditSet
 from app.regions import Regions
+from core.intervention import spatial
 from core.types import Grid
 
 GRID = Grid(3, 5)
@@ -25,9 +26,10 @@ def test_an_edit_set_reads_back_as_it_was_written() -> None:
         ),
         True,
         "no habitat",
+        False,
     )
     text = head_edits.write(given)
-    assert text == "p30,s12.4:0.5,w7:-1.25,k3,r~no habitat"
+    assert text == "p30,s12.4:0.5,w7:-1.25,k3,r,z~no habitat"
     assert head_edits.parse(text) == given
     assert head_edits.write(EditSet()) == ""
     assert head_edits.parse(None) == EditSet()
@@ -68,17 +70,21 @@ def test_the_browser_reads_and_writes_the_same_regions() -> None:
 
 
 @needed
+@pytest.mark.parametrize("pooling", spatial.POOLINGS)
 @pytest.mark.parametrize("text", ["", "k3-7", "x0,14", "k1-2;x3-9;a0.5", "k4;a0"])
-def test_the_browser_pools_as_python_does(text: str) -> None:
+def test_the_browser_pools_as_python_does(text: str, pooling: str) -> None:
     rng = np.random.default_rng(5)
     maps, scores = rng.normal(size=(4, 15)), rng.normal(size=4)
-    ours = spatial_tab.pooled(scores, maps, regions.parse(text, n_tokens=15), GRID)
+    maps[:, 0] += 4  # so that the largest value lies where some of the marks are
+    given = regions.parse(text, n_tokens=15)
+    ours = spatial_tab.pooled(scores, maps, given, GRID, pooling=pooling)
     theirs = run(
         use("regions", "parseRegions", "attention", "pooled")
         + """const out = [...pooled(given.scores, given.maps,
-          attention(parseRegions(given.text, 15), 15))];"""
+          attention(parseRegions(given.text, 15), 15), given.pooling)];"""
         + SAY,
         text=text,
+        pooling=pooling,
         maps=maps.tolist(),
         scores=scores.tolist(),
     )
@@ -93,6 +99,22 @@ def test_keeping_one_cell_alone_makes_its_code_the_score() -> None:
     maps = np.random.default_rng(6).normal(size=(2, 15))
     found = spatial_tab.pooled(maps.mean(1), maps, Regions(frozenset({7}), elsewhere=0.0), GRID)
     np.testing.assert_allclose(found, maps[:, 7])
+
+
+def test_a_largest_value_is_taken_again_from_what_is_marked() -> None:
+    """A * max(S, 0) and its largest value, as CSR defines it; never negative parts."""
+    maps = np.array([[0.9, 0.4, -0.3, 0.1, *[-1.0] * 11], [-0.2, -0.1, *[-1.0] * 13]])
+    scores = maps.max(1)
+
+    def after(**marks: object) -> list[float]:
+        given = Regions(**{"keep": frozenset(), "remove": frozenset(), **marks})
+        return spatial_tab.pooled(scores, maps, given, GRID, pooling="max").round(9).tolist()
+
+    assert after() == [0.9, -0.1]
+    assert after(remove=frozenset({0})) == [0.4, -0.1]
+    assert after(keep=frozenset({1})) == [0.4, -0.1]  # 0.4 whole, 0.9 at a fifth
+    assert after(keep=frozenset({3})) == [0.18, -0.1]
+    assert after(remove=frozenset(range(15))) == [0.0, -0.1]
 
 
 @needed

@@ -25,7 +25,7 @@ from data.queries import images
 
 ROOT = Path(__file__).parents[1]
 LABELLED, FOUND = "cav · sparse", "sae · backbone"
-TABS = ("batch", "curves", "global", "spatial")
+TABS = ("batch", "curves", "global", "latents", "spatial")
 Open = Callable[..., AppTest]
 
 
@@ -103,8 +103,8 @@ def test_suggestions_fall_in_usefulness_and_leave_out_what_is_edited(
     assert useful == sorted(useful, reverse=True)
     assert useful[-1] > 0
     first = found[0]
-    facts = lab.facts.iloc[first.column]
-    assert first.value == facts["present_q50" if first.truth else "absent_q50"]
+    at = lab.measured(np.array([first.column]))
+    assert first.value == (at.present if first.truth else at.absent)[1, 0]
     again = ask_next.suggestions(lab, {first.column: first.value or 0.0}, **ids)
     assert first.column not in [s.column for s in again]
 
@@ -140,8 +140,8 @@ def test_applying_the_smallest_change_puts_it_into_the_address(visit: Open) -> N
 def test_other_concepts_follow_only_when_asked_to(visit: Open) -> None:
     at = visit(h=LABELLED, i="3", e="0:9")
     assert not any("concepts follow by more" in m.value for m in at.markdown)
-    done(at.toggle(key="lab_follow").set_value(True).run())
-    assert at.query_params["w"] == "1"
+    done(at.segmented_control(key="lab_follow").set_value("gaussian").run())
+    assert at.query_params["w"] == "gaussian"
     assert any("concepts follow by more" in m.value for m in at.markdown)
 
 
@@ -167,8 +167,9 @@ def test_removing_a_group_is_previewed_before_it_is_in_the_set(visit: Open) -> N
 
 @pytest.mark.parametrize("name", [LABELLED, FOUND])
 @pytest.mark.parametrize("refit", [False, True])
+@pytest.mark.parametrize("hold", [False, True])
 def test_the_preview_is_the_edited_head_run_from_scratch(
-    con: duckdb.DuckDBPyConnection, name: str, refit: bool
+    con: duckdb.DuckDBPyConnection, name: str, refit: bool, hold: bool
 ) -> None:
     row = head(con, name)
     found = whole.of(row)
@@ -178,7 +179,8 @@ def test_the_preview_is_the_edited_head_run_from_scratch(
         Edit("scale", int(concepts[1]), None, -2.0),
         Edit("set", int(concepts[-1]), int(found.loaded.class_ids[1]), 4.0),
     )
-    edited = edited_head.apply(db.key(), int(row["head_id"]), int(row["bank_id"]), given, refit)
+    ids = int(row["head_id"]), int(row["bank_id"])
+    edited = edited_head.apply(db.key(), *ids, given, refit, hold)
     assert (edited.weight[:, 0] == 0).all()
     change = edited_head.preview(row, edited)
     scores = whole.scores(row, np.arange(len(concepts)))
@@ -197,10 +199,10 @@ def test_an_edited_head_is_exported_whole(con: duckdb.DuckDBPyConnection) -> Non
     row = head(con)
     given = EditSet((Edit("prune", int(whole.of(row).loaded.concept_ids[0])),), name="less")
     edited = edited_head.apply(
-        db.key(), int(row["head_id"]), int(row["bank_id"]), given.edits, False
+        db.key(), int(row["head_id"]), int(row["bank_id"]), given.edits, False, given.hold
     )
     change = edited_head.preview(row, edited)
-    facts = json.loads(edited_head.as_json(row, given, change))
+    facts = json.loads(edited_head.as_json(row, given, edited, change))
     assert facts["name"] == "less"
     assert facts["head"] == LABELLED
     assert facts["edits"][0]["kind"] == "prune"

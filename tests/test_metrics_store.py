@@ -21,6 +21,7 @@ from precompute import measure_heads, measure_maps, pipeline
 from precompute.claims import Claims
 from precompute.doctor import examine
 from precompute.ground import Ground
+from precompute.heads import Fitted
 from precompute.scene import Scene
 
 
@@ -200,9 +201,7 @@ def test_constant_map_gets_chance_and_no_more() -> None:
     for row in measure_maps.in_masks(flat, ground()):
         assert row.measure.value == pytest.approx(row.measure.chance), row.name
     head = Head(np.array([[1.0, 0.5], [0.2, -1.0]]), np.zeros(2))
-    reading = measure_heads.read(
-        head, flat, np.arange(2), ground(), rest=None, sparse=False
-    )  # fmt: skip
+    reading = measure_heads.read(Fitted(head, np.arange(2), ""), flat, ground(), sparse=False)
     placed = measure_heads.location_rows(reading, flat, ground())
     assert {dict(row.variant)["alpha"] for row in placed} == {1, 3, 6}
     for row in placed:
@@ -215,7 +214,7 @@ def test_no_correct_image_is_said_and_leaves_the_rest() -> None:
     head = Head(np.array([[0.0, 0.0], [0.0, 0.0]]), np.array([1.0, 0.0]))
     known = ground()
     wrong = replace(known, scene=replace(known.scene, class_of=np.ones(6, dtype=np.int64)))
-    reading = measure_heads.read(head, some, np.arange(2), wrong, rest=None, sparse=True)
+    reading = measure_heads.read(Fitted(head, np.arange(2), ""), some, wrong, sparse=True)
     with pytest.raises(ValueError, match="no class has a correctly classified"):
         measure_heads.importance(reading, some, wrong)
     (accuracy, *_) = measure_heads.accuracies(reading, some, wrong)

@@ -437,7 +437,7 @@ def test_single_image_makes_a_store(tmp_path: Path) -> None:
         (
             NMF,
             '[[heads]]\nbank = "nmf"\nparams = { d = 1 }',
-            "sparse has no parameter 'd'; it has c, l1",
+            "sparse has no parameter 'd'; it has c, fit_bias, l1",
         ),
         (NMF, '[[heads]]\nbank = "nmf"\nkind = "backbone"\nparams = { c = 1.0 }', "it has none"),
         (

@@ -26,7 +26,7 @@ from precompute import activations, explain, pipeline, shards, streams
 ROOT = Path(__file__).parents[1]
 BANKS = ('method = "nmf"\nn_concepts = 3', 'method = "sae"\nn_concepts = 5\n'
          'params = { top_k = 2, n_steps = 20, batch = 16 }')  # fmt: skip
-MORE = '[saliency]\nmethods = ["grad_cam"]\nlimit = 8'
+MORE = '[saliency]\nmethods = ["grad_cam"]\nlimit = 8\nfaithfulness = 0'
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -15,14 +15,17 @@ TARGETS = {"label": "label", "backbone": "backbone"}
 
 
 def wide(accuracies: pd.DataFrame) -> pd.DataFrame:
-    """Model, target and, for each split, accuracy in per cent, "of" n, and chance in brackets."""
+    """Model, target and, for each split, accuracy in per cent, "of" n, and in brackets chance and,
+    of a head, the same head made from random directions."""
     rows: dict[tuple[str, str], dict[str, object]] = {}
     for _, row in accuracies.sort_values("target", ascending=False, kind="stable").iterrows():
         who = (str(row["model"]), str(row["target"]))
         line = rows.setdefault(who, {"Model": who[0], "Target": TARGETS.get(who[1], who[1])})
+        control = row.get("control")
+        drawn = "" if pd.isna(control) else f", random {number(100 * control)} %"
         line[str(row["split"])] = (
             f"{number(100 * row['accuracy'])} % of {int(row['n']):,} "
-            f"({number(100 * row['chance'])} %)"
+            f"({number(100 * row['chance'])} %{drawn})"
         )
     return pd.DataFrame(list(rows.values())).fillna(MISSING)
 

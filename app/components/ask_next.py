@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from app import db
-from app.components import head_lab, whole
+from app.components import head_lab, levels, whole
 from app.components.format import number
 from core import bottleneck
 from core.intervention import policies
@@ -27,7 +27,7 @@ class Suggestion(NamedTuple):
     truth: bool | None
     """what the labels say; None: nothing"""
     value: float | None
-    """the median score of images that agree with the truth"""
+    """what a concept is set to that agrees with the truth, by the values chosen"""
 
 
 def suggestions(
@@ -37,8 +37,14 @@ def suggestions(
     alone where no concept was fitted to a label."""
     model = whole.fitted(db.key(), head_id, bank_id).presence
     scores = bottleneck.intervene(lab.scores, columns)
-    present = lab.facts["present_q50"].to_numpy(np.float64)
-    absent = lab.facts["absent_q50"].to_numpy(np.float64)
+    every = np.arange(scores.shape[1])
+    measured = lab.measured(every) if len(every) <= levels.MOST_CONCEPTS else None
+    if measured is None:
+        absent, present = (lab.facts[c].to_numpy(np.float64) for c in ("absent_q50", "present_q50"))
+        sets = absent, present
+    else:
+        absent, present = measured.absent[1], measured.present[1]
+        sets = levels.presets(measured, lab.scores, every)[levels.chosen()]
     situation = Situation(
         head=lab.loaded.head,
         scores=scores,
@@ -58,7 +64,7 @@ def suggestions(
     for k in np.argsort(-useful, kind="stable")[:N_SHOWN]:
         if useful[k] <= 0:
             break
-        value = present[k] if truth[k] == 1 else absent[k]
+        value = sets[1][k] if truth[k] == 1 else sets[0][k]
         known = bool(np.isfinite(truth[k]) and np.isfinite(value))
         out.append(
             Suggestion(
@@ -105,7 +111,7 @@ def show(
             if s.truth is None
             else (
                 f"The labels say **{'present' if s.truth else 'absent'}**: this sets the score to "
-                f"{number(s.value)}, the median of images where that is so."
+                f"{number(s.value)}, {levels.WORDS[levels.chosen()]}."
             )
         )
         st.button(

@@ -28,7 +28,7 @@ def base(
     rows = rows[rows["class_id"].isin(loaded.class_ids)].reset_index(drop=True)
     ids = rows["image_id"].to_numpy(np.int64)
     if loaded.head.residual:
-        return rows, heads.backbone_logits(con, loaded.outputs, image_ids=ids)
+        return rows, heads.unedited(con, head_id, loaded.outputs, image_ids=ids)
     step = max(1, BLOCK // max(1, len(loaded.concept_ids)))
     blocks = [
         bottleneck.logits(

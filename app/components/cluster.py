@@ -64,7 +64,10 @@ def payload(rows: pd.DataFrame, *, title: str, height: int = 430) -> dict[str, A
                 "where": f"{row['split']}, image {int(row['image_id'])}",
             }
         )
-    return {"points": points, "legend": legend, "title": title, "height": height}
+    return {
+        "points": points, "legend": legend, "title": title, "height": height, "radius": 5.5,
+        "unit": "logits",
+    }  # fmt: skip
 
 
 def _numbered(name: str, concept_id: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import streamlit as st
+from jaxtyping import Int64
 
 from app import db
 from app.components.image_sets import ImageSet, members
@@ -24,6 +25,9 @@ def frame(key: tuple[str, int], bank_id: int, a: ImageSet, b: ImageSet) -> pd.Da
     con = db.cursor()
     found = ask.concepts(con, bank_id)
     (ids_a, classes_a, _), (ids_b, classes_b, _) = members(key, a), members(key, b)
+    matched = pairs(key, a, b)
+    if matched is not None:
+        ids_a, classes_a, ids_b, classes_b = matched
     everyone = np.union1d(ids_a, ids_b)
     rows_a, rows_b = np.searchsorted(everyone, ids_a), np.searchsorted(everyone, ids_b)
     concepts = found["concept_id"].to_numpy(np.int64)
@@ -32,7 +36,7 @@ def frame(key: tuple[str, int], bank_id: int, a: ImageSet, b: ImageSet) -> pd.Da
         mine = concepts[start : start + _AT_ONCE]
         scores = heads.image_scores(con, bank_id, mine, image_ids=everyone)
         in_a, in_b = scores[rows_a], scores[rows_b]
-        c = comparing.compare(in_a, in_b)
+        c = comparing.compare(in_a, in_b, paired=matched is not None)
         part = pd.DataFrame(
             {
                 "energy_a": c.energy_a,
@@ -44,17 +48,48 @@ def frame(key: tuple[str, int], bank_id: int, a: ImageSet, b: ImageSet) -> pd.Da
                 "active_b": c.active_b,
             }
         )
-        parts.append(part.assign(**_within(in_a, classes_a, in_b, classes_b)))
+        within = _within(in_a, classes_a, in_b, classes_b, paired=matched is not None)
+        parts.append(part.assign(**within))
     return pd.concat([found, pd.concat(parts, ignore_index=True)], axis=1)
 
 
+Pairs = tuple[
+    Int64[np.ndarray, " n"], Int64[np.ndarray, " n"], Int64[np.ndarray, " n"],
+    Int64[np.ndarray, " n"],
+]  # fmt: skip
+"""image ids and classes of A, then of B, in one order"""
+
+
+@st.cache_data(max_entries=24, show_spinner=False)
+def pairs(
+    key: tuple[str, int],
+    a: ImageSet,
+    b: ImageSet,
+) -> Pairs | None:
+    """The two sets as pairs of one image before and after it was altered; None unless they are.
+
+    Nearly all of the smaller set must have a partner: what has none was left out by a filter or
+    could not be read.
+    """
+    con = db.cursor()
+    (ids_a, classes_a, _), (ids_b, classes_b, _) = members(key, a), members(key, b)
+    from_a, from_b = ask.originals(con, ids_a), ask.originals(con, ids_b)
+    unique = all(len(np.unique(x)) == len(x) for x in (from_a, from_b))
+    both, at_a, at_b = np.intersect1d(from_a, from_b, return_indices=True)
+    if not unique or len(both) < max(2, 0.9 * min(len(ids_a), len(ids_b))):
+        return None
+    if (ids_a[at_a] == ids_b[at_b]).any():
+        return None  # one image in both sets is no pair
+    return ids_a[at_a], classes_a[at_a], ids_b[at_b], classes_b[at_b]
+
+
 def _within(
-    a: np.ndarray, classes_a: np.ndarray, b: np.ndarray, classes_b: np.ndarray
+    a: np.ndarray, classes_a: np.ndarray, b: np.ndarray, classes_b: np.ndarray, *, paired: bool
 ) -> dict[str, np.ndarray | float]:
     if not shared_classes(classes_a, classes_b):
         names = ("within", "chance", "chance_95", "p", "class_id", "class_difference")
         return dict.fromkeys(names, np.nan)
-    w = comparing.within_classes(a, classes_a, b, classes_b)
+    w = comparing.within_classes(a, classes_a, b, classes_b, paired=paired)
     largest = np.abs(w.differences).argmax(0)
     return {
         "within": w.value,

@@ -16,8 +16,15 @@ FLAGS: dict[str, str] = {
     "dense": "Non-zero at more than half of all tokens.",
     "single class": "More than 90 % of its positive score lies in one class.",
     "single image": "More than 90 % of its positive score lies in one image.",
+    "border": "More than 90 % of its |code| lies in the outermost ring of the grid: often an "
+    "artefact of padding.",
+    "fixed place": "More than 90 % of its |code| lies in the same tenth of the grid's places, "
+    "whatever the image: it may stand for a position.",
+    "near duplicate": "Its direction has a cosine above 0.95 with another of the bank.",
 }
 """of concept.flags -> what they mean"""
+POOLED = {"mean": "mean", "max": "largest"}
+"""bank.pool -> how codes become a score"""
 
 Colour = Literal["red", "orange", "blue", "green", "gray"]
 
@@ -48,33 +55,6 @@ def chips(concept: pd.Series, bank: pd.Series, *, n_images: int) -> None:
             st.badge(text, color=colour, help=about)
 
 
-def naming(concept: pd.Series) -> None:
-    """Where the name comes from, how well it fits, and what came second."""
-    if concept["name_source"] == "unnamed" or not isinstance(concept["name"], str):
-        st.caption("Unnamed: no labelled concept matches its scores well enough.")
-        return
-    parts = [
-        "Fitted to this label"
-        if concept["name_source"] == "label"
-        else "Named after the best-matching label"
-    ]
-    if concept["name_auc"] == concept["name_auc"]:
-        n = concept["name_n"]
-        of = f" on {int(n):,} held-out images" if n == n else ""
-        parts.append(f"AUC {number(concept['name_auc'])}{of} (chance 0.5)")
-    if isinstance(concept["second"], str) and concept["second_auc"] == concept["second_auc"]:
-        margin = concept["name_auc"] - concept["second_auc"]
-        parts.append(
-            f"runner-up “{plain(short(concept['second'], 40))}” at "
-            f"{number(concept['second_auc'])} (margin {number(margin)})"
-        )
-    if concept["name_iou"] == concept["name_iou"]:
-        part = concept["part"]
-        where = f" of {plain(short(part, 30))}" if isinstance(part, str) else ""
-        parts.append(f"IoU {number(concept['name_iou'])} with the mask{where}")
-    st.caption(" · ".join(parts))
-
-
 def numbers(concept: pd.Series, bank: pd.Series, *, n_tokens: int) -> None:
     """The figures under the header."""
     unit = bank["code_unit"]
@@ -89,7 +69,7 @@ def numbers(concept: pd.Series, bank: pd.Series, *, n_tokens: int) -> None:
             "Mean score",
             number(concept["mean"]),
             f"Over all images, zeros included; standard deviation {number(concept['std'])}. "
-            f"A score is the mean code over the {n_tokens} tokens ({unit}).",
+            f"A score is the {POOLED[bank['pool']]} code over the {n_tokens} tokens ({unit}).",
         ),
         (
             "Present / absent",
@@ -105,7 +85,9 @@ def numbers(concept: pd.Series, bank: pd.Series, *, n_tokens: int) -> None:
             "Place entropy",
             number(concept["position_entropy"], "bits"),
             f"Of the mean |map| over the grid; at most {number(math.log2(max(n_tokens, 1)))} bits, "
-            "which is anywhere. Low: always at the same place, often the border.",
+            "which is anywhere. Low: always at the same place, often the border. Of its |code| "
+            f"{percent(concept['border_share'])} lies in the outermost ring of the grid, "
+            f"{percent(concept['place_share'])} in the tenth of the places that has most.",
         ),
     ]
     if concept["test_accuracy"] == concept["test_accuracy"]:
@@ -143,6 +125,19 @@ def purity(concept: pd.Series) -> None:
             "it: the same with the classes shuffled.",
         ),
         (
+            "Label separability",
+            _beside(concept["label_separability"], concept["label_separability_chance"]),
+            "Mean Jensen-Shannon distance of its scores between images with and without a labelled "
+            f"concept, 0 to 1, on held-out images, over {_count(concept['label_separability_n'])} "
+            "labels. Beside it: the same with the images shuffled.",
+        ),
+        (
+            "Nearest direction",
+            number(concept["nearest_cosine"]),
+            "Largest cosine with another direction of the bank, -1 to 1; above 0.95 it is flagged "
+            "as a near duplicate. Which one: see its neighbours.",
+        ),
+        (
             "Skew / kurtosis",
             f"{number(concept['skew'])} / {number(concept['kurtosis'])}",
             "Of its scores over all images; excess kurtosis, so that a normal has 0 and 0. High: "
@@ -161,6 +156,10 @@ def purity(concept: pd.Series) -> None:
     ]
     for column, (label, value, about) in zip(st.columns(len(shown)), shown, strict=True):
         column.metric(label, value, help=about)
+
+
+def _count(n: float) -> str:
+    return "0" if pd.isna(n) else f"{int(n):,}"
 
 
 def _beside(value: float, chance: float) -> str:

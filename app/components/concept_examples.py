@@ -62,7 +62,7 @@ def _lines(row: pd.Series, *, unit: str, columns: int) -> list[dict[str, Any]]:
     token = int(row["peak_token"])
     score = {
         "text": number(float(row["score"])),
-        "title": f"score {number(float(row['score']))} ({unit}), mean over tokens; peak "
+        "title": f"score {number(float(row['score']))} ({unit}), over all tokens; peak "
         f"{number(float(row['peak']))} at row {token // columns}, "
         f"column {token % columns}",
     }

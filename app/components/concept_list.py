@@ -9,6 +9,9 @@ import streamlit as st
 from jaxtyping import Int
 
 from app import db, state
+from app.components import concept_names, people
+from data.queries import build as ask
+from data.queries import trees
 from data.queries.concepts import Filters, matching
 
 LABELS: dict[str, str] = {
@@ -18,6 +21,8 @@ LABELS: dict[str, str] = {
     "name": "name, a to z",
     "auc": "name AUC",
     "margin": "margin over the runner-up name",
+    "cosine": "cosine with the nearest word",
+    "lead": "lead over the second-best word",
     "iou": "overlap with the named part",
     "accuracy": "probe accuracy",
     "gap": "gap between present and absent",
@@ -33,6 +38,9 @@ LABELS: dict[str, str] = {
     "kurtosis": "kurtosis",
     "class": "most in one class",
     "image": "most in one image",
+    "labels": "label separability",
+    "twins": "nearest direction",
+    "border": "most at the border",
     "id": "number",
 }
 """key of data.queries.concepts.ORDERS -> words"""
@@ -56,8 +64,12 @@ def filters() -> Filters:
             out = replace(out, dead=False)
         elif word == "named":
             out = replace(out, named=True)
+        elif word == "by" and len(numbers) == 1 and numbers[0] in concept_names.SOURCES:
+            out = replace(out, source=numbers[0])
         elif word == "dense" and len(shares) == 1 and shares[0] is not None:
             out = replace(out, densest=shares[0])
+        elif word == "first" and len(numbers) == 1 and numbers[0].isascii():
+            out = replace(out, first=int(numbers[0]) if numbers[0].isdigit() else 0)
         elif word == "freq" and len(shares) == 2 and None not in shares:
             low, high = shares[0] or 0.0, shares[1] or 0.0
             out = replace(out, lowest=min(low, high), highest=max(low, high))
@@ -77,16 +89,27 @@ def flags(chosen: Filters) -> str | None:
     parts = [] if chosen.dead else ["dead"]
     if chosen.named:
         parts.append("named")
+    if chosen.source:
+        parts.append(f"by:{chosen.source}")
     if chosen.densest < 1:
         parts.append(f"dense:{chosen.densest:g}")
     if (chosen.lowest, chosen.highest) != (0, 1):
         parts.append(f"freq:{chosen.lowest:g}:{chosen.highest:g}")
+    if chosen.first:
+        parts.append(f"first:{chosen.first}")
     return ",".join(parts) or None
 
 
 def ids(bank_id: int) -> Int[np.ndarray, " n"]:
-    """Concepts of the bank that pass, in order."""
-    return _ids(db.key(), bank_id, filters(), order())
+    """Concepts of the bank that pass, in order; the search also reads people's names."""
+    chosen = filters()
+    if chosen.first and chosen.first not in set(trees.prefixes(db.cursor(), bank_id)["size"]):
+        chosen = replace(chosen, first=0)  # said of another bank
+    if chosen.search:
+        banks = ask.banks(db.cursor())
+        name = str(banks[banks["bank_id"] == bank_id]["name"].iloc[0])
+        chosen = replace(chosen, also=tuple(people.matching(name, chosen.search)))
+    return _ids(db.key(), bank_id, chosen, order())
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -9,22 +9,28 @@ import pandas as pd
 import streamlit as st
 
 from app import db
-from app.components import gallery, minis
+from app.components import concept_names, gallery, minis, people
 from app.components.format import concept_name, number, percent
 from data.queries import concept as one
 from data.queries import concepts as ask
 
 COLUMNS: dict[str, tuple[str, str]] = {
+    "by": ("Named by", concept_names.ABOUT),
     "frequency": ("Frequency, %", "Share of images with a non-zero score (signed banks: positive)"),
     "n_active": ("n active", "Images behind the frequency"),
     "peak_p99": ("Peak", "99th percentile of the largest code of an image, over active images"),
     "name_auc": (
         "Name AUC",
-        "How well the score tells images with the label from those without, "
-        "on held-out images; chance 0.5",
+        "How well the score tells images with the label (of an unnamed concept or of one named by "
+        "a vocabulary: with the nearest label) from those without, on held-out images; chance 0.5",
     ),
     "name_n": ("n AUC", "Held-out images behind the name AUC"),
+    "second": ("2nd label", "The label that its scores tell apart second best"),
     "second_auc": ("2nd AUC", "AUC of the runner-up name"),
+    "word": ("Nearest word", "Of the vocabulary, whether or not it is the name"),
+    "cosine": ("Cosine", "Of the concept and its nearest word, words about their mean, -1 to 1; "
+               "chance is on the concept's own page"),
+    "lead": ("Word margin", "Cosine by which the nearest word leads the second-best"),
     "name_iou": ("IoU", "Overlap of the strongest tokens with the named part's mask, 0 to 1"),
     "test_accuracy": (
         "Probe acc.",
@@ -41,20 +47,33 @@ COLUMNS: dict[str, tuple[str, str]] = {
     ),
     "density": ("Density, %", "Share of tokens with a non-zero code (signed banks: positive)"),
     "flags": ("Flags", "dead; rare: in < 0.1 % of images; dense: at > 50 % of tokens; single class "
-              "or image: > 90 % of the positive score in one"),
+              "or image: > 90 % of the positive score in one; border: > 90 % of |code| in the "
+              "grid's outermost ring; fixed place: > 90 % in a tenth of its places; near "
+              "duplicate: cosine > 0.95 with another direction"),
     "monosemanticity": ("Monosem.", "Mean cosine of the backbone's pooled activations between the "
                         "concept's strongest images (24 at most)"),
     "monosemanticity_chance": ("Chance", "The same cosine between all images of the store"),
     "separability": ("Separab.", "Mean Jensen-Shannon distance of its scores between two classes, "
                      "0 to 1, on held-out images"),
     "separability_chance": ("Chance ", "The same separability with the classes shuffled"),
+    "label_separability": ("Label sep.", "Mean Jensen-Shannon distance of its scores between "
+                           "images with and without a labelled concept, over labels, 0 to 1, on "
+                           "held-out images"),
+    "label_separability_chance": ("Chance  ", "The same with the images shuffled"),
+    "nearest_cosine": ("Nearest", "Largest cosine with another direction of the bank; above 0.95: "
+                       "near duplicate"),
+    "top_lift": ("Top lift", "How much more often it fires together with another concept of the "
+                 "bank than if they were independent (1), for the concept with the largest; only "
+                 "concepts that share at least 5 images"),
+    "top_lift_n": ("n lift", "Images where both are active"),
+    "border_share": ("At border, %", "Share of |code| in the outermost ring of the grid"),
     "class_share": ("In one class, %", "Share of the positive score in the class with most of it"),
     "image_share": ("In one image, %", "Share of the positive score in the image with most of it"),
     "skew": ("Skew", "Of the score over all images; 0: symmetric"),
     "kurtosis": ("Kurtosis", "Excess, of the score over all images; 0: normal; high: silent on "
                  "most images, loud on few"),
     "mean": ("Mean", "Mean score over all images, zeros included"),
-    "std": ("Std", "Standard deviation of the score over all images"),
+    "std": ("Std", "Standard deviation of the score over all images, the root of its variance"),
 }  # fmt: skip
 """column -> (title, definition)"""
 PICTURES = 4
@@ -74,14 +93,18 @@ def _page(
     rows["title"] = [
         concept_name(n, c) for n, c in zip(rows["name"], rows["concept_id"], strict=True)
     ]
-    for share in ("frequency", "density", "class_share", "image_share"):
+    rows["by"] = [concept_names.SOURCES.get(s, (s,))[0] for s in rows["name_source"]]
+    for share in ("frequency", "density", "class_share", "image_share", "border_share"):
         rows[share] = 100 * rows[share]
     return rows
 
 
-def table(bank_id: int, ids: Sequence[int], *, key: str) -> int | None:
+def table(bank: pd.Series, ids: Sequence[int], *, key: str) -> int | None:
     """The rows of `ids`; returns the concept whose cell was clicked."""
-    rows = _page(db.key(), bank_id, tuple(int(i) for i in ids))
+    rows = _page(db.key(), int(bank["bank_id"]), tuple(int(i) for i in ids))
+    said = people.marks(str(bank["name"]))
+    rows["people"] = [said.get(int(c), "") for c in rows["concept_id"]]
+    named = ["people"] if any(rows["people"]) else []
     kept = [c for c in COLUMNS if (rows[c].notna() & (rows[c] != "")).any()]
     config: dict[str, Any] = {
         "pictures": st.column_config.ImageColumn(
@@ -89,6 +112,9 @@ def table(bank_id: int, ids: Sequence[int], *, key: str) -> int | None:
         ),
         "title": st.column_config.TextColumn("Concept", width="medium", pinned=True),
         "concept_id": st.column_config.NumberColumn("#", width=54, format="%d"),
+        "people": st.column_config.TextColumn(
+            "Named by people", width="small", help="What people call it; not from the build"
+        ),
     }
     for column in kept:
         title, about = COLUMNS[column]
@@ -97,10 +123,10 @@ def table(bank_id: int, ids: Sequence[int], *, key: str) -> int | None:
                 title, help=about, format="%.3g", min_value=0, max_value=100, width=118
             )
             continue
-        if column == "flags":
+        if column in ("flags", "by", "word", "second"):
             config[column] = st.column_config.TextColumn(title, help=about, width=110)
             continue
-        whole = column in ("n_active", "name_n")
+        whole = column in ("n_active", "name_n", "top_lift_n")
         config[column] = st.column_config.NumberColumn(
             title, help=about, format="%d" if whole else "%.3g", width=92
         )
@@ -110,7 +136,7 @@ def table(bank_id: int, ids: Sequence[int], *, key: str) -> int | None:
         hide_index=True,
         row_height=minis.SIDE + 6,
         column_config=config,
-        column_order=["pictures", "title", "concept_id", *kept],
+        column_order=["pictures", "title", "concept_id", *named, *kept],
         on_select="rerun",
         selection_mode="single-cell",
         placeholder="",
@@ -154,7 +180,9 @@ def _cards(
                     {
                         "text": f"peak {number(row['peak_p99'])}"
                         + (
-                            f" · name AUC {number(row['name_auc'])}"
+                            f" · word cosine {number(row['cosine'])}"
+                            if row["name_source"] == "vocabulary"
+                            else f" · name AUC {number(row['name_auc'])}"
                             if pd.notna(row["name_auc"])
                             else ""
                         )
@@ -168,5 +196,9 @@ def _cards(
 def cards(bank: pd.Series, ids: Sequence[int], *, grid: tuple[int, int], key: str) -> int | None:
     """The concepts of `ids` as cards; returns the one that was clicked."""
     groups = _cards(db.key(), int(bank["bank_id"]), tuple(int(i) for i in ids), grid[0] * grid[1])
+    said = people.marks(str(bank["name"]))
+    for group in groups:
+        if group["id"] in said:
+            group["lines"] = [{"text": f"people: {said[group['id']]}"}, *group["lines"]]
     maps = {"signed": bool(bank["signed"]), "unit": bank["code_unit"], "limit": None}
     return gallery.show(groups, key=key, grid=grid, cards=True, maps=maps, side=120)

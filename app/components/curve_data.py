@@ -11,8 +11,8 @@ import streamlit as st
 from jaxtyping import Float64, Int64
 
 from app import db
-from app.components import whole
-from core.intervention import curves, policies
+from app.components import levels, whole
+from core.intervention import curves, policies, strategies
 from core.intervention.situation import Situation
 from data.queries import edits as ask
 from data.queries import heads
@@ -20,6 +20,12 @@ from data.queries import heads
 SEEDS = 10
 """random orders behind the band"""
 ORDER = ("cooperative", "uncertainty", "contribution", "expected gain", "random", "greedy")
+CONTROL = "control"
+"""the cooperative order, but the labels of other images drawn at random: what setting concepts does
+where it brings no knowledge of the image"""
+LINES = (*ORDER, CONTROL)
+N_CONTROLS = 5
+"""random draws of other images behind its band"""
 
 
 class Asked(NamedTuple):
@@ -30,6 +36,8 @@ class Asked(NamedTuple):
     limit: int | None
     """images at most, drawn with seed 0; None: all"""
     grouped: bool
+    strategy: str = "typical"
+    """what correcting sets; key of core.intervention.strategies.STRATEGIES"""
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,13 @@ class Ready:
     """that pass the filter"""
     n_concepts: int
     """with a known truth on some of these images"""
+    n_levels: int
+    """train images behind the values that are set"""
+    n_outside: int
+    """values set that no train image shows, of `n_set`"""
+    n_set: int
+    foreign: Float64[np.ndarray, "r n k"]
+    """scores to set, by the labels of other images: the control"""
 
 
 @dataclass(frozen=True)
@@ -76,11 +91,14 @@ def ready(key: tuple[str, int], head_id: int, bank_id: int, asked: Asked) -> Rea
     concepts = found.loaded.concept_ids
     scores = heads.image_scores(con, bank_id, concepts, image_ids=ids)
     truth = ask.truth(con, bank_id, concepts, image_ids=ids)
-    levels = (found.facts[c].to_numpy(np.float64) for c in ("present_q50", "absent_q50"))
-    present, absent = levels
-    values = np.where(truth == 1, present, absent)
-    # what is unknown keeps the model's score
-    values = np.where(np.isnan(truth) | np.isnan(values), scores, values)
+    at_level = levels.of(head_id, bank_id, np.arange(len(concepts)), n_columns=len(concepts))
+    present, absent = at_level.present[1], at_level.absent[1]
+    values = strategies.values(asked.strategy, at_level, scores, truth)
+    rng = np.random.default_rng(1)
+    foreign = [
+        strategies.values(asked.strategy, at_level, scores, truth[_others(len(at), rng)]).score
+        for _ in range(N_CONTROLS)
+    ]
     situation = Situation(
         head=found.loaded.head,
         scores=scores,
@@ -89,12 +107,29 @@ def ready(key: tuple[str, int], head_id: int, bank_id: int, asked: Asked) -> Rea
         absent=absent,
         rest=whole.rest(found, scores, found.logits[at]),
         truth=truth,
-        values=values,
+        values=values.score,
         classes=found.classes[at],
         groups=group_ids(found.facts) if asked.grouped else None,
     )
     known = int((~np.isnan(truth)).any(0).sum())
-    return Ready(situation, found.rows.iloc[at].reset_index(drop=True), n_total, known)
+    return Ready(
+        situation,
+        found.rows.iloc[at].reset_index(drop=True),
+        n_total,
+        known,
+        at_level.n,
+        int(values.outside.sum()),
+        int(values.known.sum()),
+        np.stack(foreign),
+    )
+
+
+def _others(n: int, rng: np.random.Generator) -> Int64[np.ndarray, " n"]:
+    """Another image for every image, each taken once: a random cycle (one alone keeps itself)."""
+    order = rng.permutation(n)
+    out = np.empty(n, np.int64)
+    out[order] = np.roll(order, 1)
+    return out
 
 
 @st.cache_data(max_entries=60, show_spinner=False)
@@ -107,11 +142,14 @@ def line(key: tuple[str, int], head_id: int, bank_id: int, asked: Asked, policy:
     assert s.values is not None
     assert s.classes is not None
     found = []
-    for seed in range(SEEDS if policy == "random" else 1):
-        order = policies.order(policy, Situation(**{**vars(s), "seed": seed}))
+    draws = {"random": SEEDS, CONTROL: N_CONTROLS}.get(policy, 1)
+    for seed in range(draws):
+        by = "cooperative" if policy == CONTROL else policy
+        order = policies.order(by, Situation(**{**vars(s), "seed": seed}))
+        values = given.foreign[seed] if policy == CONTROL else s.values
         found.append(
             curves.curve(
-                s.head, s.scores, s.values, order, classes=s.classes, rest=s.rest, groups=s.groups
+                s.head, s.scores, values, order, classes=s.classes, rest=s.rest, groups=s.groups
             )
         )
     accuracy = np.stack([c.accuracy for c in found])

@@ -16,7 +16,9 @@ COLOURS = {
     "expected gain": "#CC79A7",
     "random": "#8A969C",
     "greedy": "#D55E00",
+    "control": "#56656D",
 }
+DASHES = {"greedy": "dot", "control": "dash"}
 WORDS = {
     "cooperative": "doubtful concepts that matter: uncertainty × influence",
     "uncertainty": "the concepts the head is least sure of",
@@ -24,6 +26,8 @@ WORDS = {
     "expected gain": "the concepts expected to settle the decision most",
     "random": f"any order; the band spans {curve_data.SEEDS} random orders",
     "greedy": "knows the right class: an upper bound, not advice",
+    "control": "cooperative order, but each image gets the labels of another image; "
+    f"mean of {curve_data.N_CONTROLS} draws",
 }
 MEASURES = {"accuracy": "Accuracy", "probability": "Mean probability of the true class"}
 
@@ -54,7 +58,7 @@ def figure(
             y=100 * values,
             mode="lines+markers",
             name=policy,
-            line={"color": colour, "width": 2, "dash": "dot" if policy == "greedy" else "solid"},
+            line={"color": colour, "width": 2, "dash": DASHES.get(policy, "solid")},
             marker={"size": size, "color": colour, "line": {"width": 1, "color": "white"}},
             customdata=[[policy, i] for i in range(len(x))],
             hovertemplate="<b>%{y:.3g} %</b> after %{x:.3g} concepts"

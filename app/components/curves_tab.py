@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from app import db
-from app.components import curve_data, curve_figure, thumbs, whole
+from app.components import curve_data, curve_figure, levels, thumbs, whole
 from app.components.curve_data import Asked, Line, Ready
 from app.components.format import number, percent, plain, rate, short
 
@@ -57,7 +57,15 @@ def _asked(found: whole.Whole) -> Asked:
                 )
                 == "group"
             )
-    return Asked(split, None if class_id is None else int(class_id), limit, grouped)
+        strategy = st.selectbox(
+            "Set to",
+            list(levels.WORDS),
+            key="curves_values",
+            width=150,
+            format_func=lambda s: "0 or 1" if s == "probability" else f"{s} values",
+            help="  \n".join(f"**{k}**: {words}" for k, words in levels.WORDS.items()),
+        )
+    return Asked(split, None if class_id is None else int(class_id), limit, grouped, strategy)
 
 
 def _picked() -> None:
@@ -85,19 +93,19 @@ def show(head: pd.Series) -> None:
     if given is None:
         st.caption("No labelled image passes this filter.")
         return
-    bar = st.progress(0.0, "Correcting concepts …")
     lines: dict[str, Line] = {}
-    for i, policy in enumerate(curve_data.ORDER):
-        bar.progress(i / len(curve_data.ORDER), f"Correcting concepts: {policy} …")
-        lines[policy] = curve_data.line(key, *ids, asked, policy)
-    bar.empty()
+    with st.spinner("Correcting concepts …", show_time=True):
+        for policy in curve_data.LINES:
+            lines[policy] = curve_data.line(key, *ids, asked, policy)
     n = len(given.rows)
     steps, chance = len(lines["random"].accuracy) - 1, lines["random"].curve.chance
     of = "" if n == given.n_total else f" drawn from {given.n_total:,}"
     st.caption(
         f"n = {n:,} images{of} · {given.n_concepts} of {len(found.facts)} concepts have a known "
-        "truth · correcting sets a concept to the median score of images that show it, or do not, "
-        f"as the labels say · chance {percent(chance)} (most frequent class); "
+        "truth · correcting sets what the labels say: "
+        f"{levels.sentence(asked.strategy, given.n_levels)} Off-distribution (no train image "
+        f"scores so): {rate(given.n_outside, given.n_set)} of the values · "
+        f"chance {percent(chance)} (most frequent class); "
         "the axis does not start at 0 · click a point to see its images"
     )
     if st.session_state.get("curves_step", 1) > steps:
@@ -113,7 +121,7 @@ def show(head: pd.Series) -> None:
         )
         policy = st.selectbox(
             "Images that flip with",
-            curve_data.ORDER,
+            curve_data.LINES,
             key="curves_policy",
             width=190,
             help="Who decides what to correct first.",
@@ -141,7 +149,9 @@ def _flips(
     curve, n = line.curve, len(given.rows)
     gained, lost = curve.gained(step), curve.lost(step)
     what = "group" if given.situation.groups is not None else "concept"
-    one = " (first of the random orders)" if policy == "random" else ""
+    one = {"random": " (first of the random orders)", curve_data.CONTROL: " (first draw)"}.get(
+        policy, ""
+    )
     st.markdown(
         f"**{plain(policy)}**{one}: {curve_figure.WORDS[policy]}. "
         f"Correcting the {_nth(step)} {what} turns "
@@ -149,6 +159,11 @@ def _flips(
         f"With {number(float(curve.corrected[step]))} corrected concepts (mean), "
         f"{percent(float(curve.accuracy[step]))} are right."
     )
+    if policy != curve_data.CONTROL:
+        st.caption(
+            "The dashed control corrects in the cooperative order, with the labels of another "
+            "image: what a line gains over it is due to knowing this image."
+        )
     for title, rows, help in (
         ("Gained", gained, "Wrong before this step, right after."),
         ("Lost", lost, "Right before this step, wrong after."),

@@ -55,8 +55,10 @@ def apply(
     bank_id: int,
     edits: tuple[Edit, ...],
     fit_again: bool,
+    hold: bool,
 ) -> Head:
-    """Edits in order, then a refit of what is left on the train images if wished.
+    """Edits in order; then, if wished, the bias that leaves an average train image where it was,
+    and a refit of what is left on the train images.
 
     Raises ValueError, in words for people, where that cannot be done.
     """
@@ -74,13 +76,17 @@ def apply(
         for e in edits
     ]
     edited = head_edits.apply(found.loaded.head, steps)
-    if not fit_again:
+    if not (fit_again or hold):
         return edited
     train = (found.rows["split"] == "train").to_numpy()
     if not train.any():
-        raise ValueError("The store has no labelled train images to fit the weights to.")
+        raise ValueError("The store has no labelled train images to fit or to average over.")
     columns = np.arange(len(found.loaded.concept_ids))
     own = whole.scores(head, columns)[train]
+    if hold:
+        edited = head_edits.keep_average(found.loaded.head, edited, own.mean(0))
+    if not fit_again:
+        return edited
     return refit(
         edited, own, found.classes[train], rest=whole.rest(found, own, found.logits[train])
     )
@@ -112,6 +118,7 @@ def _facts(head: pd.Series, given: EditSet, change: global_edits.Preview) -> dic
         "bank": head["bank"],
         "head": head["name"],
         "refit": given.refit,
+        "average_kept": given.hold,
         "edits": [
             {**edit._asdict(), "in_words": describe(found, edit)}
             for edit in known(found, given.edits)[0]
@@ -129,8 +136,18 @@ def _facts(head: pd.Series, given: EditSet, change: global_edits.Preview) -> dic
     }
 
 
-def as_json(head: pd.Series, given: EditSet, change: global_edits.Preview) -> str:
-    return json.dumps(_facts(head, given, change), indent=2, ensure_ascii=False)
+def as_json(head: pd.Series, given: EditSet, edited: Head, change: global_edits.Preview) -> str:
+    """Facts and, under `weights`, the head itself, as a head of kind `imported` reads it."""
+    found = whole.of(head)
+    weights = {
+        "weight": edited.weight.tolist(),
+        "bias": edited.bias.tolist(),
+        "class_ids": found.loaded.class_ids.tolist(),
+        "concept_ids": found.loaded.concept_ids.tolist(),
+        **_names(head, edited),
+    }
+    facts = _facts(head, given, change) | {"weights": weights}
+    return json.dumps(facts, indent=2, ensure_ascii=False)
 
 
 def as_safetensors(
@@ -138,10 +155,6 @@ def as_safetensors(
 ) -> bytes:
     """weight (classes x concepts), bias, class_ids, concept_ids; names and facts as metadata."""
     found = whole.of(head)
-    names = [
-        concept_name(n, c)
-        for n, c in zip(found.facts["name"], found.facts["concept_id"], strict=True)
-    ]
     return safetensors.save(
         {
             "weight": edited.weight.astype(np.float64),
@@ -150,9 +163,18 @@ def as_safetensors(
             "concept_ids": found.loaded.concept_ids,
         },
         metadata={
-            "classes": json.dumps(list(found.loaded.class_names)),
-            "concepts": json.dumps(names),
-            "residual": json.dumps(edited.residual),
+            **{name: json.dumps(value) for name, value in _names(head, edited).items()},
             "edits": json.dumps(_facts(head, given, change)),
         },
     )
+
+
+def _names(head: pd.Series, edited: Head) -> dict[str, Any]:
+    found = whole.of(head)
+    facts = zip(found.facts["name"], found.facts["concept_id"], strict=True)
+    return {
+        "classes": list(found.loaded.class_names),
+        "concepts": [concept_name(name, c) for name, c in facts],
+        "residual": bool(edited.residual),
+        "kind": str(head["kind"]),
+    }

@@ -1,52 +1,123 @@
-"""The other concepts follow an edit, as they go together on the train images."""
+"""The other concepts follow an edit: by their scores, by the labels, or by a trained energy."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import streamlit as st
+from jaxtyping import Bool, Float64
 
-from app import db, state
-from app.components import head_lab, whole
+from app import state
+from app.components import head_lab
+from app.components.follow_rules import RULES, Followed, followed, parse
 from app.components.format import concept_name, number, plain, short
 from core import bottleneck
-from core.intervention import propagation
 
 N_SHOWN = 12
+LABELS = {
+    "off": "Off",
+    "gaussian": "By scores",
+    "table": "By labels",
+    "class": "By labels within a class",
+    "energy": "By energy",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    scores: Float64[np.ndarray, " k"]
+    moved: Bool[np.ndarray, " k"]
+    p: Float64[np.ndarray, " y"]
+    told: Followed
+
+
+def outcome(lab: head_lab.Lab, columns: dict[int, float]) -> Outcome | None:
+    """What the address asks for; None: nothing follows, nothing is edited, or it cannot be told."""
+    rule, class_id = parse(state.param("w"))
+    if rule == "off" or not columns:
+        return None
+    found = followed(lab, columns, rule=rule, class_row=_class_row(lab, class_id))
+    if isinstance(found, str):
+        return None
+    p = bottleneck.probabilities(bottleneck.logits(lab.loaded.head, found.scores, lab.rest))[0]
+    return Outcome(found.scores[0], found.moved[0], p, found)
+
+
+def _class_row(lab: head_lab.Lab, class_id: int | None) -> int:
+    """The class that tables are of: the one asked for, else the one predicted without edits."""
+    at = np.flatnonzero(lab.loaded.class_ids == class_id)
+    return int(at[0]) if len(at) else int(lab.probabilities({}).argmax())
 
 
 def _switched() -> None:
-    state.set_params(w="1" if st.session_state["lab_follow"] else None)
+    rule = st.session_state["lab_follow"]
+    state.set_params(w=None if rule == "off" else rule)
 
 
-def show(lab: head_lab.Lab, columns: dict[int, float], *, bank_id: int, head_id: int) -> None:
-    """A toggle; when on, what moved and what the head then says."""
-    state.follow("lab_follow", state.param("w") == "1")
-    on = st.toggle(
-        "Let the other concepts follow",
-        key="lab_follow",
-        on_change=_switched,
-        help="After an edit the others move to what is usual beside it: the conditional mean of a "
-        "Gaussian measured on the train images. The element above keeps the edits alone.",
-    )
-    if not on or not columns:
-        return
-    model = whole.fitted(db.key(), head_id, bank_id).gaussian
-    if model is None:
-        st.caption(
-            f"How concepts go together is measured for at most {whole.MOST_CONCEPTS:,} "
-            "concepts and from at least two labelled images; this head is beyond that."
+def _class_chosen() -> None:
+    state.set_params(w=f"class.{st.session_state['lab_follow_class']}")
+
+
+def show(lab: head_lab.Lab, columns: dict[int, float]) -> None:
+    """The choice; when something follows, what moved and what the head then says."""
+    rule, class_id = parse(state.param("w"))
+    is_energy = lab.method == "energy"
+    options = [r for r in LABELS if r != "energy" or is_energy]
+    rule = rule if rule in options else "off"
+    state.follow("lab_follow", rule)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.segmented_control(
+            "Let the other concepts follow",
+            options,
+            key="lab_follow",
+            required=True,
+            on_change=_switched,
+            format_func=LABELS.__getitem__,
+            help="After an edit the other concepts move to what is usual beside it. "
+            "The element above keeps the edits alone.  \n"
+            + "  \n".join(f"**{LABELS[r]}**: {RULES[r]}" for r in options if r in RULES)
+            + ("" if is_energy else "  \nBy energy: only for banks of the method energy."),
         )
+        row = _class_row(lab, class_id)
+        if rule == "class":
+            ids, names = lab.loaded.class_ids.tolist(), lab.loaded.class_names
+            state.follow("lab_follow_class", ids[row])
+            st.selectbox(
+                "Class",
+                ids,
+                key="lab_follow_class",
+                on_change=_class_chosen,
+                width=200,
+                format_func=lambda c: short(names[ids.index(c)]),
+                help="The class whose images are counted; the one predicted without edits at first",
+            )
+    if rule == "off":
         return
-    moved = propagation.by_gaussian(model, lab.scores, columns)
-    p = bottleneck.probabilities(bottleneck.logits(lab.loaded.head, moved.scores, lab.rest))[0]
-    alone = lab.probabilities(columns)
-    names, now, before = lab.loaded.class_names, int(p.argmax()), int(alone.argmax())
-    n_moved = int(moved.moved.sum())
+    if not columns:
+        st.caption("Nothing is edited yet, so nothing follows.")
+        return
+    with st.spinner("Measuring how concepts go together …"):
+        found = followed(lab, columns, rule=rule, class_row=row)
+    if isinstance(found, str):
+        st.caption(found)
+        return
+    told = outcome(lab, columns)
+    assert told is not None  # the same rule has just been followed
+    _say(lab, columns, told)
+    if told.moved.any():
+        _table(lab, columns, told)
+    st.caption(found.about)
+
+
+def _say(lab: head_lab.Lab, columns: dict[int, float], told: Outcome) -> None:
+    alone, names = lab.probabilities(columns), lab.loaded.class_names
+    now, before = int(told.p.argmax()), int(alone.argmax())
     st.markdown(
-        f"{n_moved} of {lab.scores.shape[1] - len(columns)} other concepts follow by more than a "
-        f"tenth of their spread. With them the prediction is **{plain(short(names[now]))}** with "
-        f"{number(p[now])}"
+        f"{int(told.moved.sum())} of {lab.scores.shape[1] - len(columns)} other concepts follow by "
+        f"more than {told.told.threshold}. With them the prediction is "
+        f"**{plain(short(names[now]))}** with {number(told.p[now])}"
         + (
             f" (the edits alone: {number(alone[now])})."
             if now == before
@@ -54,14 +125,16 @@ def show(lab: head_lab.Lab, columns: dict[int, float], *, bank_id: int, head_id:
             f"with {number(alone[before])}."
         )
     )
-    if not n_moved:
-        return
-    spread = np.sqrt(np.diag(model.covariance))
-    change = moved.scores[0] - lab.scores[0]
-    at = np.flatnonzero(moved.moved[0])
-    at = at[np.argsort(-np.abs(change[at]) / spread[at], kind="stable")]
+
+
+def _table(lab: head_lab.Lab, columns: dict[int, float], told: Outcome) -> None:
+    now = int(told.p.argmax())
+    change = told.scores - lab.scores[0]
+    at = np.flatnonzero(told.moved)
+    size = np.abs(change[at]) / np.maximum(told.told.unit[at], 1e-12)
+    at = at[np.argsort(-size, kind="stable")]
     y = lab.loaded.head.weight[now]
-    table = pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "Concept": [
                 short(concept_name(n, c)) + ("" if source == "label" else f" #{c}")
@@ -70,25 +143,45 @@ def show(lab: head_lab.Lab, columns: dict[int, float], *, bank_id: int, head_id:
                 .itertuples(index=False)
             ],
             "From": [number(v) for v in lab.scores[0, at]],
-            "To": [number(v) for v in moved.scores[0, at]],
-            "Spreads": (change[at] / spread[at]).round(2),
+            "To": [number(v) for v in told.scores[at]],
+            told.told.column: (told.told.by[at]).round(2),
             "Logits": (change[at] * y[at]).round(3),
         }
     )
+    if told.told.n is not None:
+        frame["n"] = told.told.n[at]
     st.dataframe(
-        table,
+        frame,
         hide_index=True,
-        height=min(36 * (len(table) + 1), 36 * N_SHOWN),
+        height=min(36 * (len(frame) + 1), 36 * N_SHOWN),
         column_config={
-            "Spreads": st.column_config.NumberColumn(
-                format="%+.2f", help="Change in standard deviations over the train images"
-            ),
+            told.told.column: st.column_config.NumberColumn(format="%+.2f", help=told.told.help),
             "Logits": st.column_config.NumberColumn(
-                format="%+.3f", help=f"What the change adds to {names[now]}"
+                format="%+.3f", help=f"What the change adds to {lab.loaded.class_names[now]}"
+            ),
+            "n": st.column_config.NumberColumn(
+                help="Train images counted for the rarest of the edits, in the state it was set "
+                "to; small numbers say little"
             ),
         },
     )
-    st.caption(
-        f"Measured on n = {model.n:,} train images. Concepts that went together there need "
-        "not go together elsewhere."
+    ids = lab.loaded.concept_ids
+    edits = {int(ids[k]): v for k, v in columns.items()}
+    st.button(
+        f"Take the {min(len(at), MOST_TAKEN)} largest over as edits"
+        if len(at) > MOST_TAKEN
+        else "Take them over as edits",
+        key="lab_follow_take",
+        icon=":material/south_west:",
+        on_click=_take,
+        args=(edits, {int(ids[k]): float(told.scores[k]) for k in at[:MOST_TAKEN]}),
     )
+
+
+MOST_TAKEN = 32
+"""concepts taken over at once; more a person cannot follow"""
+
+
+def _take(edits: dict[int, float], more: dict[int, float]) -> None:
+    state.set_params(w=None)
+    head_lab.order({**edits, **more}, focus=next(iter(more)))

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from app import db, head_edits, state
-from app.components import edited_head, global_charts, whole
-from app.components.format import concept_name, number, plain, short
+from app.components import edited_head, global_charts, global_form, weight_matrix, whole
+from app.components.format import plain, short
 from app.head_edits import Edit, EditSet
-
-KINDS = {
-    "group": "Remove a group of concepts",
-    "prune": "Remove a concept",
-    "scale": "Scale a weight",
-    "set": "Set a weight",
-    "keep": "Keep the strongest only",
-}
 
 
 def _store(given: EditSet) -> None:
@@ -27,87 +19,11 @@ def _store(given: EditSet) -> None:
 
 
 def _add(given: EditSet, more: tuple[Edit, ...]) -> None:
-    _store(
-        EditSet((*given.edits, *(e for e in more if e not in given.edits)), given.refit, given.name)
-    )
+    edits = (*given.edits, *(e for e in more if e not in given.edits))
+    _store(replace(given, edits=edits))
     # the form lets go of what is now in the set
     for key in ("global_group", "global_concept"):
         st.session_state[key] = None
-
-
-def _tried(found: whole.Whole) -> tuple[Edit, ...]:
-    """What the form says; nothing while it is not filled in."""
-    facts = found.facts
-    names = {
-        int(row["concept_id"]): concept_name(row["name"], row["concept_id"])
-        for row in facts.to_dict("records")
-    }
-    groups = facts.dropna(subset=["grouping"]).groupby("grouping")["concept_id"].apply(list)
-    kinds = [k for k in KINDS if k != "group" or len(groups)]
-    kind = st.selectbox("Edit", kinds, key="global_kind", format_func=KINDS.__getitem__, width=230)
-    if kind == "group":
-        group = st.selectbox(
-            "Group",
-            list(groups.index),
-            index=None,
-            key="global_group",
-            width=260,
-            placeholder="Choose a group",
-            format_func=lambda g: f"{short(g)} ({len(groups[g])} concepts)",
-        )
-        return () if group is None else tuple(Edit("prune", int(c)) for c in groups[group])
-    if kind == "keep":
-        most = int((found.loaded.head.weight != 0).sum(1).max())
-        n = st.number_input(
-            "Weights a class",
-            0,
-            most,
-            min(5, most),
-            key="global_keep",
-            width=130,
-            help=f"At most {most} of this head's classes' weights are not 0.",
-        )
-        return (Edit("keep", value=float(n)),)
-    concept = st.selectbox(
-        "Concept",
-        list(names),
-        index=None,
-        key="global_concept",
-        width=260,
-        placeholder="Choose a concept",
-        format_func=lambda c: f"{short(names[c])} ({c})",
-    )
-    if concept is None or kind == "prune":
-        return () if concept is None else (Edit("prune", concept),)
-    class_id = st.selectbox(
-        "Class",
-        [None, *found.names],
-        key="global_class",
-        width=190,
-        format_func=lambda c: "every class" if c is None else short(found.names[c]),
-    )
-    factor = kind == "scale"
-    value = st.number_input(
-        "Factor" if factor else "Weight",
-        value=0.5 if factor else 0.0,
-        step=0.1,
-        width=120,
-        min_value=-head_edits.LARGEST,
-        max_value=head_edits.LARGEST,
-        key=f"global_{kind}_value",
-        format="%.3g",
-        help="0 removes the weight, 1 leaves it." if factor else _weights(found, concept),
-    )
-    return (Edit(kind, concept, class_id, float(value)),)
-
-
-def _weights(found: whole.Whole, concept: int) -> str:
-    at, _ = found.loaded.places(np.array([concept]))
-    column = found.loaded.head.weight[:, at[0]]
-    return (
-        "Logits per unit of score. This concept's weights now run from "
-        f"{number(float(column.min()))} to {number(float(column.max()))}."
-    )
 
 
 def _members(found: whole.Whole, given: EditSet, edits: list[Edit]) -> None:
@@ -115,6 +31,7 @@ def _members(found: whole.Whole, given: EditSet, edits: list[Edit]) -> None:
     state.follow("global_set", list(range(len(edits))))
     state.follow("global_refit", given.refit)
     state.follow("global_name", given.name)
+    state.follow("global_hold", given.hold)
 
     def changed() -> None:
         kept = tuple(edits[i] for i in sorted(st.session_state["global_set"]))
@@ -123,6 +40,7 @@ def _members(found: whole.Whole, given: EditSet, edits: list[Edit]) -> None:
                 kept,
                 bool(st.session_state["global_refit"]),
                 re.sub(r"[,~]", " ", st.session_state["global_name"]),
+                bool(st.session_state["global_hold"]),
             )
         )
 
@@ -136,6 +54,14 @@ def _members(found: whole.Whole, given: EditSet, edits: list[Edit]) -> None:
             help="In this order. Taking one out undoes it; the link of this page carries the set.",
         )
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.toggle(
+            "Keep what an average image got",
+            key="global_hold",
+            on_change=changed,
+            help="A removed weight takes its contribution from every image, also the part that all "
+            "share and that tells none apart. On: that part moves into the bias (mean ablation). "
+            "Off: the weight is simply 0.",
+        )
         st.toggle(
             "Fit the remaining weights again",
             key="global_refit",
@@ -173,9 +99,9 @@ def show(head: pd.Series) -> None:
             f"Left out: {len(strangers)} edits of concepts or classes that "
             f"{plain(head['name'])} does not have."
         )
-    given = EditSet(tuple(edits), given.refit, given.name)
+    given = replace(given, edits=tuple(edits))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        tried = tuple(e for e in _tried(found) if e not in edits)
+        tried = tuple(e for e in global_form.tried(found) if e not in edits)
         st.button(
             "Add to the set",
             icon=":material/add:",
@@ -186,13 +112,14 @@ def show(head: pd.Series) -> None:
             key="global_add",
         )
     _members(found, given, edits)
+    weight_matrix.show(head, found, given)
     if not edits and not tried and not given.refit:
         st.info("Choose an edit to see what it would do to every image.", icon=":material/tune:")
         return
     both = (*edits, *tried)
     try:
         edited = edited_head.apply(
-            db.key(), int(head["head_id"]), int(head["bank_id"]), both, given.refit
+            db.key(), int(head["head_id"]), int(head["bank_id"]), both, given.refit, given.hold
         )
         change = edited_head.preview(head, edited)
     except ValueError as error:
@@ -213,12 +140,12 @@ def show(head: pd.Series) -> None:
     with st.container(horizontal=True):
         st.download_button(
             "Edit set (JSON)",
-            edited_head.as_json(head, given, change),
+            edited_head.as_json(head, given, edited, change),
             f"{name.strip('-')}.json",
             "application/json",
             icon=":material/download:",
             on_click="ignore",
-            help="The edits in words and numbers, with the accuracies.",
+            help="The edits in words and numbers, the accuracies, and the edited weights.",
         )
         st.download_button(
             "Edited head (safetensors)",

@@ -12,9 +12,10 @@ import streamlit as st
 from jaxtyping import Float64, Int64
 
 from app import db, edits, state
-from app.components import assets, pack
-from app.components.format import concept_name, number, plain, short
+from app.components import assets, lab_concepts, levels, pack
+from app.components.format import concept_name, plain, short
 from core import bottleneck
+from core.intervention.strategies import Levels
 from data.queries import heads, images
 
 _element = st.components.v2.component(
@@ -35,18 +36,33 @@ class Lab:
     facts: pd.DataFrame
     scores: Float64[np.ndarray, "1 k"]
     rest: Float64[np.ndarray, "1 y"] | None
+    image_id: int
+    head_id: int
+    bank_id: int
+    head: str
+    bank: str
+    method: str
+    """of the bank, key of core.concepts.METHODS"""
+
+    def logits(self, changes: dict[int, float]) -> Float64[np.ndarray, " y"]:
+        """With edits by column."""
+        scores = bottleneck.intervene(self.scores, changes)
+        return bottleneck.logits(self.loaded.head, scores, self.rest)[0]
 
     def probabilities(self, changes: dict[int, float]) -> Float64[np.ndarray, " y"]:
         """With edits by column."""
-        scores = bottleneck.intervene(self.scores, changes)
-        return bottleneck.probabilities(bottleneck.logits(self.loaded.head, scores, self.rest))[0]
+        return bottleneck.probabilities(self.logits(changes))
+
+    def measured(self, columns: Int64[np.ndarray, " m"]) -> Levels:
+        """Which scores these columns usually take."""
+        return levels.of(self.head_id, self.bank_id, columns, n_columns=self.scores.shape[1])
 
     def title(self, k: int, limit: int = 48) -> str:
         """Of the concept in column `k`, as Markdown; matched names may repeat, so the id tells."""
         row = self.facts.iloc[k]
         name = concept_name(row["name"], row["concept_id"])
         own = row["name_source"] == "label" or name == f"#{row['concept_id']}"
-        return plain(short(name, limit)) + ("" if own else plain(f" #{row['concept_id']}"))
+        return plain(short(name, limit)) + ("" if own else " " + plain(f"#{row['concept_id']}"))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -57,16 +73,23 @@ def load(key: tuple[str, int], head_id: int) -> tuple[heads.Loaded, pd.DataFrame
 
 
 def lab(head: pd.Series, image_id: int) -> Lab:
-    """Raises LookupError where a residual head lacks the image's backbone logits."""
+    """Raises LookupError where a residual head lacks the image's unedited logits."""
     con = db.cursor()
     loaded, facts = load(db.key(), int(head["head_id"]))
     here = np.array([image_id])
     scores = heads.image_scores(con, int(head["bank_id"]), loaded.concept_ids, image_ids=here)
     rest = None
     if loaded.head.residual:
-        backbone = heads.backbone_logits(con, loaded.outputs, image_ids=here)
-        rest = bottleneck.rest(loaded.head, scores, backbone)
-    return Lab(loaded, facts, scores, rest)
+        own = heads.unedited(con, int(head["head_id"]), loaded.outputs, image_ids=here)
+        rest = bottleneck.rest(loaded.head, scores, own)
+    return Lab(
+        *(loaded, facts, scores, rest, image_id),
+        head_id=int(head["head_id"]),
+        bank_id=int(head["bank_id"]),
+        head=str(head["name"]),
+        bank=str(head["bank"]),
+        method=str(head["method"]),
+    )
 
 
 def by_column(lab: Lab, given: dict[int, float]) -> tuple[dict[int, float], list[int]]:
@@ -89,25 +112,6 @@ def sent(lab: Lab, columns: dict[int, float], *, extra: list[int]) -> Int64[np.n
     groups = lab.facts["grouping"].iloc[kept].dropna().unique()
     mates = np.flatnonzero(lab.facts["grouping"].isin(groups))
     return np.unique(np.array([*kept, *mates], dtype=np.int64))
-
-
-def _concept(row: dict[str, Any], score: float) -> dict[str, Any]:
-    values = bottleneck.presets(row["present_q50"], row["absent_q50"])
-    auc = row["test_auc"]
-    known = "" if pd.isna(auc) else f"; held-out AUC {number(auc)} (chance 0.5)"
-    name = concept_name(row["name"], row["concept_id"])
-    return {
-        "id": int(row["concept_id"]),
-        "name": name,
-        "about": f"{name} (concept {row['concept_id']}){known}",
-        "group": None if pd.isna(row["grouping"]) else row["grouping"],
-        "lo": float(row["score_min"]),
-        "hi": float(row["score_max"]),
-        "score": score,
-        "present": values.present,
-        "absent": values.absent,
-        "p99": float(row["peak_p99"]),
-    }
 
 
 def payload(
@@ -163,10 +167,16 @@ def payload(
             "weights": pack.b64(loaded.head.weight[:, kept], "<f8"),
             "nFolded": len(others),
         },
-        "concepts": [
-            _concept({str(k): v for k, v in row.items()}, float(score))
-            for row, score in zip(rows.to_dict("records"), lab.scores[0, kept], strict=True)
-        ],
+        "concepts": lab_concepts.facts(
+            rows,
+            kept,
+            scores=lab.scores,
+            measured=lab.measured(kept),
+            truth=lab_concepts.truth(lab.bank_id, lab.image_id, rows),
+            bank=lab.bank,
+        ),
+        "values": levels.chosen(),
+        "nLevels": lab.measured(kept).n,
         "codes": pack.codes(
             codes if codes is not None else images.NO_CODES,
             rows["concept_id"].to_numpy(np.int64),
@@ -178,14 +188,14 @@ def payload(
     }
 
 
-def order(new: dict[int, float] | None, *, focus: int) -> None:
+def order(new: dict[int, float] | None, *, focus: int | None) -> None:
     """From a button beside the element: take over these edits (by concept id; None: leave them as
     they are) and lay the concept before the person."""
     text = None if new is None else edits.write(new)
     if text is not None:
         state.set_params(e=text)
     extra: list[int] = st.session_state.setdefault("lab_extra", [])
-    extra += [c for c in (focus, *(new or {})) if c not in extra]
+    extra += [c for c in (focus, *(new or {})) if c is not None and c not in extra]
     n = st.session_state.get("lab_order", {"n": 0})["n"] + 1
     st.session_state["lab_order"] = {"n": n, "edits": text, "focus": focus}
 

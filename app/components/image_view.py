@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from app import db
-from app.components import assets, pack
+from app.components import assets, concept_parts, pack
 from app.components.format import concept_name
 from app.components.pack import b64, jpeg
 from core import bottleneck
@@ -23,6 +23,8 @@ _element = st.components.v2.component(
     css=assets.style("controls", "image_view"),
     js=assets.module("image_view"),
 )
+CLASS_MAP = "class map"
+"""what class_map.js calls its layer"""
 N_CLASSES = 8
 """classes of a head to choose from: the most probable ones, and the label"""
 
@@ -60,7 +62,7 @@ def read(
     scores = heads.image_scores(con, int(head["bank_id"]), loaded.concept_ids, image_ids=here)
     if loaded.head.residual:
         try:
-            logits = heads.backbone_logits(con, loaded.outputs, image_ids=here)
+            logits = heads.unedited(con, int(head["head_id"]), loaded.outputs, image_ids=here)
         except LookupError:
             return None
     else:
@@ -157,12 +159,15 @@ def payload(
 ) -> dict[str, Any]:
     """All that the browser needs to answer by itself; `concept_id` or `method` is shown first."""
     saliency, note = _saliency(int(facts["image_id"]))
+    saliency += concept_parts.on_image(bank, int(facts["image_id"]))
     ids = [int(c) for c in concepts["concept_id"]]
     # an address that names no map opens on the concept that matters most
     show: Any = "strongest" if concept_id is None and method is None else None
     methods = [s["method"] for s in saliency]
     if method in methods:
         show = {"kind": "saliency", "index": methods.index(method)}
+    elif method == CLASS_MAP and reading is not None:
+        show = {"kind": "saliency", "index": len(methods)}  # the browser puts it last
     elif concept_id in ids:
         show = {"kind": "concept", "index": ids.index(concept_id)}
     y = 0
@@ -174,6 +179,7 @@ def payload(
         "bank": bank["name"],
         "signed": bool(bank["signed"]),
         "unit": bank["code_unit"],
+        "pool": bank["pool"],
         "grid": list(images.grid(db.cursor())),
         "image": {
             "id": int(facts["image_id"]),

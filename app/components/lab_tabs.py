@@ -9,12 +9,13 @@ import pandas as pd
 import streamlit as st
 
 from app import db, state
-from app.components import batch, curves_tab, global_tab, head_lab, spatial_tab
+from app.components import batch, curves_tab, global_tab, head_lab, latents_tab, spatial_tab
 
 TABS = {
     "batch": ("Batch", "The same edits on other images"),
     "curves": ("Curves", "How much correcting concepts helps, and in which order"),
     "global": ("Global", "Editing the head itself, for every image"),
+    "latents": ("Latents", "Switching concepts off, up or down, on a whole set of images"),
     "spatial": ("Spatial", "Where on this image the concepts may be seen"),
 }
 
@@ -40,6 +41,7 @@ def show(
         "batch": lambda: _batch(head, columns),
         "curves": lambda: curves_tab.show(head),
         "global": lambda: global_tab.show(head),
+        "latents": lambda: latents_tab.show(head),
         "spatial": lambda: spatial_tab.show(head, facts, asked),
     }
     draw[chosen]()

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
-from app.components import head_lab
+from app.components import head_lab, levels
 from app.components.format import number, plain, short, signed
 
 MOST = 12
+OUTSIDE = {
+    "off-distribution": ":red[off-distribution: outside what any image of the store shows]",
+    "unusual": ":orange[unusual: outside what 99 % of the train images show]",
+}
+"""mark of app.components.levels -> words"""
 
 
 def meaning(lab: head_lab.Lab, columns: dict[int, float]) -> None:
@@ -18,19 +24,20 @@ def meaning(lab: head_lab.Lab, columns: dict[int, float]) -> None:
         st.markdown(
             "Nothing is edited: the decision is the head's own. Move a handle to say what you see "
             "on the image that the concepts got wrong; only the scores change, neither the image "
-            "nor the weights."
+            "nor the weights. "
+            + levels.sentence(levels.chosen(), lab.measured(np.zeros(0, np.int64)).n)
         )
         return
+    marks = levels.marks(lab.measured(np.array(list(columns))), lab.facts, columns)
     lines = []
     for k, value in columns.items():
-        row, score = lab.facts.iloc[k], lab.scores[0, k]
-        outside = not row["score_min"] <= value <= row["score_max"]
+        score = lab.scores[0, k]
+        found = marks[k]
         change = lab.loaded.head.weight[was, k] * (value - score)
         lines.append(
             f"- **{lab.title(k)}** from "
             f"{number(score)} to {number(value)}: {signed(change)} logits for "
-            f"{plain(short(names[was]))}"
-            + (" (:orange[outside what any image of the store shows])" if outside else "")
+            f"{plain(short(names[was]))}" + (f" ({OUTSIDE[found]})" if found else "")
         )
     if len(lines) > MOST:
         lines[MOST:] = [f"- and {len(lines) - MOST} more"]

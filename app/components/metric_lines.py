@@ -52,6 +52,7 @@ QUESTIONS = (
         (
             Line("class_accuracy", "Class accuracy"),
             Line("nec_accuracy", "With 5 concepts a class", (("n", 5),)),
+            Line("completeness", "Of the backbone's accuracy"),
         ),
     ),
     Question(
@@ -60,6 +61,22 @@ QUESTIONS = (
         (
             Line("concept_accuracy", "Each concept right"),
             Line("overall_concept_accuracy", "All concepts of an image right"),
+        ),
+    ),
+    Question(
+        "Do scores tell of other concepts than their own?",
+        "Leakage, over banks with one concept for each label; low is good. Labels that go together "
+        "tell of one another, which OIS takes off and NIS does not.",
+        (Line("ois", "OIS, impurity"), Line("nis", "NIS, leakage")),
+    ),
+    Question(
+        "Is what a map marks enough for its concept?",
+        "Each image is shown again with only what the map of a concept marks; the tick is the same "
+        "map shuffled. Little lost and much gained is good.",
+        (
+            Line("average_drop", "Average drop"),
+            Line("average_gain", "Average gain"),
+            Line("increase", "Increase"),
         ),
     ),
     Question(

@@ -96,7 +96,7 @@ def dots(found: pd.DataFrame, lines: list[Line], looks: dict[str, Style]) -> go.
     ]
     least, most = min([0.0, *drawn]), max([0.0, *drawn])
     # small numbers are not lost in a scale that ends at 1
-    top = 1.0 if most > 0.5 else most * 1.1
+    top = max(1.0, most) if most > 0.5 else most * 1.1
     figure.update_layout(
         height=96 + (_ROW * max(len(present), 1) + 12) * len(lines),
         margin={"l": 0, "r": 10, "t": 34, "b": 0},

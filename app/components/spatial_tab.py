@@ -26,6 +26,15 @@ _element = st.components.v2.component(
     js=assets.module("spatial"),
 )
 
+HOW = {
+    "mean": "A score is the mean of its map. Drag over the picture to keep or remove a part: each "
+    "score becomes the weighted mean of what is left, and the head decides again.",
+    "max": "A score is the largest value of its map. Drag over the picture to keep or remove a "
+    "part: what is positive in each map is weighted, its largest value is the new score (0 where "
+    "all of it is removed), and the head decides again.",
+}
+"""by bank.pool"""
+
 
 def _cell(token: int, grid: Grid) -> Box:
     """The box of one cell, as fractions of what the model sees."""
@@ -38,9 +47,12 @@ def pooled(
     maps: Float64[np.ndarray, "k t"],
     given: regions.Regions,
     grid: Grid,
+    *,
+    pooling: str = "mean",
 ) -> Float64[np.ndarray, " k"]:
-    """Score plus what the marks change of its map's mean, so that no mark changes nothing, however
-    the stored map was rounded. Raises ValueError when nothing is left to average."""
+    """Score plus what the marks change of its map's mean (or largest value above 0), so that no
+    mark changes nothing, however the stored map was rounded. Raises ValueError when nothing is left
+    to average."""
     weight = spatial.attention(
         grid,
         keep=[_cell(t, grid) for t in sorted(given.keep)],
@@ -49,7 +61,8 @@ def pooled(
         elsewhere=given.elsewhere,
     )
     boards = rearrange(maps, "k (h w) -> k h w", h=grid.h)
-    return scores + spatial.pool(boards, weight) - maps.mean(1)
+    before = spatial.pool(boards, np.ones(grid), pooling=pooling)
+    return scores + spatial.pool(boards, weight, pooling=pooling) - before
 
 
 def _kept(
@@ -80,18 +93,15 @@ def show(head: pd.Series, facts: dict[str, Any], asked: dict[int, float]) -> Non
     if found is None or maps is None or picture is None:
         st.caption("The store holds no maps of this image, so there is nothing to mark.")
         return
-    st.caption(
-        "A score is the mean of its map. Drag over the picture to keep or remove a part: each "
-        "score becomes the weighted mean of what is left, and the head decides again. Edits above "
-        "stay in force; the picture and the model are not run again."
-    )
+    bank = ask.banks(con).set_index("bank_id").loc[head["bank_id"]]
+    st.caption(f"{HOW[bank['pool']]} Edits above stay in force; the picture and the model are not "
+               "run again.")  # fmt: skip
     columns, _ = head_lab.by_column(lab, asked)
     kept = _kept(found, lab, columns)
     rows = lab.facts.iloc[kept]
     grid = Grid(*images.grid(con))
     given = regions.parse(state.param("r"), n_tokens=grid.h * grid.w)
     loaded = lab.loaded
-    bank = ask.banks(con).set_index("bank_id").loc[head["bank_id"]]
     base = loaded.head.bias + (0.0 if lab.rest is None else lab.rest[0])
     truth = np.flatnonzero(loaded.class_ids == facts["label_id"])
     ids = rows["concept_id"].to_numpy(np.int64)
@@ -102,6 +112,7 @@ def show(head: pd.Series, facts: dict[str, Any], asked: dict[int, float]) -> Non
         data={
             "key": key,
             "unit": bank["code_unit"],
+            "pool": bank["pool"],
             "signed": bool(bank["signed"]),
             "grid": [grid.h, grid.w],
             "image": {
@@ -133,7 +144,7 @@ def show(head: pd.Series, facts: dict[str, Any], asked: dict[int, float]) -> Non
             "regions": regions.write(given),
             "reply": {
                 "regions": regions.write(given),
-                "p": _reply(lab, maps[ids], given, kept, columns, grid=grid),
+                "p": _reply(lab, maps[ids], given, kept, columns, grid=grid, pooling=bank["pool"]),
             },
         },
         key="spatial",
@@ -149,11 +160,12 @@ def _reply(
     columns: dict[int, float],
     *,
     grid: Grid,
+    pooling: str,
 ) -> str | None:
     """Python's answer for what is marked; None when nothing is left."""
     scores = lab.scores[0].copy()
     try:
-        scores[kept] = pooled(scores[kept], maps, given, grid)
+        scores[kept] = pooled(scores[kept], maps, given, grid, pooling=pooling)
     except ValueError:
         return None
     edited = bottleneck.intervene(scores[None], columns)

@@ -47,6 +47,12 @@ MEASURES: dict[str, Column] = {
                         "the best one-to-one matching, 0 to 1. Measured where the recipe asks"),
     "named": Column("Named, %", "Share of concepts with a name: fitted to a label, or matching one "
                     "well enough", percent=True),
+    "word_named": Column("Word, %", "Share of concepts with a word of a vocabulary that is nearer "
+                         "than chance and leads the second best. Random control: shuffled images",
+                         percent=True),
+    "word_agreement": Column("Word = label, %", "Among concepts with a label-derived name and a "
+                             "word: how often the label holds every part of the word. Chance: the "
+                             "words dealt out at random", percent=True),
     "name_auc": Column("Name AUC", "Mean over concepts: how well the score tells images with the "
                        "own or best-matching label, held-out images; chance 0.5"),
     "iou": Column("IoU", "Localisation. Mean over concepts: overlap of the strongest tokens with "
@@ -62,7 +68,15 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Reconstruction": ("r2", "relative_l2", "wasserstein", "ood", "readout"),
     "Codes": ("l0", "hoyer", "dead"),
     "Directions": ("coherence_max", "coherence_mean", "effective_rank", "stability"),
-    "Meaning": ("named", "name_auc", "iou", "separability", "monosemanticity"),
+    "Meaning": (
+        "named",
+        "word_named",
+        "word_agreement",
+        "name_auc",
+        "iou",
+        "separability",
+        "monosemanticity",
+    ),
 }
 HEADS = "Heads"
 SHOWN = ("Summary", HEADS)

@@ -10,7 +10,7 @@ import streamlit as st
 from jaxtyping import Bool, Float64, Int64
 
 from app import db
-from app.components import batch, head_lab
+from app.components import batch, head_lab, levels
 from core import bottleneck
 from core.intervention import presence, propagation
 from data.queries import edits as ask
@@ -18,10 +18,8 @@ from data.queries import heads
 
 MOST = 40_000_000
 """numbers of a table of scores held at once, 320 MB"""
-MOST_CONCEPTS = 1500
+MOST_CONCEPTS = levels.MOST_CONCEPTS
 """of a covariance between concepts"""
-MOST_FITTED = 4000
-"""train images that presence and covariance are measured on"""
 ORDER = {"test": 0, "shifted": 1, "train": 9}
 """splits that nothing was fitted on come first"""
 
@@ -100,6 +98,10 @@ class Fitted:
     """None: no concept of the head was fitted to a label"""
     gaussian: propagation.Gaussian | None
     """None: too few images, or too many concepts"""
+    truth: Float64[np.ndarray, "n k"] | None
+    """1, 0 or NaN, of the same images; None: no concept of the head was fitted to a label"""
+    classes: Int64[np.ndarray, " n"]
+    """class_id of the same images"""
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -110,18 +112,19 @@ def fitted(key: tuple[str, int], head_id: int, bank_id: int) -> Fitted:
     train = rows[rows["split"] == "train"]
     # without a train split (a folder of test images) whatever is labelled has to do
     ids = (train if len(train) else rows)["image_id"].to_numpy(np.int64)
-    if len(ids) > MOST_FITTED:
-        ids = np.sort(np.random.default_rng(0).choice(ids, MOST_FITTED, replace=False))
+    if len(ids) > levels.MOST_IMAGES:
+        ids = np.sort(np.random.default_rng(0).choice(ids, levels.MOST_IMAGES, replace=False))
+    classes = rows.set_index("image_id")["class_id"].loc[ids].to_numpy(np.int64)
     small = len(loaded.concept_ids) <= MOST_CONCEPTS
     labelled = bool((facts["name_source"] == "label").any())
     if len(ids) < 2 or not (small or labelled):
-        return Fitted(None, None)
+        return Fitted(None, None, None, classes)
     found = heads.image_scores(con, bank_id, loaded.concept_ids, image_ids=ids)
-    known = None
+    known, truth = None, None
     if labelled:
         truth = ask.truth(con, bank_id, loaded.concept_ids, image_ids=ids)
         known = presence.fit(found, truth) if (~np.isnan(truth)).any() else None
-    return Fitted(known, propagation.fit_gaussian(found) if small else None)
+    return Fitted(known, propagation.fit_gaussian(found) if small else None, truth, classes)
 
 
 def chosen(whole: Whole, *, split: str | None, class_id: int | None) -> Bool[np.ndarray, " n"]:

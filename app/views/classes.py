@@ -9,10 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from app import db, state
-from app.components import class_bars, class_tables, cluster, gallery
+from app.components import class_bars, class_tables, cluster, gallery, linear_heads
 from app.components.format import number, percent, plain, short, signed
 from core import diverse
-from data.queries import build as ask
 from data.queries import classes as one
 from data.queries import heads as head_of
 
@@ -20,7 +19,7 @@ SHOWN = (12, diverse.MOST)
 
 st.title("Classes", anchor=False)
 con = db.cursor()
-heads = ask.heads(con)
+heads = linear_heads.known()
 if heads.empty:
     state.unknown(
         "head", state.param("h"),
@@ -208,6 +207,7 @@ def _mistake(row: pd.Series, *, missed: bool) -> dict[str, Any]:
 
 
 turn()
+linear_heads.tell_others()
 st.caption(
     f"{int(facts['n_labelled']):,} images carry **{plain(short(facts['name'], 60))}**, the head "
     f"takes {int(facts['n_predicted']):,} for it (all splits)"

@@ -12,6 +12,9 @@ from app.components import (
     concept_chips,
     concept_examples,
     concept_list,
+    concept_names,
+    concept_naming,
+    concept_parts,
     concept_tables,
     gallery,
 )
@@ -157,15 +160,22 @@ def right() -> None:
             "those at 0 and say nothing about it.",
             icon=":material/info:",
         )
-    groups = concept_examples.groups(
-        db.key(), bank_id, concept_id, grid=grid, scale=scale, limit=limit, unit=unit
-    )
-    opened = gallery.show(
-        groups,
-        key=f"examples-{bank_id}-{concept_id}",
-        grid=grid,
-        maps={"signed": bool(bank["signed"]), "unit": unit, "limit": limit},
-    )
+    opened = concept_parts.show(bank_id, concept_id, unit=unit)
+    method, rows = concept_parts.choose_map(bank_id, concept_id)
+    if method != concept_parts.CODES:
+        key = f"attributed-{bank_id}-{concept_id}-{method}"
+        clicked = concept_parts.attributed(rows, key=key, method=method, unit=unit)
+    else:
+        groups = concept_examples.groups(
+            db.key(), bank_id, concept_id, grid=grid, scale=scale, limit=limit, unit=unit
+        )
+        clicked = gallery.show(
+            groups,
+            key=f"examples-{bank_id}-{concept_id}",
+            grid=grid,
+            maps={"signed": bool(bank["signed"]), "unit": unit, "limit": limit},
+        )
+    opened = clicked if opened is None else opened
     if opened is not None:
         state.open_page("image", b=bank_name, c=concept_id, i=opened)
 
@@ -173,10 +183,12 @@ def right() -> None:
 turn()
 name = concept_name(concept["name"], concept_id)
 st.title(plain(short(name, 70)), anchor=False, help=plain(name) if len(name) > 70 else None)
-concept_chips.naming(concept)
+concept_names.show(bank_id, concept)
+concept_naming.show(bank_name, concept_id)
 concept_chips.chips(concept, bank, n_images=int(facts["n_images"]))
 concept_chips.numbers(concept, bank, n_tokens=n_tokens)
 concept_chips.purity(concept)
+concept_parts.lineage(bank_id, concept_id, bank_name=bank_name)
 narrow, wide = st.columns([4, 7], gap="medium")
 with narrow:
     left()

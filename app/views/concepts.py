@@ -8,18 +8,28 @@ from typing import Any
 import streamlit as st
 
 from app import db, state
-from app.components import concept_list, concept_map, concept_table
+from app.components import (
+    concept_list,
+    concept_map,
+    concept_names,
+    concept_table,
+    concept_tree,
+    image_map,
+    prefix_slider,
+)
 from app.components.format import number, plain, seconds, short
 from data.queries import build as ask
 from data.queries import concepts as list_of
+from data.queries import trees
 
-VIEWS = {"table": "Table", "gallery": "Gallery", "map": "Map"}
+VIEWS = {"table": "Table", "gallery": "Gallery", "map": "Map", "tree": "Tree"}
 ICONS = {
     "table": ":material/table_rows:",
     "gallery": ":material/grid_view:",
     "map": ":material/bubble_chart:",
+    "tree": ":material/account_tree:",
 }
-PER_PAGE = {"table": 50, "gallery": 24}
+PER_PAGE = {"table": 50, "gallery": 24, "tree": concept_tree.PER_PAGE}
 
 st.title("Concepts", anchor=False)
 found = state.bank()
@@ -104,6 +114,7 @@ def narrow() -> None:
         st.toggle(
             "Named only", key="named", on_change=lambda: refilter(named=st.session_state["named"])
         )
+        concept_names.pick(bank_id, chosen.source, lambda source: refilter(source=source))
         state.follow("frequency", (100 * chosen.lowest, 100 * chosen.highest))
         st.slider(
             "Frequency, % of images",
@@ -140,12 +151,13 @@ def page_of(n: int, per_page: int) -> int:
 
 def pick_view(n: int) -> str:
     asked = state.param("v")
-    view = asked if asked in VIEWS else "table"
+    offered = [v for v in VIEWS if v != "tree" or has_tree]
+    view = asked if asked in offered else "table"
     state.follow("view", view)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.segmented_control(
             "View",
-            list(VIEWS),
+            offered,
             key="view",
             required=True,
             on_change=state.write,
@@ -176,9 +188,12 @@ def on_the_plane() -> int | None:
             + ("group of the name" if c == "group" else concept_map.COLOURS[c][0].lower())
         ),
     )
+    told = image_map.trust(bank_id)
     st.caption(
         "The plane keeps near directions near; its axes have no unit, and far distances "
         "mean little. Dots grow with frequency. A click opens the concept."
+        + (f" Its {told[0]}." if told else ""),
+        help=told[1] if told else None,
     )
     event = st.plotly_chart(
         concept_map.chart(layout, ids, by=by),
@@ -193,6 +208,10 @@ def on_the_plane() -> int | None:
 
 pick_bank()
 about_bank()
+has_tree = concept_tree.kind(bank_id)
+prefixes = trees.prefixes(con, bank_id)
+if not prefixes.empty:
+    prefix_slider.show(prefixes, first=chosen.first, choose=lambda size: refilter(first=size or 0))
 narrow()
 ids = concept_list.ids(bank_id)
 view = pick_view(len(ids))
@@ -206,12 +225,18 @@ if not len(ids):
     st.stop()
 if view == "map":
     opened = on_the_plane()
+elif view == "tree" and has_tree:
+    roots = concept_tree.roots(bank_id, ids, of=has_tree)
+    start = page_of(len(roots), PER_PAGE[view]) * PER_PAGE[view]
+    top = roots[start : start + PER_PAGE[view]]
+    key = f"tree-{bank_id}-{start}-{state.param('q')}-{state.param('o')}-{state.param('f')}"
+    opened = concept_tree.show(bank, ids, top, of=has_tree, key=key)
 else:
     start = page_of(len(ids), PER_PAGE[view]) * PER_PAGE[view]
     shown = ids[start : start + PER_PAGE[view]].tolist()
     key = f"{view}-{bank_id}-{start}-{state.param('q')}-{state.param('o')}-{state.param('f')}"
     if view == "table":
-        opened = concept_table.table(bank_id, shown, key=key)
+        opened = concept_table.table(bank, shown, key=key)
     else:
         facts = ask.build(con)
         grid = (int(facts["grid_h"]), int(facts["grid_w"]))

@@ -13,6 +13,7 @@ from app.components import difference_table as table
 from app.components.format import number, plain, short
 from core import comparing
 from data.queries import build as ask
+from data.queries import comparing as asking
 
 KINDS = {"energy": "Energy", "within": "Within classes"}
 ABOUT = {
@@ -164,7 +165,16 @@ if not n_a or not n_b:
     st.info("One of the sets has no image; loosen its filter.", icon=":material/info:")
     st.stop()
 both = len(set(ids_a) & set(ids_b))
-if both:
+matched = compared.pairs(key, a, b)
+if matched is not None:
+    done = [note for s in (a, b) if s.split and (note := asking.altered(con, s.split))]
+    st.caption(
+        f":material/link: The sets are {len(matched[0]):,} pairs of one image before and after"
+        f"{': ' if done else ''}{plain('; '.join(done))}. Everything below is of the pairs: "
+        "intervals draw pairs, and by chance only the two of a pair change sides."
+    )
+    ids_a, of_a, ids_b, of_b = matched
+elif both:
     st.caption(
         f":material/info: {both:,} images are in both sets; intervals treat the sets as if they "
         "were drawn apart."
@@ -185,7 +195,8 @@ if kind == "within":
     st.caption(
         f"{n_classes:,} classes with two images or more on both sides, {len(ids_a):,} and "
         f"{len(ids_b):,} images. {above:,} of {len(rows):,} concepts lie above the 95 % of chance; "
-        f"{number(0.05 * len(rows))} would by chance. Chance: images of a class change sides at "
+        f"{number(0.05 * len(rows))} would by chance. Chance: "
+        f"{'images of a class' if matched is None else 'the two of a pair'} change sides at "
         f"random, {comparing.RESAMPLES} times."
     )
 else:

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app import db, state
-from app.components import image_view, picker
+from app.components import image_map, image_view, linear_heads, picker
 from app.components.format import number, plain, short
 from data.queries import build as ask
 from data.queries import images
@@ -68,7 +68,7 @@ def choose_bank(banks: pd.DataFrame, bank: pd.Series) -> None:
 
 def choose_head(bank: pd.Series) -> pd.Series | None:
     """The head that the address names if it reads this bank, else the bank's first."""
-    known = ask.heads(db.cursor())
+    known = linear_heads.known()
     known = known[known["bank_id"] == bank["bank_id"]]
     if known.empty:
         return None
@@ -142,7 +142,7 @@ def explore(facts: dict[str, Any], bank: pd.Series, head: pd.Series | None) -> N
 
 st.title("Image", anchor=False)
 banks = ask.banks(db.cursor())
-known = ask.heads(db.cursor())
+known = linear_heads.known()
 if state.param("b") is None and not known.empty:  # a bank that decides something comes first
     asked = known[known["name"] == state.param("h")]
     state.set_params(b=(known if asked.empty else asked).iloc[0]["bank"])
@@ -161,3 +161,7 @@ with bar:
     head = choose_head(bank)
 header(facts, head)
 explore(facts, bank, head)
+near = image_map.nearest(image_id, key=f"near-{image_id}")
+if near is not None:
+    state.set_params(i=near)
+    st.rerun()

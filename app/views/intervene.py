@@ -9,7 +9,19 @@ import pandas as pd
 import streamlit as st
 
 from app import db, edits, state
-from app.components import ask_next, follow, head_lab, lab_tabs, lab_words, picker, smallest
+from app.components import (
+    ask_next,
+    follow,
+    head_lab,
+    lab_tabs,
+    lab_tools,
+    lab_words,
+    levels,
+    linear_heads,
+    picker,
+    pinned,
+    smallest,
+)
 from app.components.format import concept_name, plain, short
 from data.queries import build as ask
 from data.queries import images
@@ -74,7 +86,12 @@ def told() -> None:
     """The browser finished a change: the address takes it over, if it still is about this view."""
     value = st.session_state["head_lab"].get("edits")
     if isinstance(value, dict) and value.get("key") == st.session_state.get("lab_shown"):
-        state.set_params(e=edits.write(edits.parse(value.get("edits"))), y=value.get("y"))
+        values = value.get("values")
+        state.set_params(
+            e=edits.write(edits.parse(value.get("edits"))),
+            y=value.get("y"),
+            u=values if values in levels.WORDS and values != "typical" else None,
+        )
 
 
 def more_concepts(lab: head_lab.Lab, data: dict[str, Any]) -> None:
@@ -138,7 +155,16 @@ def laboratory(facts: dict[str, Any], head: pd.Series, bank: pd.Series) -> None:
     data["order"] = st.session_state.get("lab_order")
     st.session_state["lab_shown"] = data["key"]
     head_lab.show(data, key="head_lab", on_edits=told)
+    lab_tools.show(
+        lab,
+        columns,
+        head=head,
+        facts=facts,
+        unit=str(bank["code_unit"]),
+        picture=picture or b"",
+    )
     more_concepts(lab, data)
+    pinned.show(lab, columns)
     ids = {"bank_id": int(head["bank_id"]), "head_id": int(head["head_id"])}
     left, right = st.columns(2, gap="large")
     with left:
@@ -147,14 +173,14 @@ def laboratory(facts: dict[str, Any], head: pd.Series, bank: pd.Series) -> None:
         smallest.show(lab, columns)
     st.subheader("What the edits mean", anchor=False)
     lab_words.meaning(lab, columns)
-    if columns:
-        follow.show(lab, columns, **ids)
+    if columns or state.param("w"):
+        follow.show(lab, columns)
     st.divider()
     lab_tabs.show(head, facts, columns, asked)
 
 
 st.title("Intervene", anchor=False)
-known = ask.heads(db.cursor())
+known = linear_heads.known()
 if known.empty:
     no_head()
     st.stop()
@@ -169,5 +195,6 @@ assert facts is not None  # the picker only returns images of the store
 with bar:
     head = choose_head(known)
 header(facts, head)
+linear_heads.tell_others()
 banks = ask.banks(db.cursor())
 laboratory(facts, head, banks[banks["bank_id"] == head["bank_id"]].iloc[0])

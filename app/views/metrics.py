@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from app import db, state
-from app.components import metric_levels, metric_plot, metric_worst
+from app.components import metric_faithfulness, metric_levels, metric_plot, metric_worst
 from app.components.format import number, plain, short
 from app.components.metric_lines import QUESTIONS, Question, about, settings, wide
 from core.metrics.definitions import METRICS
@@ -155,7 +155,7 @@ def worst() -> None:
 
 def saliency(split: str) -> None:
     """Where the backbone's own saliency lies."""
-    mine = found[found["scope"] == "backbone"]
+    mine = found[(found["scope"] == "backbone") & (found["name"] == "relevance")]
     if mine.empty:
         return
     splits = list(dict.fromkeys(mine["split"]))
@@ -234,4 +234,5 @@ else:
     levels(at)
     worst()
     saliency(at)
+    metric_faithfulness.show(found)
     everything()

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app import db, state
-from app.components import accuracy, gallery
+from app.components import accuracy, gallery, image_map
 from app.components.format import number, percent, plain, rate, seconds, short, size
 from data.queries import build as ask
 
@@ -32,6 +32,15 @@ USES = (
         "Change concept scores of a bottleneck and watch the prediction answer.",
     ),
 )
+KINDS = {
+    "backbone": "equals the backbone while unedited",
+    "own": "learned with its concepts",
+    "energy": "learned with its concepts",
+    "matrix_search": "not trained",
+    "bayesian": "not trained, and not linear: it cannot be edited live",
+    "imported": "from a file",
+}
+"""of heads that are not trained on labels after their concepts"""
 con = db.cursor()
 facts = ask.build(con)
 splits = ask.splits(con)
@@ -73,7 +82,11 @@ def accuracies() -> None:
     left.plotly_chart(
         accuracy.chart(measured, order), key="accuracy", config={"displayModeBar": False}
     )
-    about = {split: f"Accuracy on {split}, of how many images (chance)" for split in order}
+    about = {
+        split: f"Accuracy on {split}, of how many images (chance; random: the same head made from "
+        "as many random directions, where they do not span the whole activation)"
+        for split in order
+    }
     about["Target"] = "What counts as right: the label, or what the backbone itself predicts"
     right.dataframe(
         accuracy.wide(measured),
@@ -126,7 +139,7 @@ def contents() -> None:
     if heads.empty:
         st.info("This store has no head, so there is nothing to intervene on.")
     for _, row in heads.iterrows():
-        kind = "equals the backbone while unedited" if row["residual"] else "trained on labels"
+        kind = KINDS.get(row["kind"], "trained on labels")
         name, about = st.columns([1, 5], vertical_alignment="top")
         with name:
             state.link(f"**{plain(short(row['name'], 24))}**", "intervene", h=row["name"])
@@ -138,10 +151,27 @@ def contents() -> None:
 
 def images() -> None:
     st.subheader("Images", anchor=False)
-    samples = ask.sample_images(con, per_split=10)
+    shown = st.segmented_control(
+        "Images", ["Samples", "Map"], default="Samples", required=True, key="images_as",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    if shown == "Map":
+        image_map.show(n_images=int(facts["n_images"]))
+    else:
+        samples()
+    skipped = ask.skipped(con)
+    if facts["n_skipped"]:
+        with st.expander(f"{facts['n_skipped']:,} inputs could not be used", expanded=True):
+            st.dataframe(skipped, hide_index=True)
+            if len(skipped) < facts["n_skipped"]:
+                st.caption(f"The first {len(skipped):,} are listed.")
+
+
+def samples() -> None:
+    found = ask.sample_images(con, per_split=10)
     groups = []
     for _, row in splits.iterrows():
-        mine = samples[samples["split"] == row["split"]]
+        mine = found[found["split"] == row["split"]]
         groups.append(
             {
                 "id": 0,
@@ -154,12 +184,6 @@ def images() -> None:
     opened = gallery.show(groups, key="samples", side=gallery.SIDES["S"])
     if opened is not None:
         state.open_page("image", i=opened)
-    skipped = ask.skipped(con)
-    if facts["n_skipped"]:
-        with st.expander(f"{facts['n_skipped']:,} inputs could not be used", expanded=True):
-            st.dataframe(skipped, hide_index=True)
-            if len(skipped) < facts["n_skipped"]:
-                st.caption(f"The first {len(skipped):,} are listed.")
 
 
 def _sample(row: pd.Series) -> dict[str, object]:
@@ -173,6 +197,7 @@ def provenance() -> None:
     classes = ask.classes(con)
     left, right = st.columns(2, gap="large")
     stages = ask.stages(con)
+    before = facts["renamed_from"]
     about = {
         "Backbone": facts["backbone"],
         "Layer": f"{facts['layer']}: {facts['grid_h']} x {facts['grid_w']} tokens of "
@@ -182,7 +207,8 @@ def provenance() -> None:
         "Classes": f"{int(classes['labelled'].sum()):,} label images, "
         f"{int(classes['output'].notna().sum()):,} are outputs of the backbone",
         "Seed": str(facts["seed"]),
-        "Build": facts["fingerprint"],
+        "Build": facts["fingerprint"]
+        + (f", named again after {before}" if isinstance(before, str) else ""),
         "File": f"{path.name}, {size(path.stat().st_size)}",
         "Time": seconds(float(stages["seconds"].sum())),
     }

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from core.concepts import supervised
 from core.types import FitData
 
 
@@ -53,44 +53,25 @@ def fit(
     classes are weighed evenly. n_concepts > 0 keeps that many, those with the most even labels.
     Raises ValueError without labels, or when no concept varies enough.
     """
-    if data.labels is None:
-        raise ValueError(
-            "cav needs labelled concepts, and this data set has none; use nmf or sae, or give "
-            "concept columns in a manifest"
-        )
-    labels = data.labels
-    eligible = [j for j in range(len(labels.names)) if _enough(labels.train[:, j], min_each)]
-    if not eligible:
-        raise ValueError(
-            f"none of the {len(labels.names)} labelled concepts is both present and absent in at "
-            f"least {min_each} train images; lower min_each or label more images"
-        )
-    if n_concepts:
-        evenness = [abs(np.nanmean(labels.train[:, j]) - 0.5) for j in eligible]
-        keep = sorted(np.argsort(evenness, kind="stable")[:n_concepts])
-        eligible = [eligible[i] for i in keep]
-    rows, biases, measured = [], [], []
-    for done, j in enumerate(eligible):
-        data.progress(f"probe {done + 1} of {len(eligible)}: {labels.names[j]}")
-        w, b, numbers = _probe(data, j, c=c, seed=seed)
+    chosen = supervised.learnable(data, n_concepts=n_concepts, min_each=min_each, title="cav")
+    assert data.labels is not None
+    rows, biases = [], []
+    for done, j in enumerate(chosen):
+        data.progress(f"probe {done + 1} of {len(chosen)}: {data.labels.names[j]}")
+        w, b = _probe(data, j, c=c, seed=seed)
         norm = np.linalg.norm(w)
         rows.append(w / norm)
         biases.append(b / norm)
-        measured.append({"label": float(j), **numbers})
+    directions, bias = np.stack(rows), np.array(biases)
+    scores = (x @ directions.T + bias for x in (data.pooled, data.pooled_test))
     return Bank(
-        directions=torch.from_numpy(np.stack(rows).astype(np.float32)),
-        bias=torch.from_numpy(np.array(biases, dtype=np.float32)),
-        measured=measured,
+        directions=torch.from_numpy(directions.astype(np.float32)),
+        bias=torch.from_numpy(bias.astype(np.float32)),
+        measured=supervised.facts(data.labels, chosen, *scores),
     )
 
 
-def _enough(column: Float[np.ndarray, " n"], least: int) -> bool:
-    return bool(min((column == 1).sum(), (column == 0).sum()) >= least)
-
-
-def _probe(
-    data: FitData, j: int, *, c: float, seed: int
-) -> tuple[Float[np.ndarray, " d"], float, dict[str, float]]:
+def _probe(data: FitData, j: int, *, c: float, seed: int) -> tuple[Float[np.ndarray, " d"], float]:
     assert data.labels is not None
     known = ~np.isnan(data.labels.train[:, j])
     x, y = data.pooled[known], data.labels.train[known, j] == 1
@@ -100,26 +81,4 @@ def _probe(
     ).fit(x, y)
     scaler, probe = model[0], model[1]
     w = (probe.coef_[0] / scaler.scale_).astype(np.float64)
-    b = float(probe.intercept_[0] - w @ scaler.mean_)
-    known_test = ~np.isnan(data.labels.test[:, j])
-    x_test, y_test = data.pooled_test[known_test], data.labels.test[known_test, j] == 1
-    train_accuracy, train_auc = _quality(x @ w + b, y)
-    test_accuracy, test_auc = _quality(x_test @ w + b, y_test)
-    return (
-        w,
-        b,
-        {
-            "train_accuracy": train_accuracy,
-            "test_accuracy": test_accuracy,
-            "train_auc": train_auc,
-            "test_auc": test_auc,
-            "base_rate": float(y_test.mean()) if len(y_test) else float("nan"),
-        },
-    )
-
-
-def _quality(margin: Float[np.ndarray, " n"], y: Bool[np.ndarray, " n"]) -> tuple[float, float]:
-    if len(y) == 0:
-        return float("nan"), float("nan")
-    accuracy = float(accuracy_score(y, margin > 0))
-    return accuracy, float(roc_auc_score(y, margin)) if 0 < y.sum() < len(y) else float("nan")
+    return w, float(probe.intercept_[0] - w @ scaler.mean_)

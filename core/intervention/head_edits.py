@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from core.metrics.perturbation import keep_strongest
 from core.types import Head
@@ -67,6 +68,16 @@ def apply(head: Head, edits: Sequence[HeadEdit]) -> Head:
             raise ValueError(f"no edit {edit.kind!r}; choose from {', '.join(EDITS)}")
         head = EDITS[edit.kind](head, edit)
     return head
+
+
+def keep_average(head: Head, edited: Head, mean: Float[np.ndarray, " k"]) -> Head:
+    """`edited` with the bias that leaves an average image's logits as they were under `head`.
+
+    A weight that is taken away takes its contribution to every image with it, also the part that
+    all images share. That part tells no images apart, so it belongs into the bias: what is removed
+    is then what the concept said, not that it spoke (mean ablation). `mean` is the average score.
+    """
+    return replace(edited, bias=edited.bias + (head.weight - edited.weight) @ mean)
 
 
 def _number(edit: HeadEdit) -> float:

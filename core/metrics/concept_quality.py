@@ -7,15 +7,22 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Integer
 
+from core.types import Grid
+
 BINS = 20
 PAIRS = 1_000
 """pairs of classes compared at most"""
+LABELS = 50
+"""labels whose presence is compared at most"""
 RARE = 0.001
 """flagged "rare" below this share of images"""
 DENSE = 0.5
 """flagged "dense" above this share of tokens"""
 ALMOST_ALL = 0.9
-"""flagged "single class" and "single image" above this share of the score"""
+"""flagged "single class" and "single image" above this share of the score, "border" and "fixed
+place" above this share of |code|"""
+DUPLICATE = 0.95
+"""flagged "near duplicate" above this cosine with another direction of the bank"""
 
 
 def shape(
@@ -101,6 +108,47 @@ def shares(
         return by_class.max(0) / by_class.sum(0), positive.max(0) / positive.sum(0)
 
 
+def label_separability(
+    scores: Float[np.ndarray, "n k"], labels: Float[np.ndarray, "n l"]
+) -> tuple[Float64[np.ndarray, " k"], int]:
+    """As `separability`, between images with and without a label, mean over labels; and how many.
+
+    Labels (1, 0, NaN unknown) that some images show and some do not count, the 50 most even of
+    them. NaN without one, and for a constant score.
+    """
+    fewer = np.minimum((labels == 1).sum(0), (labels == 0).sum(0))
+    chosen = np.argsort(-fewer, kind="stable")[: min(LABELS, int((fewer > 0).sum()))]
+    k = scores.shape[1]
+    if not len(chosen):
+        return np.full(k, np.nan), 0
+    total = np.zeros(k)
+    for j in chosen:
+        known = ~np.isnan(labels[:, j])
+        shown = labels[known, j].astype(np.int64)
+        # a score that does not vary on the images of one label tells nothing about it
+        total += np.nan_to_num(separability(scores[known], shown, seed=0))
+    flat = scores.min(0) == scores.max(0)
+    return np.where(flat, np.nan, total / len(chosen)), len(chosen)
+
+
+def places(
+    magnitudes: Float[np.ndarray, "k t"], grid: Grid
+) -> tuple[Float64[np.ndarray, " k"], Float64[np.ndarray, " k"]]:
+    """Share of |code| in the outermost ring of the grid, and in the tenth of its places (rounded
+    up) that has most, 0..1; NaN where nothing fires."""
+    ring = np.ones(grid, dtype=bool)
+    ring[1:-1, 1:-1] = False
+    most = -np.sort(-magnitudes, axis=1)[:, : -(-magnitudes.shape[1] // 10)]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        total = magnitudes.sum(1)
+        return magnitudes[:, ring.ravel()].sum(1) / total, most.sum(1) / total
+
+
+def border_counts(grid: Grid) -> bool:
+    """Whether the ring is at most half of the grid, so that lying in it says something."""
+    return 2 * (grid.h - 2) * (grid.w - 2) >= grid.h * grid.w
+
+
 def flags(
     frequency: Float[np.ndarray, " k"],
     density: Float[np.ndarray, " k"],
@@ -109,8 +157,13 @@ def flags(
     *,
     signed: bool,
     n_classes: int,
+    border_share: Float[np.ndarray, " k"],
+    place_share: Float[np.ndarray, " k"],
+    nearest_cosine: Float[np.ndarray, " k"],
+    border_counts: bool,
 ) -> list[list[str]]:
-    """What is odd about each concept: dead, rare, dense, single class, single image.
+    """What is odd about each concept: dead, rare, dense, single class, single image, border, fixed
+    place, near duplicate.
 
     About half the tokens of a signed concept are positive by nature, so it is never dense.
     """
@@ -121,5 +174,8 @@ def flags(
         "dense": (density > DENSE) & (not signed),
         "single class": (np.nan_to_num(class_share) > ALMOST_ALL) & (n_classes > 1),
         "single image": np.nan_to_num(image_share) > ALMOST_ALL,
+        "border": (np.nan_to_num(border_share) > ALMOST_ALL) & border_counts,
+        "fixed place": np.nan_to_num(place_share) > ALMOST_ALL,
+        "near duplicate": np.nan_to_num(nearest_cosine, nan=-1) > DUPLICATE,
     }
     return [[name for name, is_so in odd.items() if is_so[j]] for j in range(len(frequency))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -51,14 +52,15 @@ METRICS: Mapping[str, Definition] = {
     "concept_accuracy": Definition(
         "Concept accuracy",
         "How often a concept's score is on the right side of its separator.",
-        "mean over images and concepts of [(s > 0) = label]",
+        "mean over images and concepts of [(s > z) = label]; z = 0 for banks fitted to labels, "
+        "for words that name a label the value that tells the train images best",
         "pairs of image and concept with a known label",
         "always the commoner answer, concept by concept",
     ),
     "overall_concept_accuracy": Definition(
         "All concepts right",
         "How often every concept of an image is on the right side at once.",
-        "mean over images of [(s > 0) = label for every concept]",
+        "mean over images of [(s > z) = label for every concept]; z as for concept accuracy",
         "images with all labels known",
         "the share of the most frequent combination of labels",
     ),
@@ -143,5 +145,73 @@ METRICS: Mapping[str, Definition] = {
         "explained images on which the part is visible",
         _AREA,
         better="neither",
+    ),
+    "completeness": Definition(
+        "Completeness",
+        "What share of the backbone's accuracy above chance does the head reach from the concepts?",
+        "(accuracy of the head - chance) / (accuracy of the backbone - chance), on the same images",
+        "labelled images",
+        "0, a head that always names the most frequent class",
+        low=-math.inf,
+        high=math.inf,
+    ),
+    "ois": Definition(
+        "OIS, impurity",
+        "How differently do scores tell of the other concepts than the labels themselves do?",
+        "norm(O - P) / (k / 2), P_ij the held-out AUC of concept j from score i (a network of 32 "
+        "units), O_ij the same from label i",
+        "concepts, the 24 most evenly labelled at most; networks learn from up to 400 train images "
+        "and are judged on up to 300 held-out ones",
+        "scores that tell nothing of any concept",
+        better="lower",
+    ),
+    "nis": Definition(
+        "NIS, leakage",
+        "How well can a concept be told from the scores that do not go with it?",
+        "mean AUC of a network (20, 20) on all scores, those that correlate with the concept by "
+        "more than b held at their mean; integrated over b in 0..1",
+        "concepts, as for OIS",
+        "0.5, scores that tell nothing",
+        better="lower",
+    ),
+    "insertion": Definition(
+        "Insertion",
+        "How soon does the predicted class come back when places are shown from the highest "
+        "saliency on?",
+        "area under the class's probability over the share of cells shown, from a blurred image "
+        "to the image",
+        "images",
+        "the same cells in random order",
+    ),
+    "deletion": Definition(
+        "Deletion",
+        "How soon is the predicted class lost when places are hidden from the highest saliency on?",
+        "area under the class's probability over the share of cells replaced by the mean colour",
+        "images",
+        "the same cells in random order",
+        better="lower",
+    ),
+    "average_drop": Definition(
+        "Average drop",
+        "How much of the class's probability is lost when only what the map marks is kept?",
+        "mean of max(Y - O, 0) / Y; Y on the image, O on the image times max(map, 0) / max(map), "
+        "in normalised pixels",
+        "images; of a bank: pairs of image and concept",
+        "the map's values shuffled over the places",
+        better="lower",
+    ),
+    "average_gain": Definition(
+        "Average gain",
+        "How much of what was missing to certainty is gained when only what the map marks is kept?",
+        "mean of max(O - Y, 0) / (1 - Y)",
+        "images; of a bank: pairs of image and concept",
+        "the map's values shuffled over the places",
+    ),
+    "increase": Definition(
+        "Increase",
+        "How often is the probability higher when only what the map marks is kept?",
+        "mean of [O > Y]",
+        "images; of a bank: pairs of image and concept",
+        "the map's values shuffled over the places",
     ),
 }

@@ -91,3 +91,19 @@ def held_out_logits(
             losses.append((loss * (judge & ~np.isnan(y))).sum(1))
         c = np.array(STRENGTHS)[np.argmin(losses, axis=0)]
     return fit_logistic(x, trained, c=c)
+
+
+def ranked(
+    x: Float[np.ndarray, "b n d"], y: Float[np.ndarray, "n t"], fold: Integer[np.ndarray, " n"]
+) -> Float[np.ndarray, "n t"]:
+    """Held-out logits of probes; `x` is one array for all, or one for each label and fold."""
+    n_folds, t = int(fold.max()) + 1, y.shape[1]
+    label, left_out = (part.ravel() for part in np.indices((t, n_folds)))
+    columns_of = y[:, label].astype(np.float32)
+    if len(x) == 1:
+        z = held_out_logits(x, columns_of[None], left_out[None], fold_of=fold)[0]
+    else:
+        of = columns_of.T[:, :, None]
+        z = held_out_logits(x, of, left_out[:, None], fold_of=fold)[:, :, 0].T
+    at = np.arange(t)[None, :] * n_folds + fold[:, None]
+    return np.take_along_axis(z, at, axis=1)

@@ -27,10 +27,10 @@ def banks(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 
 
 def heads(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """Every head with its bank's name as `bank` and the number of its classes."""
+    """Every head with its bank's name as `bank`, its `method`, and the number of its classes."""
     return con.execute(
         """
-        SELECT head.*, bank.name AS bank,
+        SELECT head.*, bank.name AS bank, bank.method,
             (SELECT count(*) FROM head_bias WHERE head_bias.head_id = head.head_id) AS n_classes
         FROM head JOIN bank USING (bank_id)
         ORDER BY head_id
@@ -39,12 +39,18 @@ def heads(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 
 
 def accuracies(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """Every measured accuracy, models in the order backbone, probe, heads."""
+    """Every measured accuracy, models in the order backbone, probe, heads.
+
+    `control`: that of the same head made from random directions; NULL where there is none.
+    """
     return con.execute(
         """
-        SELECT accuracy.*, coalesce(head_id, -1) AS head_id
-        FROM accuracy LEFT JOIN head ON head.name = accuracy.model
-        ORDER BY coalesce(head.head_id, -1), model, target, split
+        SELECT accuracy.*, coalesce(head.head_id, -1) AS head_id, metric.control
+        FROM accuracy
+        LEFT JOIN head ON head.name = accuracy.model
+        LEFT JOIN metric ON metric.head_id = head.head_id AND metric.name = 'class_accuracy'
+            AND metric.split = accuracy.split AND metric.scope = 'head' AND target = 'label'
+        ORDER BY coalesce(head.head_id, -1), model, target, accuracy.split
         """
     ).df()
 

@@ -28,6 +28,32 @@ def members(
     ).df()
 
 
+def originals(
+    con: duckdb.DuckDBPyConnection, image_ids: Int64[np.ndarray, " n"]
+) -> Int64[np.ndarray, " n"]:
+    """What each image (ids ascending) was made from; its own id where it was made from none."""
+    rows = con.execute(
+        """
+        SELECT coalesce(original_id, image_id)::BIGINT AS original_id
+        FROM (SELECT unnest($ids) AS image_id) LEFT JOIN altered USING (image_id)
+        ORDER BY image_id
+        """,
+        {"ids": image_ids.tolist()},
+    ).fetchnumpy()
+    return np.asarray(rows["original_id"], dtype=np.int64)
+
+
+def altered(con: duckdb.DuckDBPyConnection, split: str) -> str | None:
+    """What was done to the images of a split, in words; None where nothing was."""
+    row = con.execute(
+        """
+        SELECT any_value(about) FROM altered JOIN image USING (image_id) WHERE split = $split
+        """,
+        {"split": split},
+    ).fetchone()
+    return None if row is None or row[0] is None else str(row[0])
+
+
 def concepts(con: duckdb.DuckDBPyConnection, bank_id: int) -> pd.DataFrame:
     """concept_id, name, map_scale and peak_p99 of a bank's concepts, in order of id."""
     return con.execute(

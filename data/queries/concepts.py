@@ -17,6 +17,8 @@ ORDERS: dict[str, str] = {
     "name": "lower(name)",
     "auc": "name_auc DESC",
     "margin": "name_auc - second_auc DESC",
+    "cosine": "word.score DESC",
+    "lead": "word.margin DESC",
     "iou": "name_iou DESC",
     "accuracy": "test_accuracy DESC",
     "classes": "class_entropy",
@@ -32,6 +34,9 @@ ORDERS: dict[str, str] = {
     "kurtosis": "kurtosis DESC",
     "class": "class_share DESC",
     "image": "image_share DESC",
+    "labels": "label_separability DESC",
+    "twins": "nearest_cosine DESC",
+    "border": "border_share DESC",
     "id": "concept_id",
 }
 """key in the address -> ORDER BY, missing values last"""
@@ -42,15 +47,21 @@ class Filters:
     """Which concepts to leave out. Shares lie in 0..1."""
 
     search: str = ""
+    also: tuple[int, ...] = ()
+    """concepts that the search finds by what people call them, which no store holds"""
     dead: bool = True
     """leave out concepts that no image activates"""
     named: bool = False
     """leave out those without a name"""
+    source: str = ""
+    """leave out those that are not named by this, a value of concept.name_source"""
     densest: float = 1.0
     """leave out those with a code at more than this share of tokens"""
     lowest: float = 0.0
     highest: float = 1.0
     """frequency, both ends included"""
+    first: int = 0
+    """of a nested bank, leave out all but so many; 0: none"""
 
 
 def matching(
@@ -60,20 +71,29 @@ def matching(
     rows = con.execute(
         f"""
         SELECT concept_id FROM concept
+        LEFT JOIN (SELECT concept_id, score, margin FROM concept_name
+                   WHERE bank_id = $bank_id AND source = 'vocabulary' AND rank = 0) word
+            USING (concept_id)
         WHERE bank_id = $bank_id
             AND ($search = '' OR contains(lower(name), lower($search))
-                OR CAST(concept_id AS VARCHAR) = ltrim($search, '#'))
+                OR CAST(concept_id AS VARCHAR) = ltrim($search, '#')
+                OR concept_id IN (SELECT unnest($also::UINTEGER[])))
             AND (NOT $dead OR map_scale > 0)
             AND (NOT $named OR name IS NOT NULL)
+            AND ($source = '' OR name_source = $source)
+            AND ($first = 0 OR concept_id < $first)
             AND density <= $densest AND frequency BETWEEN $lowest AND $highest
         ORDER BY {ORDERS[order]} NULLS LAST, concept_id
         """,  # the order is one of the texts above, never a value
         {
             "bank_id": bank_id,
             "search": filters.search,
+            "also": list(filters.also),
             "dead": filters.dead,
             "named": filters.named,
+            "source": filters.source,
             "densest": filters.densest,
+            "first": filters.first,
             "lowest": filters.lowest,
             "highest": filters.highest,
         },
@@ -84,15 +104,24 @@ def matching(
 def concepts(
     con: duckdb.DuckDBPyConnection, bank_id: int, concept_ids: Sequence[int] | Int[np.ndarray, " n"]
 ) -> pd.DataFrame:
-    """Facts of these concepts, in the order given, without their mean maps."""
+    """Facts of these concepts, in the order given, without their mean maps; `second` is the
+    runner-up label, word, cosine, lead those of the nearest word of a vocabulary, and top_lift with
+    top_lift_n images of the concept that each goes together with most."""
     return con.execute(
         """
-        SELECT concept.* EXCLUDE (mean_map), second.name AS second
+        SELECT concept.* EXCLUDE (mean_map), second.name AS second,
+            word.name AS word, word.score AS cosine, word.margin AS lead,
+            lift.value AS top_lift, lift.n AS top_lift_n
         FROM (SELECT unnest($ids) AS concept_id, generate_subscripts($ids, 1) AS place)
         JOIN concept USING (concept_id)
         LEFT JOIN labelled_concept second ON second.labelled_id = concept.second_id
-        WHERE bank_id = $bank_id
-        ORDER BY place, concept_id
+        LEFT JOIN concept_name word ON word.bank_id = concept.bank_id
+            AND word.concept_id = concept.concept_id
+            AND word.source = 'vocabulary' AND word.rank = 0
+        LEFT JOIN neighbour lift ON lift.bank_id = concept.bank_id
+            AND lift.concept_id = concept.concept_id AND lift.kind = 'lift' AND lift.rank = 0
+        WHERE concept.bank_id = $bank_id
+        ORDER BY place, concept.concept_id
         """,
         {"bank_id": bank_id, "ids": [int(c) for c in concept_ids]},
     ).df()
@@ -125,8 +154,9 @@ def layout(con: duckdb.DuckDBPyConnection, bank_id: int) -> pd.DataFrame:
     """The bank's 2-D layout: concept_id, name, grouping, frequency, peak_p99, umap_x, umap_y."""
     return con.execute(
         """
-        SELECT concept_id, concept.name, grouping, frequency, density, peak_p99, name_auc,
-            class_entropy, position_entropy, umap_x, umap_y
+        SELECT concept_id, concept.name,
+            CASE WHEN name_source <> 'vocabulary' THEN grouping END AS grouping, frequency,
+            density, peak_p99, name_auc, class_entropy, position_entropy, umap_x, umap_y
         FROM concept LEFT JOIN labelled_concept USING (labelled_id)
         WHERE bank_id = $bank_id AND umap_x IS NOT NULL AND umap_y IS NOT NULL
         ORDER BY concept_id

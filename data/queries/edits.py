@@ -13,9 +13,11 @@ def truth(
     concept_ids: Int64[np.ndarray, " k"],
     *,
     image_ids: Int64[np.ndarray, " n"],
+    matched: bool = False,
 ) -> Float64[np.ndarray, "n k"]:
     """1 present, 0 absent, NaN unknown, for concepts fitted to a label; both id lists ascending.
 
+    With `matched` also for concepts that were only named after a label, by that label.
     Per image where the images are labelled one by one, else from the image's class: present where
     at least half of the class shows it.
     """
@@ -25,7 +27,12 @@ def truth(
     for sql in (_BY_CLASS, _BY_IMAGE):  # what is known of the image itself comes last, and stays
         found = con.execute(
             sql,
-            {"bank_id": bank_id, "images": image_ids.tolist(), "concepts": concept_ids.tolist()},
+            {
+                "bank_id": bank_id,
+                "images": image_ids.tolist(),
+                "concepts": concept_ids.tolist(),
+                "sources": ["label", "matched"] if matched else ["label"],
+            },
         ).fetchnumpy()
         rows = np.searchsorted(image_ids, np.asarray(found["image_id"]).astype(np.int64))
         columns = np.searchsorted(concept_ids, np.asarray(found["concept_id"]).astype(np.int64))
@@ -36,14 +43,14 @@ def truth(
 _BY_IMAGE = """
     SELECT image_id, concept_id, present
     FROM image_label JOIN concept USING (labelled_id)
-    WHERE bank_id = $bank_id AND name_source = 'label'
+    WHERE bank_id = $bank_id AND name_source IN $sources
       AND image_id IN $images AND concept_id IN $concepts
     ORDER BY concept_id, image_id
     """
 _BY_CLASS = """
     SELECT image_id, concept_id, fraction >= 0.5 AS present
     FROM image JOIN class_label USING (class_id) JOIN concept USING (labelled_id)
-    WHERE bank_id = $bank_id AND name_source = 'label'
+    WHERE bank_id = $bank_id AND name_source IN $sources
       AND image_id IN $images AND concept_id IN $concepts
     ORDER BY concept_id, image_id
     """

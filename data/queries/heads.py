@@ -73,12 +73,14 @@ def load(con: duckdb.DuckDBPyConnection, head_id: int) -> Loaded:
 
 def concepts(con: duckdb.DuckDBPyConnection, head_id: int) -> pd.DataFrame:
     """Facts of the concepts that carry a weight, in order of id; `grouping` only for concepts
-    fitted to a label, because a matched name does not make two concepts exclude each other."""
+    fitted to a label, because a matched name does not make two concepts exclude each other;
+    `theme` is the grouping of the label behind any name."""
     return con.execute(
         """
         SELECT concept_id, concept.name, name_source, score_min, score_max, present_q50,
                absent_q50, peak_p99, map_scale, test_auc, base_rate,
-               CASE WHEN name_source = 'label' THEN grouping END AS grouping
+               CASE WHEN name_source = 'label' THEN grouping END AS grouping,
+               CASE WHEN name_source IN ('label', 'matched') THEN grouping END AS theme, name_auc
         FROM concept
         JOIN head ON head.bank_id = concept.bank_id
         LEFT JOIN labelled_concept USING (labelled_id)
@@ -115,6 +117,16 @@ def image_scores(
     return out
 
 
+def tensors(con: duckdb.DuckDBPyConnection, bank_id: int) -> bytes:
+    """Of a bank, safetensors. Raises LookupError when the store has no such bank."""
+    row = con.execute(
+        "SELECT tensors FROM bank WHERE bank_id = $bank_id", {"bank_id": bank_id}
+    ).fetchone()
+    if row is None:
+        raise LookupError(f"the store has no bank {bank_id}")
+    return bytes(row[0])
+
+
 def backbone_logits(
     con: duckdb.DuckDBPyConnection,
     outputs: Int64[np.ndarray, " y"],
@@ -139,6 +151,34 @@ def backbone_logits(
     if not len(image_ids):
         return np.zeros((0, len(outputs)))
     return np.stack([np.asarray(row, dtype=np.float64) for row in found["logit"]])[:, outputs]
+
+
+def unedited(
+    con: duckdb.DuckDBPyConnection,
+    head_id: int,
+    outputs: Int64[np.ndarray, " y"],
+    *,
+    image_ids: Int64[np.ndarray, " n"],
+) -> Float64[np.ndarray, "n y"]:
+    """What a residual head says before any edit, in logits; rows in order of the ascending ids.
+
+    Its own, where the store has them, else the backbone's; raises LookupError as those do.
+    """
+    found = con.execute(
+        """
+        SELECT image_id, logit FROM head_logit
+        WHERE head_id = $head_id AND image_id IN $images ORDER BY image_id
+        """,
+        {"head_id": head_id, "images": image_ids.tolist()},
+    ).fetchnumpy()
+    if not len(found["image_id"]):
+        return backbone_logits(con, outputs, image_ids=image_ids)
+    if len(found["image_id"]) != len(image_ids):
+        raise LookupError(
+            f"the store has this head's logits of {len(found['image_id'])} of {len(image_ids)} "
+            "images only"
+        )
+    return np.stack([np.asarray(row, dtype=np.float64) for row in found["logit"]])
 
 
 def labels(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:

@@ -18,15 +18,16 @@ def figures(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 
 
 def head_accuracies(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """bank, head, split, n, accuracy, chance on labels, of heads that were trained on labels.
+    """bank, head, split, n, accuracy, chance on labels, of heads that read the bank's scores alone.
 
-    A head that equals the backbone says nothing about its bank. Of several heads over a bank the
-    first stands for it.
+    A head that adds each image's rest, or no function of the scores, says little about its bank.
+    Of several heads over a bank the first stands for it.
     """
     return con.execute(
         """
         WITH chosen AS (
-            SELECT bank_id, min(head_id) AS head_id FROM head WHERE NOT residual GROUP BY bank_id
+            SELECT bank_id, min(head_id) AS head_id FROM head
+            WHERE NOT residual AND linear GROUP BY bank_id
         )
         SELECT bank.name AS bank, head.name AS head, split, accuracy.n, accuracy, chance
         FROM chosen JOIN head USING (head_id, bank_id) JOIN bank USING (bank_id)

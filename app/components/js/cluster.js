@@ -1,4 +1,4 @@
-// Images on a plane, coloured by the concept that adds most; hover shows the image.
+// Images on a plane, coloured by group; hover shows the image.
 import { el, fill, num, signedNum } from "./dom.js";
 
 const NS = "http://www.w3.org/2000/svg";
@@ -36,7 +36,7 @@ function svg(tag, props) {
 
 export default function cluster({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".clu");
-  const width = 640, height = data.height;
+  const width = 640, height = data.height, unit = data.unit; // null: the axes have none
   const place = fit(data.points, width, height);
   const board = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": data.title });
   const colourOf = new Map(data.legend.map((entry) => [entry.id, entry.colour]));
@@ -50,7 +50,7 @@ export default function cluster({ data, parentElement, setTriggerValue }) {
   });
   const show = (point, node) => {
     fill(card, el("img", { src: point.src, alt: "" }), el("div", {},
-      el("b", {}, point.name), el("div", {}, `${signedNum(point.value)} logits`),
+      el("b", {}, point.name), unit === null ? null : el("div", {}, `${signedNum(point.value)} ${unit}`),
       el("div", { class: point.wrong ? "wrong" : "" }, point.about), el("div", { class: "soft" }, point.where)));
     const at = node.getBoundingClientRect(), frame = root.getBoundingClientRect();
     const left = at.left - frame.left + 14;
@@ -63,7 +63,7 @@ export default function cluster({ data, parentElement, setTriggerValue }) {
   const ordered = [...data.points].sort((a, b) => Number(a.wrong) - Number(b.wrong));
   ordered.forEach((point, i) => {
     const node = svg("circle", {
-      cx: place.x(point.x), cy: place.y(point.y), r: 5.5, class: point.wrong ? "dot miss" : "dot",
+      cx: place.x(point.x), cy: place.y(point.y), r: data.radius, class: point.wrong ? "dot miss" : "dot",
       tabindex: i === 0 ? 0 : -1, role: "link", "aria-label": `Open image ${point.id}: ${point.name}, ${point.about}`,
     });
     node.style.fill = colourOf.get(point.group) ?? other;
@@ -86,8 +86,8 @@ export default function cluster({ data, parentElement, setTriggerValue }) {
     board.append(node);
   });
   const length = ruler(place.scale, width);
-  const rule = el("div", { class: "rule", title: "Both axes have this scale" },
-    el("i", { style: { width: `${(100 * length * place.scale) / width}%` } }), el("span", {}, `${num(length)} logits`));
+  const rule = unit === null ? null : el("div", { class: "rule", title: "Both axes have this scale" },
+    el("i", { style: { width: `${(100 * length * place.scale) / width}%` } }), el("span", {}, `${num(length)} ${unit}`));
   const legend = el("div", { class: "legend" }, data.legend.map((entry) => {
     const button = el("button", {
       type: "button", class: "name", title: entry.id === null ? entry.name : `Keep only ${entry.name} in colour`,

@@ -3,7 +3,7 @@ import { mapOf, f64 } from "./codes.js";
 import { commit, formatEdits, parseEdits, redo, startHistory, tidy, undo, withEdit } from "./edits.js";
 import { largestGap } from "./head.js";
 import { el, fill } from "./dom.js";
-import { edited, judge, moved, siblings, unpackLab } from "./lab_model.js";
+import { corrections, edited, judge, moved, preset, siblings, unpackLab } from "./lab_model.js";
 import { place } from "./overlay.js";
 import { fit, loadPicture, paintMap, paintPicture } from "./paint.js";
 import { buildRows, labTools, updateRows } from "./lab_rows.js";
@@ -15,12 +15,12 @@ function buildLab(root) {
   const ui = { canvas: el("canvas", { class: "cx-canvas" }), caption: el("div", { class: "cx-caption cx-soft" }),
     decision: el("div", {}), check: el("div", { class: "cx-check-line", "data-role": "agreement" }),
     waterfall: el("div", {}), tools: el("div", { class: "cx-row-head cx-tools" }),
-    rows: el("div", { class: "cx-rows" }), history: el("div", { class: "cx-history" }) };
+    values: el("div", {}), rows: el("div", { class: "cx-rows" }), history: el("div", { class: "cx-history" }) };
   fill(root, el("div", { class: "cx-decide" }, ui.canvas, ui.caption, ui.decision, ui.check, ui.waterfall),
-    el("div", { class: "cx-work" }, ui.tools, ui.rows, ui.history));
+    el("div", { class: "cx-work" }, ui.tools, ui.values, ui.rows, ui.history));
   const lab = { root, ui, data: null, picture: null, live: new Map(), history: startHistory(new Map()),
     rows: [], focus: null, pointed: null, reply: null, y: 0, told: Date.now(),
-    state: { sort: "contribution", query: "", limit: 12, groups: true } };
+    state: { sort: "contribution", query: "", limit: 12, groups: true, values: "typical" } };
   Object.assign(lab, actions(lab));
   root.tabIndex = -1;
   root.addEventListener("keydown", (event) => keys(lab, event));
@@ -44,10 +44,11 @@ function actions(lab) {
     release: () => settle(lab.live),
     set: (index, value) => {
       const c = lab.data.concepts[index];
-      const clears = lab.state.groups && value !== null && value === c.present;
+      const { values } = lab.state;
+      const clears = lab.state.groups && value !== null && value === preset(c, values).present;
       const now = edited(lab.data, lab.live);
       lab.data.concepts.forEach((other, i) => { other.now = now[i]; });
-      settle(withEdit(lab.live, c.id, value, clears ? siblings(lab.data, index) : []));
+      settle(withEdit(lab.live, c.id, value, clears ? siblings(lab.data, index, values) : []));
     },
     // What cannot be a score is put back to the value in use.
     type: (index, text) => {
@@ -58,11 +59,19 @@ function actions(lab) {
     undo: () => { lab.history = undo(lab.history); lab.live = lab.history.now; lab.update(); lab.tell(); },
     redo: () => { lab.history = redo(lab.history); lab.live = lab.history.now; lab.update(); lab.tell(); },
     reset: () => settle(new Map()),
+    // What the label says of one concept, or of all that now say otherwise.
+    correct: (index) => {
+      const c = lab.data.concepts[index], { absent, present } = preset(c, lab.state.values);
+      const value = c.truth === 1 ? present : c.truth === 0 ? absent : null;
+      if (value !== null) lab.set(index, value);
+    },
+    correctAll: () => settle(new Map([...lab.live, ...corrections(lab.data, lab.live, lab.state.values)])),
     remove: (id) => settle(withEdit(lab.live, id, null)),
     // The address also learns of the class whose weights are shown. The count makes every message
     // new: the same edits after a look at another image must reach Python again.
     tell: () => lab.send("edits", { key: lab.data.key, edits: formatEdits(lab.history.now),
-      y: lab.data.classes[lab.y].id, n: (lab.told += 1) }),
+      y: lab.data.classes[lab.y].id, values: lab.state.values, n: (lab.told += 1) }),
+    setting: (values) => { lab.state.values = values; lab.rebuild(); lab.tell(); },
     choose: (y) => { lab.y = y; lab.rebuild(); lab.tell(); },
     point: (index) => { if (lab.pointed !== index) { lab.pointed = index; lab.paint(); } },
     rebuild: () => { labTools(lab); buildRows(lab); lab.update(); },
@@ -118,14 +127,15 @@ function keys(lab, event) {
   const shown = lab.rows.map((r) => r.index);
   const at = shown.indexOf(lab.focus);
   const c = at < 0 ? null : lab.data.concepts[lab.focus];
-  const value = c && lab.now.scores[lab.focus];
+  const value = c && lab.now.scores[lab.focus], sets = c && preset(c, lab.state.values);
   const go = (to) => lab.rows[Math.min(shown.length - 1, Math.max(0, to))]?.handle.focus();
   const nudge = (d) => lab.set(lab.focus, tidy(moved(value, c.lo, c.hi, d), c.lo, c.hi));
   const done = {
     ArrowDown: () => go(at + 1), ArrowUp: () => go(at - 1),
     ArrowLeft: () => c && nudge(-1), ArrowRight: () => c && nudge(1),
-    0: () => c && c.absent !== null && lab.set(lab.focus, c.absent),
-    1: () => c && c.present !== null && lab.set(lab.focus, c.present),
+    0: () => c && sets.absent !== null && lab.set(lab.focus, sets.absent),
+    1: () => c && sets.present !== null && lab.set(lab.focus, sets.present),
+    t: () => c && lab.correct(lab.focus), T: lab.correctAll,
     a: () => c && lab.set(lab.focus, null), u: lab.undo, U: lab.redo, R: lab.reset,
   }[event.key];
   if (!done) return;
@@ -153,6 +163,7 @@ export default function headLab({ data, parentElement, setStateValue }) {
   lab.focus = null;
   lab.pointed = null;
   lab.state.query = "";
+  lab.state.values = data.values;
   lab.where = place(data.image.box, { ...data.image, most: 300 });
   Object.assign(lab.ui.canvas.style, { width: `${lab.where.width}px`,
     aspectRatio: `${lab.where.width} / ${lab.where.height}` });

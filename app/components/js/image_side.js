@@ -1,13 +1,15 @@
 // Right of the picture: concepts ranked, saliency maps side by side, labels beside scores.
+import { CLASS_MAP, classLayers } from "./class_map.js";
 import { largest, mapOf, mean, resample, spearman } from "./codes.js";
 import { chance, choice, el, fill, idOf, num, signedNum } from "./dom.js";
 import { fit, paintMap, paintPicture } from "./paint.js";
 import { place } from "./overlay.js";
 
 const SORTS = { contribution: "Contribution", score: "Score", share: "Score / max" };
+const POOLED = { mean: "Mean", max: "Largest" }; // by bank.pool
 const HELP = {
   contribution: "Weight of the class times the concept's score, in logits: what it adds to the class",
-  score: "Mean of the concept's codes over the patches", share: "Score over the largest score of this "
+  score: "The concept's codes over the patches in one number: their mean, or their largest", share: "Score over the largest score of this "
     + "concept in the store: how strong it is for its kind" };
 
 // [{ index, value, score }] strongest first; value is what the list is sorted by.
@@ -20,10 +22,11 @@ export function ranked({ scores, weights, most }, sort, y) {
     .sort((a, b) => Math.abs(b.value) - Math.abs(a.value) || a.index - b.index);
 }
 
-// A map's mean is its concept's score; stored codes are steps of `scale`, so half a step is exact.
-export function meanCheck(map, score, scale) {
-  const found = mean(map);
-  return { mean: found, gap: Math.abs(found - score),
+// A map's mean (or largest value) is its concept's score; stored codes are steps of `scale`, so
+// half a step is exact.
+export function poolCheck(map, score, scale, how = "mean") {
+  const found = how === "max" ? Math.max(...map) : mean(map);
+  return { found, gap: Math.abs(found - score),
     exact: Math.abs(found - score) <= scale / 2 + 1e-6 * (Math.abs(score) + largest(map)) };
 }
 
@@ -54,7 +57,14 @@ function conceptList(view) {
   const sorts = Object.entries(SORTS).filter(([key]) => key !== "contribution" || data.weights);
   const rows = ranked(data, state.sort, state.y), shown = rows.slice(0, state.limit);
   const top = rows.length ? Math.abs(rows[0].value) : 1;
-  const again = (changes) => { Object.assign(state, changes); sidePanel(view); };
+  const again = (changes) => {
+    Object.assign(state, changes);
+    if ("y" in changes) {
+      data.saliency = [...data.saliency.filter((s) => s.method !== CLASS_MAP), ...classLayers(data, state.y)];
+      view.draw();
+    }
+    sidePanel(view);
+  };
   return [
     el("div", { class: "cx-row-head" },
       choice("Sort", sorts, state.sort, (sort) => again({ sort }), HELP),
@@ -100,11 +110,11 @@ function lockedFacts(view) {
   const { data, state } = view;
   if (state.locked?.kind !== "concept") return null;
   const { index } = state.locked;
-  const check = meanCheck(mapOf(data.codes, index), data.scores[index], data.codes.scales[index]);
+  const check = poolCheck(mapOf(data.codes, index), data.scores[index], data.codes.scales[index], data.pool);
   return el("div", { class: "cx-facts" },
     el("div", {}, el("b", {}, data.concepts.names[index]), ` ${idOf(data.concepts.ids[index], data.concepts.names[index])}`),
-    el("div", { title: "The stored score is the mean of the map; the map is stored in 16-bit steps" },
-      `map mean ${num(check.mean, 6)} · score ${num(data.scores[index], 6)} `,
+    el("div", { title: `The stored score is the ${POOLED[data.pool].toLowerCase()} value of the map; the map is stored in 16-bit steps` },
+      `map ${data.pool} ${num(check.found, 6)} · score ${num(data.scores[index], 6)} `,
       el("span", { class: check.exact ? "cx-good" : "cx-bad" }, check.exact
         ? "✓ exact (within half a stored step)" : `✗ differ by ${num(check.gap)}`)),
     el("button", { type: "button", class: "cx-link", "data-role": "open",
@@ -120,6 +130,7 @@ function saliencyList(view) {
     el("p", { class: "cx-soft" }, concept === null
       ? "Each on its own scale. Lock a concept to see how far each map agrees with it."
       : `ρ: rank correlation with “${data.concepts.names[concept]}” over ${against.length} patches; chance 0.`),
+    data.saliency.every((s) => s.method === CLASS_MAP) && el("p", { class: "cx-soft" }, data.saliencyNote),
     el("div", { class: "cx-maps" }, data.saliency.map((s, index) => {
       const top = largest(s.map), chosen = { kind: "saliency", index };
       const on = state.locked?.kind === "saliency" && state.locked.index === index;

@@ -2,6 +2,7 @@
 // All but "another image, bank or head" happens here; Python hears of a locked map for the address.
 import { atTokens, f64, i16, largest, mapOf, u32, unpackCodes } from "./codes.js";
 import { choice, el, fill, num } from "./dom.js";
+import { classLayers } from "./class_map.js";
 import { legend, tooltip, truth } from "./image_marks.js";
 import { cell, place, step, tokenAt, unrun } from "./overlay.js";
 import { fit, loadPicture, outline, paintMap, paintPicture } from "./paint.js";
@@ -12,7 +13,7 @@ const STYLES = [["heat", "Heat"], ["evidence", "Evidence"], ["contour", "Contour
 
 function unpackView(data) {
   const [h, w] = data.grid;
-  return {
+  const view = {
     ...data,
     codes: unpackCodes(data.codes, h * w),
     scores: f64(data.concepts.scores), p99: f64(data.concepts.p99), most: f64(data.concepts.most),
@@ -22,6 +23,8 @@ function unpackView(data) {
     })),
     masks: data.masks.map((m) => ({ ...m, inside: unrun(u32(m.runs), m.h * m.w) })),
   };
+  view.saliency.push(...classLayers(view, data.chosen));
+  return view;
 }
 
 // What lies under the overlay: { map, grid, signed, unit, top, name } for a concept or saliency.

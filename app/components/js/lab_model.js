@@ -6,7 +6,14 @@ import { argmax, contributions, entropy, isPresent, logits, margin, softmax, top
 // Presets keep four digits of the range, as handles do, so that links stay short.
 function rounded(concept) {
   const set = (value) => (value === null ? null : tidy(value, concept.lo, concept.hi));
-  return { ...concept, present: set(concept.present), absent: set(concept.absent) };
+  const levels = Object.fromEntries(Object.entries(concept.levels ?? {}).map(([k, pair]) => [k, pair.map(set)]));
+  return { ...concept, levels, present: set(concept.present), absent: set(concept.absent) };
+}
+
+// What "absent" and "present" set under a choice of values; null where no image tells.
+export function preset(concept, strategy = "typical") {
+  const [absent, present] = concept.levels?.[strategy] ?? [concept.absent, concept.present];
+  return { absent, present };
 }
 
 // From the payload: a head over the concepts sent, the rest folded into each class's base.
@@ -49,13 +56,14 @@ export function order(lab, { sort, y, query }) {
   const keys = {
     contribution: (i) => -Math.abs(parts[i]),
     uncertainty: (i) => -uncertainty(lab.scores[i], lab.concepts[i].absent, lab.concepts[i].present),
+    labels: (i) => (disagrees(lab.concepts[i], lab.scores[i]) ? 0 : 1),
     name: () => 0,
     group: (i) => (lab.concepts[i].group === null ? "\uffff" : lab.concepts[i].group),
   }[sort];
   const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
   return lab.concepts.map((_, i) => i)
-    .filter((i) => !words || `${lab.concepts[i].name} ${lab.concepts[i].id} ${lab.concepts[i].group ?? ""}`
-      .toLowerCase().includes(words))
+    .filter((i) => !words || [lab.concepts[i].name, lab.concepts[i].id, lab.concepts[i].group, lab.concepts[i].also]
+      .join(" ").toLowerCase().includes(words))
     .sort((a, b) => compare(keys(a), keys(b))
       || compare(sort === "contribution" ? -Math.abs(lab.head.weights[y * lab.scores.length + a]) : 0,
         sort === "contribution" ? -Math.abs(lab.head.weights[y * lab.scores.length + b]) : 0)
@@ -63,11 +71,11 @@ export function order(lab, { sort, y, query }) {
 }
 
 // [[id, absent value]] of the concepts that exclude this one.
-export function siblings(lab, index) {
+export function siblings(lab, index, strategy = "typical") {
   const { group } = lab.concepts[index];
   if (group === null) return [];
   return lab.concepts.filter((c, i) => i !== index && c.group === group)
-    .filter((c) => isPresent(c.now ?? c.score, c.absent, c.present)).map((c) => [c.id, c.absent]);
+    .filter((c) => isPresent(c.now ?? c.score, c.absent, c.present)).map((c) => [c.id, preset(c, strategy).absent]);
 }
 
 export function moved(value, lo, hi, direction) {
@@ -77,4 +85,28 @@ export function moved(value, lo, hi, direction) {
 export function isOff(value, concept) {
   const slack = 1e-6 * Math.max(Math.abs(concept.lo), Math.abs(concept.hi));
   return value < concept.lo - slack || value > concept.hi + slack;
+}
+
+// Seen, but outside what 99 % of the train images show (and outside what is usual where the concept
+// is present, or absent): between usual and off-distribution.
+export function isUnusual(value, { low, high, lo, hi }) {
+  if (low === null || low === undefined) return false;
+  const slack = 1e-4 * (hi - lo);
+  return value < low - slack || value > high + slack;
+}
+
+function disagrees({ truth, absent, present }, value) {
+  if (truth === null || truth === undefined || absent === null || present === null) return false;
+  return isPresent(value, absent, present) !== (truth === 1);
+}
+
+// Edits that make every concept what its label says, for those that now say otherwise.
+export function corrections(lab, edits, strategy) {
+  const now = edited(lab, edits);
+  return lab.concepts.map((c, i) => {
+    if (!disagrees(c, now[i])) return null;
+    const { absent, present } = preset(c, strategy);
+    const value = c.truth === 1 ? present : absent;
+    return value === null ? null : [c.id, value];
+  }).filter((pair) => pair !== null);
 }

@@ -1,12 +1,18 @@
 // Concept rows of the intervention element: built once an order, then only their numbers change.
 import { choice, el, fill, idOf, num, signedNum } from "./dom.js";
 import { isPresent } from "./head.js";
-import { isOff, order } from "./lab_model.js";
+import { corrections, isOff, isUnusual, order, preset } from "./lab_model.js";
 
-const SORTS = [["contribution", "Contribution"], ["uncertainty", "Uncertainty"], ["name", "Name"], ["group", "Group"]];
+const SORTS = [["contribution", "Contribution"], ["uncertainty", "Uncertainty"], ["labels", "Labels"],
+  ["name", "Name"], ["group", "Group"]];
 const HELP = { contribution: "What the concept adds to the chosen class, by size",
   uncertainty: "Scores midway between the concept's absent and present medians first",
+  labels: "Concepts that the labels of this image contradict first",
   name: "A to Z", group: "Concepts that exclude each other together" };
+const VALUES = [["typical", "typical", "the median"], ["strong", "strong", "the clear end (95th percentile if present, 5th if absent)"],
+  ["weak", "weak", "the faint end (5th percentile if present, 95th if absent)"],
+  ["own", "this image\u2019s", "the 95th or 5th percentile of this image\u2019s own concepts"],
+  ["probability", "0 or 1", "1 or 0, which suits heads that read probabilities"]];
 const MOST_ROWS = 32; // a person cannot take in more at once (Ramaswamy et al. 2023)
 
 export function labTools(lab) {
@@ -15,7 +21,8 @@ export function labTools(lab) {
   const grouped = data.concepts.some((c) => c.group !== null);
   const search = el("input", { type: "search", placeholder: "Find a concept", value: state.query,
     "aria-label": "Find a concept", oninput: (e) => { state.query = e.target.value; buildRows(lab); lab.update(); } });
-  fill(ui.tools, choice("Sort", SORTS.filter(([key]) => key !== "group" || grouped), state.sort,
+  fill(ui.tools, choice("Sort", SORTS.filter(([key]) => (key !== "group" || grouped)
+    && (key !== "labels" || data.concepts.some((c) => c.truth !== null))), state.sort,
     (sort) => again({ sort }), HELP), search,
   grouped && el("label", { class: "cx-check", title: "Choosing “present” for one concept of a group sets the others to absent" },
     el("input", { type: "checkbox", checked: state.groups, onchange: (e) => { state.groups = e.target.checked; } }),
@@ -25,6 +32,23 @@ export function labTools(lab) {
   data.classes.map((c, i) => el("option", { value: String(i), selected: i === lab.y }, c.name)))));
 }
 
+// In words: to what "present" and "absent" set a score, and what the labels would change.
+function valueLine(lab) {
+  const { data, state } = lab, [, , words] = VALUES.find(([key]) => key === state.values);
+  const of = state.values === "own" || state.values === "probability" ? ""
+    : ` of the train images that show the concept, or do not (n = ${data.nLevels.toLocaleString("en")})`;
+  lab.ui.correct = data.concepts.every((c) => c.truth === null) ? null : el("button", { type: "button",
+    class: "cx-link cx-right", "data-role": "correct", onclick: () => { lab.correctAll(); lab.root.focus({ preventScroll: true }); },
+    title: "Sets every concept above whose label says otherwise (T)" });
+  return el("div", { class: "cx-row-head cx-values" },
+    el("label", { class: "cx-soft" }, "Switches set ", el("select", { "aria-label": "Value that present and absent set",
+      onchange: (e) => lab.setting(e.target.value) },
+    VALUES.filter(([key]) => data.nLevels || key === "own" || key === "probability" || key === "typical")
+      .map(([key, label]) => el("option", { value: key, selected: key === state.values }, `${label} values`)))),
+    el("span", { class: "cx-soft cx-values-words" }, `${words}${of}`),
+    lab.ui.correct);
+}
+
 export function buildRows(lab) {
   const { data, state, ui } = lab;
   const found = order(data, { ...state, y: lab.y });
@@ -32,9 +56,10 @@ export function buildRows(lab) {
   const shown = found.filter((i, rank) => rank < state.limit || i === lab.focus
     || lab.live.has(data.concepts[i].id));
   lab.rows = shown.map((index) => buildRow(lab, index));
+  fill(ui.values, valueLine(lab));
   fill(ui.rows,
     el("div", { class: "cx-lab-row cx-head" }, ["", "Concept", el("span", { title: "Handle: value in use. "
-      + "Line: the model's own. Rings: absent and present medians" }, `Score, ${data.unit}`), "",
+      + "Line: the model's own. Rings: what absent and present set" }, `Score, ${data.unit}`), "",
     el("span", { title: "Logit of the class per unit of score" }, "Weight"),
     el("span", { title: "Weight times score, in logits" }, "Contribution"), ""].map((t) => el("div", {}, t))),
     lab.rows.map((r) => r.node),
@@ -50,24 +75,28 @@ export function buildRows(lab) {
 
 function buildRow(lab, index) {
   const c = lab.data.concepts[index];
-  const both = c.present !== null && c.absent !== null;
+  const { absent, present } = preset(c, lab.state.values), which = lab.state.values;
+  const both = present !== null && absent !== null;
   const row = { index };
   row.toggle = el("input", { type: "checkbox", class: "cx-toggle", role: "switch", disabled: !both,
     "aria-label": `${c.name} present`, title: both
-      ? `Present sets ${num(c.present)}, the median where it is present; absent sets ${num(c.absent)}, the median where it is not`
+      ? `Present sets ${num(present)}, absent sets ${num(absent)} (${which} values; ${c.nPresent ?? 0} train images show it, ${c.nAbsent ?? 0} do not)`
       : "The store has no image where this concept is present, or none where it is absent",
-    onchange: (e) => lab.set(index, e.target.checked ? c.present : c.absent) });
+    onchange: (e) => lab.set(index, e.target.checked ? present : absent) });
   row.handle = el("input", { type: "range", step: "any", "aria-label": c.name, "data-concept": c.id,
     oninput: (e) => lab.drag(index, Number(e.target.value)), onchange: () => lab.release() });
   row.was = el("i", { class: "cx-was", title: `model: ${num(c.score)}` });
   const ring = (value, name) => value === null ? null : el("button", { type: "button", tabindex: -1,
-    class: `cx-ring ${name}`, title: `${name}: ${num(value)} (median where ${name})`,
+    class: `cx-ring ${name}`, title: `${name}: ${num(value)} (${which} where ${name})`,
     "data-preset": name, onclick: () => lab.set(index, value) });
-  row.rings = [[ring(c.absent, "absent"), c.absent], [ring(c.present, "present"), c.present]]
+  row.rings = [[ring(absent, "absent"), absent], [ring(present, "present"), present]]
     .filter(([node]) => node !== null);
   row.value = el("input", { type: "number", step: "any", class: "cx-number", "aria-label": `Score of ${c.name}`,
     onchange: (e) => lab.type(index, e.target.value) });
   row.flag = el("small", {});
+  row.truth = c.truth === null || c.truth === undefined ? null : el("button", { type: "button", class: "cx-link cx-truth",
+    title: `The label says ${c.truth ? "present" : "absent"}; set that (t)`, "data-role": "truth",
+    onclick: () => { lab.correct(index); lab.root.focus({ preventScroll: true }); } });
   row.weight = el("div", { class: "cx-num" });
   row.bar = el("i", {});
   row.part = el("span", { class: "cx-num" });
@@ -78,7 +107,8 @@ function buildRow(lab, index) {
     onfocusin: () => { lab.focus = index; lab.point(index); } },
   row.toggle,
   el("div", { class: "cx-lab-name", title: c.about }, el("span", { class: "cx-name" }, c.name),
-    el("small", { class: "cx-soft" }, [idOf(c.id, c.name), c.group].filter(Boolean).join(" · ")), row.flag),
+    el("small", { class: "cx-soft" }, [idOf(c.id, c.name), c.also ? `people: ${c.also}` : "", c.group].filter(Boolean).join(" · ")),
+    row.truth, row.flag),
   el("div", { class: "cx-track" }, row.was, row.rings.map(([node]) => node), row.handle),
   row.value, row.weight, el("div", { class: "cx-part" }, el("div", { class: "cx-signed" }, row.bar), row.part), row.auto);
   return row;
@@ -89,6 +119,11 @@ export function updateRows(lab) {
   const { data, now, y } = lab;
   const m = data.scores.length;
   const weight = (k) => data.head.weights[y * m + k];
+  const wrong = lab.ui.correct ? corrections(data, lab.live, lab.state.values).length : 0;
+  if (lab.ui.correct) {
+    lab.ui.correct.disabled = wrong === 0;
+    lab.ui.correct.textContent = wrong === 0 ? "agrees with the labels" : `correct ${wrong} to the labels`;
+  }
   let top = 0;
   for (const { index } of lab.rows) {
     top = Math.max(top, Math.abs(weight(index) * now.scores[index]), Math.abs(weight(index) * data.scores[index]));
@@ -103,6 +138,10 @@ export function updateRows(lab) {
     row.was.style.setProperty("--at", (c.score - lo) / span);
     for (const [node, at] of row.rings) node.style.setProperty("--at", (at - lo) / span);
     row.toggle.checked = isPresent(value, c.absent, c.present);
+    if (row.truth) {
+      const wrong = row.toggle.checked !== (c.truth === 1) && !row.toggle.disabled;
+      row.truth.textContent = wrong ? `label: ${c.truth ? "present" : "absent"}` : "";
+    }
     row.value.value = String(Number(value.toPrecision(3)));
     row.weight.textContent = signedNum(weight(row.index));
     row.part.textContent = signedNum(part);
@@ -110,8 +149,10 @@ export function updateRows(lab) {
     Object.assign(row.bar.style, { left: part < 0 ? `${50 - width}%` : "50%", width: `${width}%` });
     row.auto.disabled = !edited;
     row.node.classList.toggle("edited", edited);
-    row.flag.textContent = off ? "off-distribution" : edited ? `was ${num(c.score)}` : "";
-    row.flag.className = off ? "cx-bad" : "cx-soft";
-    row.flag.title = off ? `No image of the store scores outside ${num(c.lo)} to ${num(c.hi)}` : "";
+    const rare = edited && !off && isUnusual(value, c);
+    row.flag.textContent = off ? "off-distribution" : rare ? "unusual value" : edited ? `was ${num(c.score)}` : "";
+    row.flag.className = off ? "cx-bad" : rare ? "cx-rare" : "cx-soft";
+    row.flag.title = off ? `No image of the store scores outside ${num(c.lo)} to ${num(c.hi)}`
+      : rare ? `Images do score so, but few: usual is ${num(c.low)} to ${num(c.high)}` : "";
   }
 }

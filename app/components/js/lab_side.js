@@ -81,7 +81,7 @@ export function historyBox(lab) {
       [["undo", "Undo (u)", history.past.length], ["redo", "Redo (U)", history.future.length],
         ["reset", "Reset (R)", live.size]].map(([name, label, any]) => el("button", { type: "button",
         class: "cx-link", "data-role": name, disabled: !any, onclick: then(lab[name]) }, label)),
-      el("span", { class: "cx-soft cx-right" }, "↑↓ concept · ←→ value · 0 absent · 1 present · a auto")),
+      el("span", { class: "cx-soft cx-right" }, "↑↓ concept · ←→ value · 0 absent · 1 present · t label · a auto")),
     el("div", { class: "cx-chips" }, [...live].filter(([id]) => names.has(id)).map(([id, value]) =>
       el("button", { type: "button", class: "cx-chip", title: `Take this edit of ${names.get(id).name} back`,
         onclick: then(() => lab.remove(id)) }, el("span", {}, names.get(id).name),

@@ -1,5 +1,5 @@
 // Cells of the token grid to keep or remove, written as "k3-9,20;x40;a0.2", and what they do to
-// scores: the weighted mean of each map, as in Python's core.intervention.spatial.
+// scores: each map's weighted mean or largest weighted value, as in core.intervention.spatial.
 
 export function noRegions() {
   return { keep: new Set(), remove: new Set(), elsewhere: null };
@@ -72,7 +72,18 @@ export function attention(regions, nTokens) {
 }
 
 // Score plus what the weights change of its map's mean; null when they leave nothing to average.
-export function pooled(scores, maps, weight) {
+// With `how` "max": of its map's largest value where that is above 0.
+export function pooled(scores, maps, weight, how = "mean") {
+  if (how === "max") {
+    return Float64Array.from(scores, (score, k) => {
+      let marked = 0, plain = 0;
+      for (let t = 0; t < weight.length; t += 1) {
+        marked = Math.max(marked, weight[t] * maps[k][t]);
+        plain = Math.max(plain, maps[k][t]);
+      }
+      return score + marked - plain;
+    });
+  }
   let total = 0;
   for (const w of weight) total += w;
   if (total === 0) return null;

@@ -83,7 +83,7 @@ function tools(view) {
 
 function update(view) {
   const { data, live, ui } = view;
-  const scores = pooled(data.scores, data.maps, attention(live, data.nTokens));
+  const scores = pooled(data.scores, data.maps, attention(live, data.nTokens), data.pool);
   paint(view);
   if (scores === null) {
     view.now = null;

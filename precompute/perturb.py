@@ -1,0 +1,52 @@
+"""A bank's concepts put to the test on the model: latents edited, and maps shown alone."""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+from jaxtyping import Float, Integer
+
+from core.concepts import METHODS
+from core.recipe import BankSpec, Recipe
+from core.types import ConceptBank
+from precompute import effects, faithfulness, measure
+from precompute.activations import ActivationStore
+from precompute.claims import Claims, stored
+from precompute.encode import Codes
+from precompute.ground import Ground
+from precompute.sources import Sources
+
+
+def bank(
+    con: duckdb.DuckDBPyConnection,
+    bank_id: int,
+    spec: BankSpec,
+    fitted: ConceptBank,
+    codes: Codes,
+    scores: Float[np.ndarray, "n k"],
+    *,
+    label_of: Integer[np.ndarray, " k"],
+    classes: Integer[np.ndarray, " y"],
+    recipe: Recipe,
+    sources: Sources,
+    activations: ActivationStore,
+    ground: Ground,
+) -> None:
+    """`classes`: class_id of each logit of the backbone. What cannot be done is a notice."""
+    log = sources.log
+    claims = Claims(scores, label_of, False, stored(codes))
+    with log.timed(f"faithfulness {spec.title}", recipe.saliency.faithfulness, "images"):
+        rows = faithfulness.of_concepts(
+            claims, fitted, sources, activations, ground,
+            pool=METHODS[spec.method].pool, n=recipe.saliency.faithfulness,
+        )  # fmt: skip
+        measure.put(con, rows, bank_id=bank_id)
+    try:
+        with log.timed(f"effects {spec.title}", recipe.effects.latents, "latents"):
+            effects.add(
+                con, bank_id, fitted, codes, claims,
+                classes=classes, spec=recipe.effects, sources=sources, activations=activations,
+                ground=ground,
+            )  # fmt: skip
+    except ValueError as error:
+        log.notice("effects", spec.title, error)

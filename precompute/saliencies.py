@@ -1,0 +1,63 @@
+"""Saliency of the backbone's predictions: explained, judged, and written, method by method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+from core import saliency
+from core.recipe import SaliencySpec
+from data import write
+from precompute import explain, faithfulness, measure
+from precompute.activations import ActivationStore
+from precompute.classes import Classes
+from precompute.ground import Ground
+from precompute.measure_saliency import on_parts
+from precompute.sources import Sources
+
+
+def put(
+    con: duckdb.DuckDBPyConnection,
+    spec: SaliencySpec,
+    sources: Sources,
+    activations: ActivationStore,
+    classes: Classes,
+    ground: Ground,
+    work: Path,
+) -> None:
+    """What cannot be explained is a notice."""
+    log = sources.log
+    rows = explain.spread(activations.rows["split"].to_numpy(), spec.limit)
+    for name in spec.methods:
+        method = saliency.METHODS[name]
+        try:
+            columns, seconds = explain.explain(
+                sources.dataset,
+                sources.backbone,
+                activations,
+                work / "saliency",
+                method=name,
+                params=spec.params.get(name, {}),
+                rows=rows,
+            )
+        except ValueError as error:
+            log.notice("saliency", name, error)
+            continue
+        log.stage(f"saliency {name}", seconds, len(rows), "images")
+        write.put_row(
+            con, "saliency_method", method=name, signed=method.signed, unit=method.unit,
+            about=method.about,
+        )  # fmt: skip
+        with log.timed(f"measure {name}", len(rows), "images"):
+            measure.put(con, on_parts(columns, sources.dataset, activations, ground, method=name))
+        with log.timed(f"faithfulness {name}", min(len(rows), spec.faithfulness), "images"):
+            found = faithfulness.of_saliency(
+                columns, sources, activations, ground, method=name, n=spec.faithfulness
+            )
+            measure.put(con, found)
+        outputs = np.array(columns.pop("output"))
+        columns["class_id"] = list(classes.of_output[outputs])
+        columns["method"] = [name] * len(outputs)
+        write.put(con, "saliency", columns)
