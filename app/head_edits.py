@@ -2,7 +2,7 @@
 
 p30 concept 30 counts for no class · s30:0.5 its weights times 0.5 · s30.4:0.5 only class 4's ·
 w30.4:1.2 that weight becomes 1.2 · k3 each class keeps its 3 strongest · r the rest is fitted
-again · z removed weights take along what they gave every image; after ~ the set's name.
+again · m an average image keeps what removed weights gave it, z it does not; after ~ the name.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class EditSet:
     edits: tuple[Edit, ...] = ()
     refit: bool = False
     name: str = ""
-    hold: bool = True
-    """what removed weights gave an average image stays, in the bias"""
+    hold: bool | None = None
+    """whether what removed weights gave an average image stays, in the bias; None: see `holds`"""
 
 
 def parse(text: str | None) -> EditSet:
@@ -52,7 +52,19 @@ def parse(text: str | None) -> EditSet:
         edit = _one(piece.strip())
         if edit is not None and edit not in out:
             out.append(edit)
-    return EditSet(tuple(out), "r" in flags, name.strip()[:LONGEST_NAME], "z" not in flags)
+    return EditSet(
+        tuple(out),
+        "r" in flags,
+        name.strip()[:LONGEST_NAME],
+        True if "m" in flags else False if "z" in flags else None,
+    )
+
+
+def holds(given: EditSet, *, signed: bool) -> bool:
+    """What the set says, else: a code that cannot be negative is on average well above 0, so that
+    taking it from every image would shift them all; a signed one has its 0 where it says nothing.
+    """
+    return not signed if given.hold is None else given.hold
 
 
 def _one(piece: str) -> Edit | None:
@@ -72,7 +84,9 @@ def _one(piece: str) -> Edit | None:
 def write(given: EditSet) -> str:
     """What `parse` reads back as the same; "" for nothing."""
     pieces = [_text(edit) for edit in given.edits]
-    pieces += ["r"] * given.refit + ["z"] * (not given.hold)
+    pieces += ["r"] * given.refit
+    if given.hold is not None:
+        pieces.append("m" if given.hold else "z")
     name = given.name.strip()[:LONGEST_NAME]
     return ",".join(pieces) + (f"~{name}" if name else "")
 

@@ -39,7 +39,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 @pytest.fixture(scope="module")
 def trained(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> aviary_backbone.Trained:
     out = tmp_path_factory.mktemp("backbone") / "colours"
-    return aviary_backbone.train(dataset, out, seed=0, epochs=6, progress=False)
+    return aviary_backbone.train(dataset, out, seed=0, epochs=9, progress=False)
 
 
 def test_accuracy_is_told_for_every_split(trained: aviary_backbone.Trained) -> None:

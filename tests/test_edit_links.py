@@ -33,6 +33,14 @@ def test_an_edit_set_reads_back_as_it_was_written() -> None:
     assert head_edits.parse(text) == given
     assert head_edits.write(EditSet()) == ""
     assert head_edits.parse(None) == EditSet()
+    assert head_edits.parse("p1,m").hold is True
+
+
+def test_what_an_average_image_got_stays_by_default_where_codes_are_never_negative() -> None:
+    assert head_edits.holds(EditSet(), signed=False)
+    assert not head_edits.holds(EditSet(), signed=True)
+    assert head_edits.holds(EditSet(hold=True), signed=True)
+    assert not head_edits.holds(EditSet(hold=False), signed=False)
 
 
 @pytest.mark.parametrize(

@@ -199,7 +199,7 @@ def test_an_edited_head_is_exported_whole(con: duckdb.DuckDBPyConnection) -> Non
     row = head(con)
     given = EditSet((Edit("prune", int(whole.of(row).loaded.concept_ids[0])),), name="less")
     edited = edited_head.apply(
-        db.key(), int(row["head_id"]), int(row["bank_id"]), given.edits, False, given.hold
+        db.key(), int(row["head_id"]), int(row["bank_id"]), given.edits, False, False
     )
     change = edited_head.preview(row, edited)
     facts = json.loads(edited_head.as_json(row, given, edited, change))

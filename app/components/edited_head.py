@@ -13,7 +13,7 @@ from safetensors import numpy as safetensors
 from app import db
 from app.components import whole
 from app.components.format import concept_name, number
-from app.head_edits import Edit, EditSet
+from app.head_edits import Edit, EditSet, holds
 from core.intervention import global_edits, head_edits
 from core.intervention.refit import refit
 from core.types import Head
@@ -118,7 +118,7 @@ def _facts(head: pd.Series, given: EditSet, change: global_edits.Preview) -> dic
         "bank": head["bank"],
         "head": head["name"],
         "refit": given.refit,
-        "average_kept": given.hold,
+        "average_kept": holds(given, signed=bool(head["signed"])),
         "edits": [
             {**edit._asdict(), "in_words": describe(found, edit)}
             for edit in known(found, given.edits)[0]

@@ -26,12 +26,12 @@ def _add(given: EditSet, more: tuple[Edit, ...]) -> None:
         st.session_state[key] = None
 
 
-def _members(found: whole.Whole, given: EditSet, edits: list[Edit]) -> None:
+def _members(found: whole.Whole, given: EditSet, edits: list[Edit], *, hold: bool) -> None:
     """The set as chips that can be taken out, its name, and the refit."""
     state.follow("global_set", list(range(len(edits))))
     state.follow("global_refit", given.refit)
     state.follow("global_name", given.name)
-    state.follow("global_hold", given.hold)
+    state.follow("global_hold", hold)
 
     def changed() -> None:
         kept = tuple(edits[i] for i in sorted(st.session_state["global_set"]))
@@ -40,7 +40,8 @@ def _members(found: whole.Whole, given: EditSet, edits: list[Edit]) -> None:
                 kept,
                 bool(st.session_state["global_refit"]),
                 re.sub(r"[,~]", " ", st.session_state["global_name"]),
-                bool(st.session_state["global_hold"]),
+                # said aloud only where it departs from what the bank suggests
+                given.hold if st.session_state["global_hold"] == hold else not hold,
             )
         )
 
@@ -100,6 +101,7 @@ def show(head: pd.Series) -> None:
             f"{plain(head['name'])} does not have."
         )
     given = replace(given, edits=tuple(edits))
+    hold = head_edits.holds(given, signed=bool(head["signed"]))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         tried = tuple(e for e in global_form.tried(found) if e not in edits)
         st.button(
@@ -111,7 +113,7 @@ def show(head: pd.Series) -> None:
             args=(given, tried),
             key="global_add",
         )
-    _members(found, given, edits)
+    _members(found, given, edits, hold=hold)
     weight_matrix.show(head, found, given)
     if not edits and not tried and not given.refit:
         st.info("Choose an edit to see what it would do to every image.", icon=":material/tune:")
@@ -119,7 +121,7 @@ def show(head: pd.Series) -> None:
     both = (*edits, *tried)
     try:
         edited = edited_head.apply(
-            db.key(), int(head["head_id"]), int(head["bank_id"]), both, given.refit, given.hold
+            db.key(), int(head["head_id"]), int(head["bank_id"]), both, given.refit, hold
         )
         change = edited_head.preview(head, edited)
     except ValueError as error:

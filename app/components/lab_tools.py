@@ -11,7 +11,7 @@ import streamlit as st
 
 from app import db, state
 from app.components import edited_head, head_lab, people, pinned, report, saved_edits, whole
-from app.head_edits import parse
+from app.head_edits import holds, parse
 from core.intervention.global_edits import Preview
 
 
@@ -87,7 +87,7 @@ def _change(head: pd.Series) -> Preview | None:
     try:
         edited = edited_head.apply(
             db.key(), int(head["head_id"]), int(head["bank_id"]), tuple(edits), given.refit,
-            given.hold,
+            holds(given, signed=bool(head["signed"])),
         )  # fmt: skip
         return edited_head.preview(head, edited)
     except ValueError:  # the Global tab says why

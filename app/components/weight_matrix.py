@@ -10,7 +10,7 @@ from jaxtyping import Int64
 from app import db
 from app.components import edited_head, whole
 from app.components.format import concept_name, short
-from app.head_edits import EditSet
+from app.head_edits import EditSet, holds
 from core.types import Head
 
 MOST_CONCEPTS, MOST_CLASSES = 60, 24
@@ -45,7 +45,7 @@ def show(head: pd.Series, found: whole.Whole, given: EditSet) -> None:
             int(head["bank_id"]),
             given.edits,
             given.refit,
-            given.hold,
+            holds(given, signed=bool(head["signed"])),
         )  # fmt: skip
     except ValueError:  # said where the outcome would be
         now = found.loaded.head

@@ -27,10 +27,10 @@ def banks(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 
 
 def heads(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """Every head with its bank's name as `bank`, its `method`, and the number of its classes."""
+    """Every head with its bank's name as `bank`, `method` and `signed`, and its `n_classes`."""
     return con.execute(
         """
-        SELECT head.*, bank.name AS bank, bank.method,
+        SELECT head.*, bank.name AS bank, bank.method, bank.signed,
             (SELECT count(*) FROM head_bias WHERE head_bias.head_id = head.head_id) AS n_classes
         FROM head JOIN bank USING (bank_id)
         ORDER BY head_id

@@ -45,7 +45,10 @@ def facts(demo_store: Path) -> Facts:
             right = [
                 loaded.class_ids[(scores @ weight.T + loaded.head.bias).argmax(1)]
                 == images["class_id"].to_numpy()
-                for weight in (loaded.head.weight, loaded.head.weight * keep)
+                for weight in (
+                    loaded.head.weight,
+                    loaded.head.weight * keep,
+                )  # signed: nothing held
             ]
             gain = pd.Series(right[1].astype(float) - right[0]).groupby(images["split"]).mean()
             return Facts(str(row["name"]), {str(k): 100 * v for k, v in gain.items()})
