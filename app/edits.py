@@ -22,6 +22,12 @@ def parse(text: str | None) -> dict[int, float]:
     return out
 
 
+def refused(text: str | None) -> list[str]:
+    """The pieces that `parse` passes over, so that a person can be told; blank ones are none."""
+    pieces = [piece.strip() for piece in (text or "").split(",")]
+    return [piece for i, piece in enumerate(pieces) if piece and (i >= MOST or not parse(piece))]
+
+
 def write(edits: Mapping[int, float]) -> str:
     """Ids ascending; the shortest decimals that read back as the same number."""
     return ",".join(f"{k}:{float(v)!r}".removesuffix(".0") for k, v in sorted(edits.items()))

@@ -17,6 +17,7 @@ _PIECE = re.compile(
     r":(?P<value>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)",
     re.ASCII,
 )
+FLAGS = ("r", "m", "z")
 KINDS = {"s": "scale", "w": "set"}
 MOST = 500
 """edits read from one address"""
@@ -58,6 +59,16 @@ def parse(text: str | None) -> EditSet:
         name.strip()[:LONGEST_NAME],
         True if "m" in flags else False if "z" in flags else None,
     )
+
+
+def refused(text: str | None) -> list[str]:
+    """The pieces that `parse` passes over, a second time the same aside; blank ones are none."""
+    pieces = [piece.strip() for piece in (text or "").partition("~")[0].split(",")]
+    return [
+        piece
+        for i, piece in enumerate(pieces)
+        if piece and (i >= MOST or (piece not in FLAGS and _one(piece) is None))
+    ]
 
 
 def holds(given: EditSet, *, signed: bool) -> bool:

@@ -44,7 +44,8 @@ def pick_store() -> None:
             help="A store is one finished build.",
         )
     for path in db.unfinished():
-        st.caption(f":material/hourglass_empty: {plain(short(path.name, 40))} is not finished")
+        name = path.name.partition(".duckdb")[0]
+        st.caption(f":material/hourglass_empty: {plain(short(name, 40))} is not finished")
 
 
 def provenance() -> None:

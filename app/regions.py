@@ -24,7 +24,31 @@ class Regions:
 
 
 def parse(text: str | None, *, n_tokens: int) -> Regions:
-    """What is no region, and cells beyond the grid, are passed over."""
+    """What is no region, and cells beyond the grid, are passed over; of two marks on one cell the
+    one that removes it counts."""
+    keep, remove, elsewhere = _read(text, n_tokens)
+    return Regions(frozenset(keep - remove), frozenset(remove), elsewhere)
+
+
+def refused(text: str | None, *, n_tokens: int) -> list[str]:
+    """The pieces that `parse` passes over, wholly or beyond the grid, so that one can be told."""
+    out = []
+    for part in (text or "")[:MOST].split(";"):
+        if part[:1] in ("k", "x"):
+            runs = part[1:].split(",")
+            out += [part[0] + run for run in runs if not _inside(run, n_tokens)]
+        elif part and not _WEIGHT.fullmatch(part):
+            out.append(part)
+    return out
+
+
+def torn(text: str | None, *, n_tokens: int) -> int:
+    """How many cells are marked both to keep and to remove."""
+    keep, remove, _ = _read(text, n_tokens)
+    return len(keep & remove)
+
+
+def _read(text: str | None, n_tokens: int) -> tuple[set[int], set[int], float | None]:
     cells: dict[str, set[int]] = {"k": set(), "x": set()}
     elsewhere = None
     for part in (text or "")[:MOST].split(";"):
@@ -38,7 +62,12 @@ def parse(text: str | None, *, n_tokens: int) -> Regions:
                     first, last = int(found[1]), int(found[2] or found[1])
                     cells[part[0]].update(range(first, min(last, n_tokens - 1) + 1))
     inside = {name: {t for t in some if t < n_tokens} for name, some in cells.items()}
-    return Regions(frozenset(inside["k"] - inside["x"]), frozenset(inside["x"]), elsewhere)
+    return inside["k"], inside["x"], elsewhere
+
+
+def _inside(run: str, n_tokens: int) -> bool:
+    found = _RUN.fullmatch(run)
+    return found is not None and int(found[1]) <= int(found[2] or found[1]) < n_tokens
 
 
 def write(given: Regions) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def _build(recipe: Recipe, text: str, options: argparse.Namespace) -> int:
     path = pipeline.run(
         recipe, text=text, out=options.out, device=options.device, keep_work=options.keep_work
     )
-    print(f"{path}\nlook at it with: make app DB={path}")
+    print(f"{path}\nlook at it with: make app DB={shlex.quote(str(path))}")
     return 0
 
 
@@ -86,7 +87,7 @@ def _name(options: argparse.Namespace) -> int:
         out=options.out,
         device=options.device,
     )
-    print(f"{path}\nlook at it with: make app DB={path}")
+    print(f"{path}\nlook at it with: make app DB={shlex.quote(str(path))}")
     return 0
 
 

@@ -30,7 +30,10 @@ def fingerprint_store(recipe: Recipe, images: str, backbone: Backbone) -> str:
     """`images` is what `fingerprint_data` says of the data set."""
     files = [bank.params.get("path") for bank in recipe.banks]
     files += [head.params.get("path") for head in recipe.heads]
-    named = [str(f) for f in (*files, recipe.text.vocabulary, recipe.text.vectors) if f]
+    files += [recipe.text.vocabulary, recipe.text.vectors]
+    if Path(recipe.text.model).is_dir():  # else a hub name
+        files.append(recipe.text.model)
+    named = [str(f) for f in files if f]
     return short(
         recipe.canonical(),
         images,

@@ -166,5 +166,7 @@ def _dominance(
     frame["right"] = np.where(known, predicted == truth, np.nan)
     groups = frame[top >= 0].groupby(["split", "concept_id"])["right"]
     table = groups.agg(n="size", n_labelled="count", reliability="mean").reset_index()
-    table["prevalence"] = table["n"] / table["split"].map(frame["split"].value_counts())
+    # no rows, where no concept adds anything to any logit, would leave the shares without a type
+    of_split = table["split"].map(frame["split"].value_counts()).astype(np.float64)
+    table["prevalence"] = table["n"] / of_split
     return table

@@ -22,6 +22,8 @@ def read(path: Path, notice: Notice) -> tuple[str, ...]:
 
     Raises FileNotFoundError, and ValueError for a file that is not UTF-8 or holds no word.
     """
+    if path.is_dir():
+        raise ValueError(f"vocabulary {path} is a folder; name the text file of words in it")
     if not path.is_file():
         raise FileNotFoundError(
             f"vocabulary {str(path)!r} does not exist (looked for {path.absolute()}); give a text "

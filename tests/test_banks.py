@@ -99,6 +99,11 @@ def test_every_leading_axis_survives_encoding(method: str, leading: tuple[int, .
     torch.testing.assert_close(codes.reshape(-1, N_CONCEPTS), flat, rtol=1e-4, atol=1e-5)
 
 
+def test_no_tokens_have_no_codes(method: str) -> None:
+    for leading in ((0,), (0, 4)):
+        assert fitted(method).encode(torch.zeros(*leading, WIDTH)).shape == (*leading, N_CONCEPTS)
+
+
 def test_only_signed_banks_give_negative_codes(method: str) -> None:
     bank = fitted(method)
     codes = bank.encode(tokens(seed=2))

@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -177,6 +178,22 @@ def test_an_energy_moves_the_others_as_the_mathematics_says(
     np.testing.assert_allclose(found.scores, twin.scores[:, ids])
     assert found.scores[0, 1] == -3.0
     assert (np.abs(found.by[[0, 2]]) > 0).all()
+    # a head of kind energy: what the image says of its class counts, by the energies' class order
+    class_ids = lab.loaded.class_ids
+    rest = rng.normal(size=(1, len(class_ids))) * 3
+    turned = energy.Energies(
+        energies.weight[: len(class_ids)], np.zeros(len(class_ids)), np.zeros(n),
+        np.zeros((n, n)), class_ids[::-1],
+    )  # fmt: skip
+    monkeypatch.setattr(follow_rules, "_energies", lambda *_: turned)
+    found = follow_rules.followed(
+        replace(lab, kind="energy", rest=rest), {1: -3.0}, rule="energy", class_row=0
+    )
+    assert not isinstance(found, str)
+    twin = energy.follow(turned, all_scores, {int(ids[1]): -3.0}, class_logits=rest[:, ::-1])
+    np.testing.assert_allclose(found.scores, twin.scores[:, ids])
+    alone = energy.follow(turned, all_scores, {int(ids[1]): -3.0})
+    assert np.abs(found.scores - alone.scores[:, ids]).max() > 1e-3
 
 
 def test_what_cannot_follow_says_why(con: duckdb.DuckDBPyConnection) -> None:

@@ -15,19 +15,28 @@ TARGETS = {"label": "label", "backbone": "backbone"}
 
 
 def wide(accuracies: pd.DataFrame) -> pd.DataFrame:
-    """Model, target and, for each split, accuracy in per cent, "of" n, and in brackets chance and,
-    of a head, the same head made from random directions."""
-    rows: dict[tuple[str, str], dict[str, object]] = {}
-    for _, row in accuracies.sort_values("target", ascending=False, kind="stable").iterrows():
-        who = (str(row["model"]), str(row["target"]))
-        line = rows.setdefault(who, {"Model": who[0], "Target": TARGETS.get(who[1], who[1])})
-        control = row.get("control")
-        drawn = "" if pd.isna(control) else f", random {number(100 * control)} %"
-        line[str(row["split"])] = (
-            f"{number(100 * row['accuracy'])} % of {int(row['n']):,} "
-            f"({number(100 * row['chance'])} %{drawn})"
-        )
-    return pd.DataFrame(list(rows.values())).fillna(MISSING)
+    """Model, target and, for each split, accuracy in per cent and, of a head, in brackets that of
+    the same head made from random directions. Each target ends in a row of chance with n; a cell
+    of another n or chance says so."""
+    out: list[dict[str, object]] = []
+    for target, mine in sorted(accuracies.groupby("target"), reverse=True):
+        title = TARGETS.get(str(target), str(target))
+        luck = {str(split): of.iloc[0] for split, of in mine.groupby("split")}
+        rows: dict[str, dict[str, object]] = {}
+        for _, row in mine.iterrows():
+            line = rows.setdefault(str(row["model"]), {"Model": row["model"], "Target": title})
+            same = luck[str(row["split"])]
+            text = f"{number(100 * row['accuracy'])} %"
+            if row["n"] != same["n"] or row["chance"] != same["chance"]:
+                text += f" of {int(row['n']):,}, chance {number(100 * row['chance'])} %"
+            if not pd.isna(row.get("control")):
+                text += f" (random {number(100 * row['control'])} %)"
+            line[str(row["split"])] = text
+        chance: dict[str, object] = {"Model": "chance", "Target": title}
+        for split, row in luck.items():
+            chance[split] = f"{number(100 * row['chance'])} % · n {int(row['n']):,}"
+        out += [*rows.values(), chance]
+    return pd.DataFrame(out).fillna(MISSING)
 
 
 def chart(accuracies: pd.DataFrame, splits: list[str]) -> go.Figure:

@@ -115,6 +115,7 @@ def show(head: pd.Series, columns: dict[int, float], *, classes: dict[int, str])
             width=190,
             border=True,
             delta_color="normal" if change else "off",
+            delta_arrow="auto" if change else "off",
             help=rate(int(after.sum()), n),
         )
         st.metric(
@@ -122,14 +123,14 @@ def show(head: pd.Series, columns: dict[int, float], *, classes: dict[int, str])
             f"{int(corrected.sum()):,}",
             width=150,
             border=True,
-            help="Wrong before, right after.",
+            help=f"Wrong before, right after: {rate(int(corrected.sum()), n)}.",
         )
         st.metric(
             "Broken",
             f"{int(broken.sum()):,}",
             width=150,
             border=True,
-            help="Right before, wrong after.",
+            help=f"Right before, wrong after: {rate(int(broken.sum()), n)}.",
         )
     st.caption(
         f"n = {n:,} labelled images; chance (most frequent class) {percent(largest / n)}. "

@@ -8,6 +8,8 @@ import plotly.graph_objects as go
 from app.components.format import concept_name, short, signed
 
 FOR, AGAINST, REST = "#B2182B", "#2166AC", "#9AA5AB"
+_WIDTH = 0.7
+"""of a bar; a trace of few bars would make them as wide as its gaps"""
 
 
 def chart(shown: pd.DataFrame, *, n_rest: int) -> go.Figure:
@@ -28,6 +30,7 @@ def chart(shown: pd.DataFrame, *, n_rest: int) -> go.Figure:
             x=100 * mine["share"],
             y=place[mine.index],
             orientation="h",
+            width=_WIDTH,
             name=title,
             showlegend=not mine.empty,
             marker={"color": colour},
@@ -43,6 +46,7 @@ def chart(shown: pd.DataFrame, *, n_rest: int) -> go.Figure:
             x=[max(0.0, 100 * (1 - float(shown["share"].sum())))],
             y=[len(shown)],
             orientation="h",
+            width=_WIDTH,
             showlegend=False,
             marker={"color": REST},
             hovertemplate=f"{n_rest:,} further concepts together: %{{x:.3g}} %<extra></extra>",
@@ -50,7 +54,6 @@ def chart(shown: pd.DataFrame, *, n_rest: int) -> go.Figure:
         names.append(f"{n_rest:,} other{'s' if n_rest > 1 else ''}")
     figure.update_layout(
         height=90 + 25 * len(names),
-        bargap=0.3,
         barmode="overlay",
         margin={"l": 0, "r": 44, "t": 30, "b": 0},
         clickmode="event+select",

@@ -102,8 +102,7 @@ def numbers(concept: pd.Series, bank: pd.Series, *, n_tokens: int) -> None:
                 f"{number(concept['test_auc'])} held out, {number(concept['train_auc'])} on train.",
             )
         )
-    for column, (label, value, about) in zip(st.columns(len(shown)), shown, strict=True):
-        column.metric(label, value, help=about)
+    _in_a_row(shown)
 
 
 def purity(concept: pd.Series) -> None:
@@ -154,8 +153,14 @@ def purity(concept: pd.Series) -> None:
             "Share of its positive score that lies in the image with the most of it.",
         ),
     ]
-    for column, (label, value, about) in zip(st.columns(len(shown)), shown, strict=True):
-        column.metric(label, value, help=about)
+    _in_a_row(shown)
+
+
+def _in_a_row(shown: list[tuple[str, str, str]]) -> None:
+    """Side by side, on a second line where the window is narrow: nothing is cut."""
+    with st.container(horizontal=True, gap="small"):
+        for label, value, about in shown:
+            st.metric(label, value, help=about, width=137)
 
 
 def _count(n: float) -> str:

@@ -47,7 +47,8 @@ def _labels(concept: pd.Series) -> str:
         said = "**Its own word**: it was fitted to it, or named by whoever made the bank"
         if not _known(concept["name_auc"]):
             return f":material/label: {said}"
-        return f":material/label: {said} · nearest label {_auc(concept)}"
+        nearest = f" {_quoted(concept['label'])}" if isinstance(concept["label"], str) else ""
+        return f":material/label: {said} · nearest label{nearest} {_auc(concept)}"
     if source == "label":
         start = "**Fitted to this label**"
     elif source == "matched":

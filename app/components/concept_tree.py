@@ -110,7 +110,10 @@ def _levels(
         for row in nodes
     ]
     n = int(rows["n"].max()) if len(rows) else 0
-    return out, f"Shares on {n:,} tokens. Pale: only there for what is below it."
+    return out, (
+        f"Bars: share of the codes of what is above, on {n:,} tokens. Pale: only there for what is "
+        "below it."
+    )
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -159,4 +162,5 @@ def _parts(
                 }
             )
     layers = " and ".join(dict.fromkeys(parts["layer"]))
-    return out, f"Parts: the concept's strongest crops, factorised again at layer {layers}."
+    caption = f"Parts: the concept's strongest crops, factorised again at layer {layers}."
+    return out, f"{caption} Bars: share of the parts' codes."

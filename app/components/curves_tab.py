@@ -156,7 +156,7 @@ def _flips(
         f"**{plain(policy)}**{one}: {curve_figure.WORDS[policy]}. "
         f"Correcting the {_nth(step)} {what} turns "
         f"{rate(len(gained), n)} right and {rate(len(lost), n)} wrong. "
-        f"With {number(float(curve.corrected[step]))} corrected concepts (mean), "
+        f"With {_many(float(curve.corrected[step]))} corrected (mean), "
         f"{percent(float(curve.accuracy[step]))} are right."
     )
     if policy != curve_data.CONTROL:
@@ -176,6 +176,10 @@ def _flips(
             h=head["name"],
             t="curves",
         )
+
+
+def _many(n: float) -> str:
+    return f"{number(n)} concept{'' if n == 1 else 's'}"
 
 
 def _nth(n: int) -> str:

@@ -12,7 +12,7 @@ from safetensors import numpy as safetensors
 
 from app import db
 from app.components import whole
-from app.components.format import concept_name, number
+from app.components.format import concept_name, number, with_id
 from app.head_edits import Edit, EditSet, holds
 from core.intervention import global_edits, head_edits
 from core.intervention.refit import refit
@@ -40,7 +40,7 @@ def describe(found: whole.Whole, edit: Edit) -> str:
     if edit.kind == "keep":
         return f"keep the {number(edit.value)} strongest of each class"
     facts = found.facts[found.facts["concept_id"] == edit.concept].iloc[0]
-    name = concept_name(facts["name"], facts["concept_id"])
+    name = with_id(facts["name"], int(facts["concept_id"]), source=facts["name_source"])
     if edit.kind == "prune":
         return f"remove {name}"
     where = "" if edit.class_id is None else f" for {found.names[edit.class_id]}"

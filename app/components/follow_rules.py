@@ -170,8 +170,10 @@ def _by_energy(lab: head_lab.Lab, columns: dict[int, float]) -> Followed | str:
         db.cursor(), lab.bank_id, np.arange(n_concepts), image_ids=np.array([lab.image_id])
     )
     ids = lab.loaded.concept_ids
-    found = energy.follow(energies, scores, {int(ids[k]): v for k, v in columns.items()})
-    before = energy.follow(energies, scores, {}).present[0]
+    own = _class_energies(lab, energies)
+    changes = {int(ids[k]): v for k, v in columns.items()}
+    found = energy.follow(energies, scores, changes, class_logits=own)
+    before = energy.follow(energies, scores, {}, class_logits=own).present[0]
     return Followed(
         found.scores[:, ids],
         found.moved[:, ids],
@@ -182,5 +184,16 @@ def _by_energy(lab: head_lab.Lab, columns: dict[int, float]) -> Followed | str:
         np.ones(len(ids)),
         None,
         "By the energy of concepts and classes that was trained with this bank on the train "
-        "images; concepts are mixed softly, so that the others do move.",
+        "images; concepts are mixed softly, so that the others do move."
+        + (" What the image says of its class counts too." if own is not None else ""),
     )
+
+
+def _class_energies(
+    lab: head_lab.Lab, energies: energy.Energies
+) -> Float64[np.ndarray, "1 y"] | None:
+    """Of the image, in logits: the rest of a head of kind `energy`; other heads have none."""
+    if lab.kind != "energy" or lab.rest is None:
+        return None
+    order = np.argsort(lab.loaded.class_ids, kind="stable")
+    return lab.rest[:, order[np.searchsorted(lab.loaded.class_ids[order], energies.classes)]]

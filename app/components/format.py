@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 MISSING = "n/a"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
@@ -67,6 +68,18 @@ def plain(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
+def listed(pieces: Sequence[str], most: int = 4) -> str:
+    """Pieces of an address in quotes, for a place that reads Markdown; the first few of many."""
+    shown = ", ".join(f"“{plain(short(piece, 24))}”" for piece in pieces[:most])
+    return shown + (" …" if len(pieces) > most else "")
+
+
 def concept_name(name: str | None, concept_id: int) -> str:
     """What a concept is called in lists: its name, or its id where it has none."""
     return name if isinstance(name, str) and name else f"#{concept_id}"
+
+
+def with_id(name: str | None, concept_id: int, *, source: str | None) -> str:
+    """As `concept_name`, with the id behind names that are not the concept's own: they repeat."""
+    own = source == "label" or not (isinstance(name, str) and name)
+    return concept_name(name, concept_id) + ("" if own else f" #{concept_id}")

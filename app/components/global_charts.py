@@ -38,6 +38,7 @@ def outcome(
                 border=True,
                 width=210,
                 delta_color="normal" if points else "off",
+                delta_arrow="auto" if points else "off",
                 help=f"Before {rate(round(before.value * before.n), before.n)}, after "
                 f"{rate(round(after.value * after.n), after.n)}. Always naming the most frequent "
                 f"class gives {percent(after.chance)}.",
@@ -50,6 +51,7 @@ def outcome(
             border=True,
             width=170,
             delta_color="off",
+            delta_arrow="auto" if weights[0] != weights[1] else "off",
             help=f"{weights[0]:,} before, over {len(found.loaded.class_ids)} classes.",
         )
     st.caption(

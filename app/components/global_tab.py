@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import db, head_edits, state
 from app.components import edited_head, global_charts, global_form, weight_matrix, whole
-from app.components.format import plain, short
+from app.components.format import listed, plain, short
 from app.head_edits import Edit, EditSet
 
 
@@ -95,6 +95,13 @@ def show(head: pd.Series) -> None:
     )
     given = head_edits.parse(state.param("g"))
     edits, strangers = edited_head.known(found, given.edits)
+    odd = head_edits.refused(state.param("g"))
+    if odd:
+        st.warning(
+            f"Left out of the link: {listed(odd)}. An edit of a head is p12 (concept 12 counts for "
+            "no class), s12:0.5 or s12.4:0.5 (its weights, or class 4's alone, times 0.5), "
+            "w12.4:1.2 (that weight becomes 1.2) or k3 (3 concepts a class stay)."
+        )
     if strangers:
         st.warning(
             f"Left out: {len(strangers)} edits of concepts or classes that "

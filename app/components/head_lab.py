@@ -43,6 +43,8 @@ class Lab:
     bank: str
     method: str
     """of the bank, key of core.concepts.METHODS"""
+    kind: str
+    """of the head, as in precompute.heads.HEADS"""
 
     def logits(self, changes: dict[int, float]) -> Float64[np.ndarray, " y"]:
         """With edits by column."""
@@ -89,6 +91,7 @@ def lab(head: pd.Series, image_id: int) -> Lab:
         head=str(head["name"]),
         bank=str(head["bank"]),
         method=str(head["method"]),
+        kind=str(head["kind"]),
     )
 
 

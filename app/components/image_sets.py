@@ -54,7 +54,7 @@ def pairs(splits: list[str], classes: dict[int, str], *, judged: bool) -> dict[s
     out: dict[str, tuple[ImageSet, ImageSet]] = {}
     further = [s for s in splits if s not in ("train", "test")]
     if "test" in splits:
-        out |= {f"test | {s}": (ImageSet("test"), ImageSet(s)) for s in further[:2]}
+        out |= {f"test | {s}": (ImageSet("test"), ImageSet(s)) for s in further[:4]}
     if "train" in splits and "test" in splits:
         out["train | test"] = (ImageSet("train"), ImageSet("test"))
     if judged:

@@ -31,7 +31,7 @@ def show(
         n = len(people.edit_sets())
         with st.popover(f"Saved edits ({n})", icon=":material/folder_open:"):
             saved_edits.listing()
-        with st.popover("Take away", icon=":material/download:"):
+        with st.popover("Download", icon=":material/download:"):
             _downloads(lab, columns, head=head, facts=facts, unit=unit, picture=picture)
 
 

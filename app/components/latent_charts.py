@@ -49,6 +49,7 @@ def outcome(
             st.metric(
                 f"{name}: accuracy", percent(after.mean()), f"{points:+.3g} points",
                 width=200, border=True, delta_color="normal" if points else "off",
+                delta_arrow="auto" if points else "off",
                 help=f"Before {rate(int(before.sum()), len(before))}, after "
                 f"{rate(int(after.sum()), len(after))}; {_chance(found, rows)}.{beside}",
             )  # fmt: skip

@@ -100,8 +100,10 @@ def choose(key: str, title: str, aim: Aim, found: whole.Whole, labels: dict[int,
         ),
     )
     st.markdown(f"**{title}**")
-    boxes = st.columns(4 if labels else 3, gap="small")
-    for box, (part, values, value, names) in zip(boxes, options, strict=False):
+    boxes = (*st.columns(2, gap="xsmall"), *st.columns(2, gap="xsmall"))
+    for box, (part, values, value, names) in zip(
+        boxes, options[: 4 if labels else 3], strict=False
+    ):
         widget = f"{key}_{part}"
         state.follow(widget, value)
         box.selectbox(

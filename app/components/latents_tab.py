@@ -147,7 +147,7 @@ def _which(table: pd.DataFrame, edit: Edit) -> Edit:
             required=True,
             format_func=CHOICES.__getitem__,
             on_change=_widget(edit, "by", "latent_by"),
-            help=EXPLAINED[edit.by],
+            help="  \n".join(f"**{CHOICES[k]}**: {EXPLAINED[k]}" for k in CHOICES),
         )
         state.follow("latent_n", edit.n)
         st.number_input(
@@ -194,7 +194,7 @@ def _how(edit: Edit) -> Edit:
         st.segmented_control(
             "Edit", list(MODES), key="latent_mode", required=True,
             format_func=MODES.__getitem__, on_change=_widget(kept, "mode", "latent_mode"),
-            help=EXPLAINED[edit.mode],
+            help="  \n".join(f"**{MODES[k]}**: {EXPLAINED[k]}" for k in MODES),
         )  # fmt: skip
         if edit.mode in ("scale", "clamp"):
             scale = edit.mode == "scale"

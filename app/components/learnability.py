@@ -41,6 +41,7 @@ def summary_table(rows: pd.DataFrame) -> None:
         column_order=["Bank", "Labels", "raw auc", "latent auc", "latent loses", "latent wins",
                       "top auc", "top loses", "top wins"],
         column_config={
+            "Bank": st.column_config.TextColumn(width=160),
             "Labels": st.column_config.NumberColumn(help="Labelled concepts and classes probed"),
             "raw auc": auc("Plain probe", "Mean AUC of a logistic probe on all channels of the "
                            "pooled activation; chance 0.5"),

@@ -12,7 +12,9 @@ from app.components.format import number, short
 from app.components.metric_lines import Line
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C7A00", "#7F7F7F")
-SYMBOLS = ("circle", "square", "triangle-up", "star", "cross")
+SYMBOLS = (
+    "circle", "square", "triangle-up", "star", "cross", "triangle-down", "x", "pentagon", "bowtie",
+)  # fmt: skip
 _CHANCE = "#8A949A"
 _ROW = 15
 """pixels a subject of a line"""
@@ -31,16 +33,19 @@ class Style(NamedTuple):
 
 
 def styles(found: pd.DataFrame) -> dict[str, Style]:
-    """One colour a bank and one symbol a head of it, by subject, for the whole page."""
+    """One colour a bank and one symbol a head of it, by subject, for the whole page; where banks
+    are more than colours, those of one colour differ in their symbols."""
     banks = list(dict.fromkeys(found["bank_id"].dropna()))
     out: dict[str, Style] = {}
-    for bank_id, rows in found.groupby("bank_id"):
-        colour = COLOURS[banks.index(bank_id) % len(COLOURS)]
-        heads = dict.fromkeys(rows[rows["scope"] == "head"]["subject"])
-        for i, subject in enumerate(heads):
-            out[str(subject)] = Style(colour, SYMBOLS[i % len(SYMBOLS)])
-        for subject in dict.fromkeys(rows[rows["scope"] == "bank"]["subject"]):
-            out.setdefault(str(subject), Style(colour, SYMBOLS[0]))
+    for scope in ("head", "bank"):  # never in one chart
+        used = dict.fromkeys(COLOURS, 0)
+        mine = found[found["scope"] == scope]
+        for bank_id, rows in mine.groupby("bank_id"):
+            colour = COLOURS[banks.index(bank_id) % len(COLOURS)]
+            for subject in dict.fromkeys(rows["subject"]):
+                style = Style(colour, SYMBOLS[used[colour] % len(SYMBOLS)])
+                out.setdefault(str(subject), style)
+                used[colour] += 1
     return out
 
 

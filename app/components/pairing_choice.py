@@ -24,20 +24,25 @@ def side(stem: str, row: pd.Series) -> Side:
 
 
 def other_store(here: str) -> str:
-    """As asked, else the first other store of the same data set, else this one."""
+    """As asked, else the first other store of the same data set, another model's or layer's before
+    one of the same, else this one."""
     asked, stems = state.param("n"), _stems()
     if asked in stems:
         return str(asked)
     if asked:
         st.warning(f"There is no store called “{plain(short(asked, 60))}” here; another is shown.")
-    dataset = ask.build(db.cursor())["dataset"]
+    ours, same = ask.build(db.cursor()), here
     for stem in [s for s in stems if s != here][:OTHERS]:
         try:
-            if ask.build(db.cursor(stem))["dataset"] == dataset:
-                return stem
+            theirs = ask.build(db.cursor(stem))
         except StoreError:
             continue
-    return here
+        if theirs["dataset"] != ours["dataset"]:
+            continue
+        if any(theirs[what] != ours[what] for what in ("backbone", "layer")):
+            return stem
+        same = stem if same == here else same
+    return same
 
 
 def other_bank(ours: pd.Series, here: str, stem: str) -> pd.Series | None:

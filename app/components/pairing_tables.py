@@ -24,6 +24,8 @@ KINDS = {
              "whether they fire at the same places"),
     "cosine": ("Cosine", "Cosine of the two directions, where both banks live in one space"),
 }  # fmt: skip
+AXES = {"scores": "correlation of scores", "maps": "correlation of maps",
+        "cosine": "cosine of directions"}  # fmt: skip
 ABOUT = {
     "A ": "Its two strongest images in A",
     "B ": "Its two strongest images in B",
@@ -59,7 +61,7 @@ def strengths(found: Matching, chance: np.ndarray, *, threshold: float, kind: st
         )
     figure.add_hline(y=threshold, line={"color": "#D55E00", "width": 1.5, "dash": "dot"})
     figure.add_annotation(
-        x=1, xref="paper", y=threshold, text="threshold", showarrow=False, xanchor="right",
+        x=0, xref="paper", y=threshold, text="threshold", showarrow=False, xanchor="left",
         yanchor="bottom", font={"size": 11, "color": "#D55E00"},
     )  # fmt: skip
     figure.update_layout(
@@ -67,7 +69,7 @@ def strengths(found: Matching, chance: np.ndarray, *, threshold: float, kind: st
         margin={"l": 0, "r": 0, "t": 26, "b": 0},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
         xaxis={"title": "pairs, best first"},
-        yaxis={"title": KINDS[kind][0].lower(), "range": [min(-0.05, float(chance.min())), 1.03]},
+        yaxis={"title": AXES[kind], "range": [min(-0.05, float(chance.min())), 1.03]},
     )
     return figure
 
@@ -91,7 +93,7 @@ def _config(names: list[str]) -> dict[str, Any]:
         about = ABOUT.get(name)
         if name in ("A ", "B "):
             out[name] = st.column_config.ImageColumn(
-                name, width=PICTURES * minis.SIDE + 16, help=about
+                f"Images of {name.strip()}", width=PICTURES * minis.SIDE + 16, help=about
             )
         elif name in ("A", "B", "Concept", "Best match"):
             out[name] = st.column_config.TextColumn(name, width=128, help=about)

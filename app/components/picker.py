@@ -55,7 +55,7 @@ def choose(
     place = bar.container(horizontal=True, vertical_alignment="bottom", width="content")
     chosen = _filtered(key, head_id, judge, bar)
     asked = state.param("i")
-    current = state.int_param("i") if asked else _first(key, chosen, everything)
+    current = state.int_param("i") if asked else _first(key, chosen, everything, head_id)
     known = current is not None and bool(np.isin(current, everything))
     _buttons(place, chosen, current if known else None, head_id, judge)
     if not known:
@@ -72,12 +72,16 @@ def choose(
     return current
 
 
-def _first(key: tuple[str, int], chosen: np.ndarray, everything: np.ndarray) -> int:
-    """The most telling of those chosen: explained by saliency, wrong, held out from fitting."""
+def _first(
+    key: tuple[str, int], chosen: np.ndarray, everything: np.ndarray, head_id: int | None
+) -> int:
+    """The most telling of those chosen: explained by saliency, wrong, held out from fitting; where
+    none is explained, wrong and held out."""
     held_out = np.setdiff1d(chosen, _ids(key, None, "train", None, False))
     explained = np.intersect1d(held_out, _ids(key, None, None, None, False, True))
-    wrong = np.intersect1d(explained, _ids(key, None, None, None, True))
-    for ids in (wrong, explained, held_out, chosen, everything):
+    wrong = _ids(key, None, None, head_id, True)
+    both = (np.intersect1d(explained, wrong), explained, np.intersect1d(held_out, wrong))
+    for ids in (*both, held_out, chosen, everything):
         if len(ids):
             return int(ids[0])
     raise AssertionError("the caller has seen that there are images")

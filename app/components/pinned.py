@@ -48,7 +48,7 @@ def buttons(lab: head_lab.Lab, columns: dict[int, float]) -> None:
         help="A becomes what is edited above; what stands there is pinned.",
     )
     st.button(
-        "Let A go",
+        "Unpin A",
         key="pin_clear",
         icon=":material/close:",
         on_click=state.set_params,

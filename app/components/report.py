@@ -154,7 +154,8 @@ def as_html(
         ("Written", when),
     ]
     numbers = [
-        (k, number(given[k]["before"]), number(given[k]["after"])) for k in ("margin", "entropy")
+        (title, number(given[k]["before"]), number(given[k]["after"]))
+        for k, title in (("margin", "margin"), ("entropy", "entropy, bits"))
     ]
     parts = [
         f"<h1>{escape(title)}</h1>",
@@ -196,7 +197,7 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #1b2429; background: #fff; m
   margin: 2.5rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.05rem; margin: 1.8rem 0 .4rem; }
 .lead { font-size: 1.1rem; margin-top: 0; } .note { color: #5b6a72; font-size: .85rem; }
-img { max-width: 100%; border-radius: .5rem; }
+img { width: 16rem; max-width: 100%; border-radius: .5rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th { text-align: left; font-weight: 600; color: #5b6a72; font-size: .85rem; }
 th, td { padding: .25rem .6rem .25rem 0; border-bottom: 1px solid #e3e8ea; vertical-align: top; }

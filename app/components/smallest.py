@@ -149,7 +149,7 @@ def show(lab: head_lab.Lab, columns: dict[int, float]) -> None:
 
 def _offer(text: str, *, key: str, edits: dict[int, float], more: dict[int, float]) -> None:
     """A sentence, and the button that does what it says."""
-    words, act = st.columns([5, 1], vertical_alignment="center")
+    words, act = st.columns([4, 1], vertical_alignment="center", gap="small")
     words.markdown(text)
     with act:
         st.button(

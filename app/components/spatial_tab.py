@@ -12,7 +12,7 @@ from jaxtyping import Float64, Int64
 
 from app import db, edits, regions, state
 from app.components import assets, head_lab, pack
-from app.components.format import concept_name
+from app.components.format import concept_name, listed
 from core import bottleneck
 from core.intervention import spatial
 from core.types import Box, Grid
@@ -62,7 +62,7 @@ def pooled(
     )
     boards = rearrange(maps, "k (h w) -> k h w", h=grid.h)
     before = spatial.pool(boards, np.ones(grid), pooling=pooling)
-    return scores + spatial.pool(boards, weight, pooling=pooling) - before
+    return scores + (spatial.pool(boards, weight, pooling=pooling) - before)
 
 
 def _kept(
@@ -83,6 +83,24 @@ def _told() -> None:
         state.set_params(r=str(value.get("regions"))[: regions.MOST])
 
 
+def _tell(text: str | None, grid: Grid) -> None:
+    """Warns of what a link asks for that cannot be."""
+    n_tokens = grid.h * grid.w
+    odd = regions.refused(text, n_tokens=n_tokens)
+    torn = regions.torn(text, n_tokens=n_tokens)
+    if odd:
+        st.warning(
+            f"Left out of the link: {listed(odd)}. Cells are numbered row by row from 0 to "
+            f"{n_tokens - 1}: k3-9 keeps some, x12 removes one, and a0.2 is the weight, 0 to 1, of "
+            "all others."
+        )
+    if torn:
+        st.warning(
+            f"{torn} cells are marked both to keep and to remove; they are removed. Unmark them to "
+            "keep them."
+        )
+
+
 def show(head: pd.Series, facts: dict[str, Any], asked: dict[int, float]) -> None:
     image_id = int(facts["image_id"])
     con = db.cursor()
@@ -101,6 +119,7 @@ def show(head: pd.Series, facts: dict[str, Any], asked: dict[int, float]) -> Non
     rows = lab.facts.iloc[kept]
     grid = Grid(*images.grid(con))
     given = regions.parse(state.param("r"), n_tokens=grid.h * grid.w)
+    _tell(state.param("r"), grid)
     loaded = lab.loaded
     base = loaded.head.bias + (0.0 if lab.rest is None else lab.rest[0])
     truth = np.flatnonzero(loaded.class_ids == facts["label_id"])

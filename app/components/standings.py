@@ -81,7 +81,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 HEADS = "Heads"
 SHOWN = ("Summary", HEADS)
 """of the groups, at first"""
-KINDS = {"control": "random control", "chance": "chance", "best": "real activations"}
+KINDS = {"control": "random", "chance": "chance", "best": "real activations"}
 WHICH = {
     "bank": "A concept bank of this store",
     "control": "Random directions in the bank's place, coded as sparsely",
@@ -181,7 +181,7 @@ def table(rows: pd.DataFrame, *, groups: list[str], counts: bool, splits: list[s
             "Fit, s", format="%.3g", width=66, help="Wall clock of the fit, in seconds"
         ),
     }
-    order = ["row", "what", "concepts", "seconds"]
+    order = ["row", "what", "concepts"]
     for column in wanted:
         known = MEASURES.get(column) or _accuracy(column)
         config[column] = st.column_config.NumberColumn(
@@ -196,6 +196,7 @@ def table(rows: pd.DataFrame, *, groups: list[str], counts: bool, splits: list[s
                 width=96,
             )
             order.append(f"n {column}")
+    order.append("seconds")
     st.dataframe(
         rows,
         key="standings",
@@ -210,6 +211,6 @@ def table(rows: pd.DataFrame, *, groups: list[str], counts: bool, splits: list[s
 def _accuracy(column: str) -> Column:
     split = column.removeprefix("on ")
     return Column(
-        f"Head {plain(short(split, 16))}, %",
-        f"Top-1 accuracy on {split} of the head trained on labels over the bank",
+        f"Head {short(split, 16)}, %",
+        f"Top-1 accuracy on {plain(split)} of the head trained on labels over the bank",
     )

@@ -9,7 +9,7 @@ from jaxtyping import Int64
 
 from app import db
 from app.components import edited_head, whole
-from app.components.format import concept_name, short
+from app.components.format import plain, short, with_id
 from app.head_edits import EditSet, holds
 from core.types import Head
 
@@ -58,8 +58,10 @@ def _table(found: whole.Whole, edited: Head) -> None:
     concepts, classes = places(old)
     now, before = (h.weight[np.ix_(classes, concepts)].T for h in (edited, old))
     names = [
-        short(concept_name(n, c), 40)
-        for n, c in found.facts[["name", "concept_id"]].iloc[concepts].itertuples(index=False)
+        short(with_id(n, c, source=source), 40)
+        for n, c, source in found.facts[["name", "concept_id", "name_source"]]
+        .iloc[concepts]
+        .itertuples(index=False)
     ]
     titles = _unique([short(found.loaded.class_names[y], 24) for y in classes])
     frame = pd.DataFrame(np.where((now == 0) & (before == 0), np.nan, now), columns=titles)
@@ -84,16 +86,26 @@ def _table(found: whole.Whole, edited: Head) -> None:
         placeholder="",
         column_config={
             "Concept": st.column_config.TextColumn(pinned=True, width=190),
-            **{t: st.column_config.NumberColumn(format="%.2f", width=84) for t in titles},
+            **{
+                title: st.column_config.NumberColumn(
+                    # the header may be cut off
+                    format="%.2f",
+                    width=84,
+                    help=plain(found.loaded.class_names[y]),
+                )
+                for title, y in zip(titles, classes, strict=True)
+            },
         },
     )
     left_out = old.weight.shape[1] - len(concepts), len(old.bias) - len(classes)
+    more = [
+        f"{n:,} more {what}" for n, what in zip(left_out, ("concepts", "classes"), strict=True) if n
+    ]
     st.caption(
         "Weights, in logits per unit of score; red adds to the class, blue takes away, empty is "
         "0; changed ones are bold. Click a cell to edit that weight, a name to remove the concept."
         + (
-            f" Of the largest weights; {left_out[0]:,} more concepts and {left_out[1]:,} more "
-            "classes are in the form above."
+            f" Shown are those of the largest weights; {' and '.join(more)} are in the form above."
             if any(left_out)
             else ""
         )

@@ -17,10 +17,14 @@ THRESHOLDS = tuple(round(0.05 * i, 2) for i in range(20))
 DEFAULT = 0.5
 
 st.title(
-    "Two models",
+    "Compare",
     anchor=False,
-    help="Concepts of two models, checkpoints, layers or fits are paired off by how alike they are "
-    "on the images that both saw: the assignment of largest total likeness.",
+    help="Concepts are paired off by how alike they are on the images that both saw: the "
+    "assignment of largest total likeness.",
+)
+st.caption(
+    "Two models, checkpoints, layers or fits on the same images: which concepts do they share, and "
+    "which has only one of them?"
 )
 found = state.bank()
 if found is None:

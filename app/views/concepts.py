@@ -75,7 +75,8 @@ def about_bank() -> None:
         f"{loss}{number(bank['l0'])} non-zero codes a token · a code is "
         f"{plain(bank['code_unit'])}{', signed' if bank['signed'] else ''} · "
         f"fitted in {seconds(bank['seconds'])}",
-        help="Dead: no image activates it. R²: share of token variance that the bank reconstructs.",
+        help="Dead: no image activates it. R²: share of the variance of all images' tokens that "
+        "the bank reconstructs. Code: how strongly a token shows the concept.",
     )
 
 
@@ -121,6 +122,7 @@ def narrow() -> None:
             0.0,
             100.0,
             key="frequency",
+            format="%g",
             step=0.5,
             on_change=lambda: refilter(
                 lowest=st.session_state["frequency"][0] / 100,
@@ -133,6 +135,7 @@ def narrow() -> None:
             0.0,
             100.0,
             key="densest",
+            format="%g",
             step=1.0,
             on_change=lambda: refilter(densest=st.session_state["densest"] / 100),
         )
@@ -216,12 +219,9 @@ narrow()
 ids = concept_list.ids(bank_id)
 view = pick_view(len(ids))
 if not len(ids):
-    state.unknown(
-        "concept",
-        chosen.search or None,
-        exists="No concept of this bank passes the search and the filters.",
-        onward=[("Show all", "concepts", {"b": bank_name, "f": "dead"})],
-    )
+    sought = f"the search “{plain(short(chosen.search))}” and " if chosen.search else ""
+    st.info(f"No concept of this bank passes {sought}the filters.", icon=":material/info:")
+    state.link("Show all", "concepts", icon=":material/arrow_forward:", b=bank_name, f="dead")
     st.stop()
 if view == "map":
     opened = on_the_plane()

@@ -22,7 +22,7 @@ from app.components import (
     pinned,
     smallest,
 )
-from app.components.format import concept_name, plain, short
+from app.components.format import concept_name, listed, plain, short
 from data.queries import build as ask
 from data.queries import images
 
@@ -130,8 +130,21 @@ def laboratory(facts: dict[str, Any], head: pd.Series, bank: pd.Series) -> None:
     except LookupError as error:
         st.warning(f"{plain(head['name'])} cannot be run on image {image_id}: {plain(str(error))}.")
         return
+    if not len(lab.loaded.concept_ids):
+        st.info(
+            f"Every weight of {plain(head['name'])} is 0: it predicts the same class for every "
+            "image, whatever the concepts say, so there is nothing to edit. Choose another head, "
+            "or build one with a weaker penalty (a larger c)."
+        )
+        return
     picture = images.picture(db.cursor(), image_id)
     asked = edits.parse(state.param("e"))
+    odd = edits.refused(state.param("e"))
+    if odd:
+        st.warning(
+            f"Left out of the link: {listed(odd)}. An edit is a concept's number and a score from "
+            "−1e9 to 1e9, such as 12:0.5; several are parted by commas."
+        )
     columns, strangers = head_lab.by_column(lab, asked)
     if strangers:
         st.warning(

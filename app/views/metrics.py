@@ -70,15 +70,17 @@ def question(asked: Question, split: str) -> None:
     st.caption(f"{asked.caption} Measured on {plain(', '.join(dict.fromkeys(mine['split'])))}.")
     st.plotly_chart(metric_plot.dots(mine, lines, looks), key=f"dots {asked.title}", config=BARE)
     table = wide(mine, lines)
-    st.dataframe(
-        table,
-        hide_index=True,
-        key=f"table {asked.title}",
-        height="content" if len(table) <= TALLEST else "auto",
-        column_config={
-            line.label: st.column_config.TextColumn(line.label, help=line.about) for line in lines
-        },
-    )
+    with st.expander("Numbers, with n"):
+        st.dataframe(
+            table,
+            hide_index=True,
+            key=f"table {asked.title}",
+            height="content" if len(table) <= TALLEST else "auto",
+            column_config={
+                line.label: st.column_config.TextColumn(line.label, help=line.about)
+                for line in lines
+            },
+        )
 
 
 def levels(split: str) -> None:
@@ -218,7 +220,8 @@ def everything() -> None:
 st.title("Metrics", anchor=False)
 st.caption(
     "Do the concepts exist, and are they where they should be? Dots are measured, ticks are "
-    "chance, diamonds are as many random directions, measured in place of the concepts."
+    "chance, diamonds are as many random directions, measured in place of the concepts. All are "
+    "shares, ratios or correlations; hover one for its n, its meaning and its formula."
 )
 why_not()
 if found.empty:

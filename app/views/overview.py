@@ -73,25 +73,27 @@ def accuracies() -> None:
     if measured.empty:
         st.info("Nothing was measured: the images carry no labels, or there is no head.")
         return
+    goal = "label" if set(measured["target"]) == {"label"} else "target"
     st.caption(
-        "Share of images whose most probable class is the target. Ticks mark chance: the share of "
-        "the most frequent class. The bar spans the splits that nothing was fitted on."
+        f"Share of images whose most probable class is the {goal}. Ticks mark chance: the share "
+        "of the most frequent class. The bar spans the splits that nothing was fitted on."
     )
-    left, right = st.columns([5, 6], gap="medium")
+    left, right = st.columns([4, 6], gap="medium")
     order = list(splits["split"])
     left.plotly_chart(
         accuracy.chart(measured, order), key="accuracy", config={"displayModeBar": False}
     )
     about = {
-        split: f"Accuracy on {split}, of how many images (chance; random: the same head made from "
-        "as many random directions, where they do not span the whole activation)"
+        split: f"Accuracy on {split}; n and chance stand in the last row. Random: the same head of "
+        "as many random directions, where they do not span the whole activation"
         for split in order
     }
     about["Target"] = "What counts as right: the label, or what the backbone itself predicts"
     right.dataframe(
         accuracy.wide(measured),
         hide_index=True,
-        column_order=["Model", "Target", *order],
+        height="content",
+        column_order=["Model", *(["Target"] if goal == "target" else []), *order],
         column_config={k: st.column_config.Column(help=v) for k, v in about.items()},
     )
 
@@ -139,13 +141,13 @@ def contents() -> None:
     if heads.empty:
         st.info("This store has no head, so there is nothing to intervene on.")
     for _, row in heads.iterrows():
-        kind = KINDS.get(row["kind"], "trained on labels")
+        kind = f"; {KINDS[row['kind']]}" if row["kind"] in KINDS else ""
         name, about = st.columns([1, 5], vertical_alignment="top")
         with name:
             state.link(f"**{plain(short(row['name'], 24))}**", "intervene", h=row["name"])
         about.caption(
             f"{plain(row['about'])} {row['n_classes']:,} classes, {row['n_weights']:,} "
-            f"non-zero weights; {kind}."
+            f"non-zero weights{kind}."
         )
 
 

@@ -68,7 +68,7 @@ class Bank:
             similarity(project(part, net), self.prototypes, self.alive).amax(-1)
             for part in flat.split(_TOKENS)
         ]
-        return torch.cat(found).reshape(*x.shape[:-1], -1)
+        return torch.cat(found).reshape(*x.shape[:-1], len(self.directions))
 
     @property
     def readout(self) -> Readout | None:

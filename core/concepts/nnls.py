@@ -73,7 +73,7 @@ def solve(
 
     Ends after `sweeps`, or once the largest change of a sweep is below tol times the largest code.
     """
-    for _ in range(sweeps):
+    for _ in range(sweeps if u.numel() else 0):
         change = sweep(u, target, gram)
         if tol and change.max().item() <= tol * max(u.max().item(), EPS):
             return

@@ -71,7 +71,8 @@ class Bank:
         """Logits; `x` is one image's tokens, or images x tokens: the last axis but one is T."""
         whole = x if x.ndim > 1 else x[None]
         _, attention, values = forward(whole, self._parameters())
-        return (whole.shape[-2] * attention[..., None] * values).reshape(*x.shape[:-1], -1)
+        codes = whole.shape[-2] * attention[..., None] * values
+        return codes.reshape(*x.shape[:-1], len(self.directions))
 
     def plain(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
         """S, the map before attention, which the paper draws as concept saliency."""

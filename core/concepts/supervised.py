@@ -15,7 +15,7 @@ def learnable(data: FitData, *, n_concepts: int, min_each: int, title: str) -> l
     """Columns of `data.labels` both present and absent in `min_each` train images or more.
 
     n_concepts > 0 keeps that many, those with the most even labels. Raises ValueError without
-    labels, and when no concept varies enough.
+    labels, for activations that are all equal, and when no concept varies enough.
     """
     if data.labels is None:
         raise ValueError(
@@ -30,10 +30,20 @@ def learnable(data: FitData, *, n_concepts: int, min_each: int, title: str) -> l
             f"none of the {len(data.labels.names)} labelled concepts is both present and absent in "
             f"at least {min_each} train images; lower min_each or label more images"
         )
+    _refuse_equal(data, title=title)
     if n_concepts:
         evenness = np.abs(np.nanmean(train[:, found], axis=0) - 0.5)
         found = np.sort(found[np.argsort(evenness, kind="stable")[:n_concepts]])
     return [int(j) for j in found]
+
+
+def _refuse_equal(data: FitData, *, title: str) -> None:
+    """Whatever tells concepts, it is not the same for every image."""
+    if (data.pooled == data.pooled[:1]).all():
+        raise ValueError(
+            f"{title} tells concepts by activations, but those of all {len(data.pooled)} train "
+            "images are equal; choose another layer, or give images that differ"
+        )
 
 
 def class_rows(data: FitData, *, title: str) -> tuple[Integer[Tensor, " n"], Integer[Tensor, " y"]]:

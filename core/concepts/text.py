@@ -56,7 +56,7 @@ class Bank:
         flat = (x - self.offset).reshape(-1, x.shape[-1])
         parts = [self._codes(part) for part in flat.split(CHUNK)]
         codes = torch.cat(parts) if parts else flat.new_zeros(0, len(self.atoms))
-        return codes.reshape(*x.shape[:-1], -1)
+        return codes.reshape(*x.shape[:-1], len(self.atoms))
 
     def _codes(self, centred: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
         z = centred if self.project is None else centred @ self.project
@@ -150,7 +150,8 @@ def _text(data: FitData) -> TextSide:
     if data.text is None:
         raise ValueError(
             "text needs words: give the recipe a [text] table with a vocabulary, a file of one "
-            "word or phrase a line, and a CLIP-like model as its backbone"
+            "word or phrase a line, and a CLIP-like model as its backbone (if it has one, the "
+            "notice on texts says why it could not be used)"
         )
     if not data.text.joint:
         raise ValueError(

@@ -16,7 +16,8 @@ def side(data: FitData, *, method: str) -> TextSide:
     if data.text is None:
         raise ValueError(
             f"{method} learns concepts from words, and this build has none; name a vocabulary and "
-            "a CLIP-like model in the recipe's [text] table"
+            "a CLIP-like model in the recipe's [text] table (if it has one, the notice on texts "
+            "says why it could not be used)"
         )
     if len(data.pooled) < 8:
         raise ValueError(

@@ -39,7 +39,8 @@ def _total(
     points = qmc.Sobol(2 * r, scramble=True, rng=seed).random_base2(log2_design)
     # NumPy places the columns: torch would start its threads for these few thousand numbers
     dimmed = np.zeros((2, len(points), len(row)))
-    dimmed[0][:, active], dimmed[1][:, active] = points[:, :r], points[:, r:]
+    at = active.numpy()  # NumPy takes a tensor of one number for that number
+    dimmed[0][:, at], dimmed[1][:, at] = points[:, :r], points[:, r:]
     a, b = torch.from_numpy(dimmed * row.numpy()).to(row.dtype)
     at_a = function(a)
     spread = torch.cat([at_a, function(b)]).var(correction=0)

@@ -28,7 +28,7 @@ def own(material: Material) -> Fitted:
     if readout is None:
         raise ValueError(
             "this bank learned no classes together with its concepts; use a head of kind "
-            '"sparse", or a bank such as cbm on labelled images'
+            '"sparse", or a bank such as cbm on images of two labelled classes or more'
         )
     if isinstance(readout.classes, tuple):
         rows, classes, left_out = _matched(readout.classes, material, "the bank's folder")

@@ -27,8 +27,8 @@ def sparse(material: Material, **params: Any) -> Fitted:
     return Fitted(
         head,
         present,
-        f"Sparse linear layer on concept scores, trained on the labels of {len(rows)} train "
-        f"images; {share:.0%} of its weights are not zero"
+        f"Sparse linear layer on concept scores, trained on the labels of {len(rows):,} train "
+        f"images; {100 * share:.0f} % of its weights are not zero"
         f"{aimed if params.get('per_class') else ''}.",
         refit=lambda scores: sparse(replace(material, scores=scores), **params),
     )

@@ -131,7 +131,8 @@ def bayesian(
     if texts.words_in is None or texts.images_in is None:
         raise ValueError(
             "bayesian reads classes off words, and this build has none; name a vocabulary and a "
-            "CLIP-like model in the recipe's [text] table"
+            "CLIP-like model in the recipe's [text] table (if it has one, the notice on texts says "
+            "why it could not be used)"
         )
     if not 3 <= per_class <= MOST:
         raise ValueError(f"per_class must lie between 3 and {MOST}, not {per_class}")

@@ -87,7 +87,7 @@ export default function cluster({ data, parentElement, setTriggerValue }) {
   });
   const length = ruler(place.scale, width);
   const rule = unit === null ? null : el("div", { class: "rule", title: "Both axes have this scale" },
-    el("i", { style: { width: `${(100 * length * place.scale) / width}%` } }), el("span", {}, `${num(length)} ${unit}`));
+    el("i", { style: { width: `${(100 * length * place.scale) / width}%` } }), el("span", {}, `${num(length)} ${length === 1 ? unit.replace(/s$/, "") : unit}`));
   const legend = el("div", { class: "legend" }, data.legend.map((entry) => {
     const button = el("button", {
       type: "button", class: "name", title: entry.id === null ? entry.name : `Keep only ${entry.name} in colour`,

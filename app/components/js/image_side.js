@@ -83,7 +83,8 @@ function conceptList(view) {
         onclick: () => again({ limit: 32 }) }, `more (to ${Math.min(32, rows.length)})`),
       state.limit > 12 && el("button", { type: "button", class: "cx-link",
         onclick: () => again({ limit: 12 }) }, "fewer"),
-      el("span", { class: "cx-soft" }, `${shown.length} of ${rows.length}`)),
+      el("span", { class: "cx-soft" }, `${shown.length} of ${rows.length} ${
+        state.sort === "contribution" ? "with a contribution to the class" : "active here"}`)),
     lockedFacts(view)];
 }
 

@@ -24,7 +24,11 @@ export function unpackLab(data) {
   const scores = Float64Array.from(data.concepts, (c) => c.score);
   const head = { bias, folded, rest, base, weights: f64(data.head.weights), nFolded: data.head.nFolded };
   const at = new Map(data.concepts.map((c, i) => [c.id, i]));
-  return { ...data, concepts: data.concepts.map(rounded), head, scores, at, codes: unpackCodes(data.codes, data.grid[0] * data.grid[1]),
+  const named = new Map();
+  for (const { name } of data.concepts) named.set(name, (named.get(name) ?? 0) + 1);
+  // names matched to labels repeat; then the id tells which
+  const told = (c) => ({ ...rounded(c), told: named.get(c.name) > 1 ? `${c.name} #${c.id}` : c.name });
+  return { ...data, concepts: data.concepts.map(told), head, scores, at, codes: unpackCodes(data.codes, data.grid[0] * data.grid[1]),
     before: judge(head, scores) };
 }
 

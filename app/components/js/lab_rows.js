@@ -19,7 +19,7 @@ export function labTools(lab) {
   const { data, state, ui } = lab;
   const again = (changes) => { Object.assign(state, changes); lab.rebuild(); };
   const grouped = data.concepts.some((c) => c.group !== null);
-  const search = el("input", { type: "search", placeholder: "Find a concept", value: state.query,
+  const search = el("input", { type: "search", placeholder: "Find", value: state.query,
     "aria-label": "Find a concept", oninput: (e) => { state.query = e.target.value; buildRows(lab); lab.update(); } });
   fill(ui.tools, choice("Sort", SORTS.filter(([key]) => (key !== "group" || grouped)
     && (key !== "labels" || data.concepts.some((c) => c.truth !== null))), state.sort,

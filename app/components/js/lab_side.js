@@ -53,7 +53,7 @@ export function waterfallBox(lab) {
   const all = [0, ...ends.flat()], lo = Math.min(...all), span = Math.max(...all) - lo || 1;
   const share = (v) => `${(100 * (v - lo)) / span}%`;
   const names = { bias: () => "bias", other: (s) => `other ${s.n}`, rest: () => "rest of the image",
-    concept: (s) => data.concepts[s.index].name };
+    concept: (s) => data.concepts[s.index].told };
   const titles = { bias: "The class's constant", other: "All other concepts of the head together",
     rest: "What the concepts leave unexplained: the backbone's logit minus the linear part", concept: "Weight times score" };
   const exact = gap <= 1e-9 * Math.max(1, Math.abs(logit));
@@ -83,7 +83,7 @@ export function historyBox(lab) {
         class: "cx-link", "data-role": name, disabled: !any, onclick: then(lab[name]) }, label)),
       el("span", { class: "cx-soft cx-right" }, "↑↓ concept · ←→ value · 0 absent · 1 present · t label · a auto")),
     el("div", { class: "cx-chips" }, [...live].filter(([id]) => names.has(id)).map(([id, value]) =>
-      el("button", { type: "button", class: "cx-chip", title: `Take this edit of ${names.get(id).name} back`,
-        onclick: then(() => lab.remove(id)) }, el("span", {}, names.get(id).name),
+      el("button", { type: "button", class: "cx-chip", title: `Take this edit of ${names.get(id).told} back`,
+        onclick: then(() => lab.remove(id)) }, el("span", {}, names.get(id).told),
       el("b", {}, `${num(names.get(id).score)} → ${num(value)} ×`)))));
 }

@@ -81,7 +81,7 @@ export function pooled(scores, maps, weight, how = "mean") {
         marked = Math.max(marked, weight[t] * maps[k][t]);
         plain = Math.max(plain, maps[k][t]);
       }
-      return score + marked - plain;
+      return score + (marked - plain);
     });
   }
   let total = 0;
@@ -93,6 +93,6 @@ export function pooled(scores, maps, weight, how = "mean") {
       sum += weight[t] * maps[k][t];
       plain += maps[k][t];
     }
-    return score + sum / total - plain / weight.length;
+    return score + (sum / total - plain / weight.length);
   });
 }

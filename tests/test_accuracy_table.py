@@ -1,0 +1,40 @@
+"""The table of accuracies: short cells, and n and chance said once."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from app.components.accuracy import wide
+
+
+def test_n_and_chance_stand_in_the_last_row_and_where_they_differ() -> None:
+    rows = [
+        ("backbone", "test", 0.957, 700, 0.1, None),
+        ("cav · sparse", "test", 0.963, 700, 0.1, 0.94),
+        ("cav · sparse", "train", 0.99, 2600, 0.1, 0.98),
+        ("later", "test", 0.5, 300, 0.2, None),
+    ]
+    columns = ["model", "split", "accuracy", "n", "chance", "control"]
+    frame = pd.DataFrame(rows, columns=columns).assign(target="label")
+
+    found = wide(frame).set_index("Model")
+
+    assert list(found.index) == ["backbone", "cav · sparse", "later", "chance"]
+    assert found["test"].tolist() == [
+        "95.7 %",
+        "96.3 % (random 94 %)",
+        "50 % of 300, chance 20 %",
+        "10 % · n 700",
+    ]
+    assert found["train"].tolist() == ["n/a", "99 % (random 98 %)", "n/a", "10 % · n 2,600"]
+
+
+def test_each_target_has_its_own_chance() -> None:
+    rows = [("probe", "label", 0.25), ("probe", "backbone", 0.5)]
+    frame = pd.DataFrame(rows, columns=["model", "target", "chance"])
+    frame = frame.assign(split="test", accuracy=0.75, n=12)
+
+    found = wide(frame)
+
+    assert found["Target"].tolist() == ["label", "label", "backbone", "backbone"]
+    assert found["test"].tolist() == ["75 %", "25 % · n 12", "75 %", "50 % · n 12"]

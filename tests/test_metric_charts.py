@@ -1,0 +1,49 @@
+"""What the charts of Metrics and Classes draw can be told apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from app.components import class_bars, metric_plot
+from app.components.format import with_id
+
+
+@pytest.mark.parametrize("scope", ["bank", "head"])
+def test_no_two_subjects_of_a_chart_look_alike(scope: str) -> None:
+    """17 banks are more than there are colours, and the second one has three heads."""
+    banks = [*range(17), 1, 1] if scope == "head" else list(range(17))
+    found = pd.DataFrame(
+        {
+            "bank_id": [float(b) for b in banks] + [np.nan],
+            "scope": [scope] * len(banks) + ["backbone"],
+            "subject": [f"subject {i}" for i in range(len(banks))] + ["backbone"],
+        }
+    )
+    looks = metric_plot.styles(found)
+    assert set(looks) == {f"subject {i}" for i in range(len(banks))}
+    assert len(set(looks.values())) == len(banks)
+    if scope == "head":
+        assert len({looks[f"subject {i}"].colour for i in (1, 17, 18)}) == 1
+
+
+def test_bars_of_a_class_leave_room_for_one_another() -> None:
+    """One bar against the class, far from the next of its kind, is no wider than its row."""
+    shown = pd.DataFrame(
+        {
+            "concept_id": [4, 7, 9],
+            "name": ["a", "b", None],
+            "share": [0.5, 0.2, 0.1],
+            "value": [-3.0, 2.0, -1.0],
+            "n": [5, 5, 5],
+        }
+    )
+    figure = class_bars.chart(shown, n_rest=2)
+    assert {bar.width for bar in figure.data} == {0.7}
+
+
+def test_names_that_repeat_carry_their_id() -> None:
+    assert with_id("beak", 3, source="label") == "beak"
+    assert with_id("beak", 3, source="matched") == "beak #3"
+    assert with_id(None, 3, source=None) == "#3"
