@@ -59,8 +59,9 @@ def _shard(
     for group in _decoded(dataset, backbone, rows, skipped, batch=batch):
         result = backbone.forward(torch.stack([item.pixels for item in group]))
         good = torch.isfinite(result.tokens).flatten(1).all(1)
-        if result.logits is not None:
-            good &= torch.isfinite(result.logits).all(1)
+        for beside in (result.logits, result.embedding):
+            if beside is not None:
+                good &= torch.isfinite(beside).all(1)
         for item, fine in zip(group, good.tolist(), strict=True):
             if fine:
                 kept.append(item.row)

@@ -85,8 +85,13 @@ def encoded(
     return one
 
 
-def control(claims: Claims, activations: ActivationStore, ground: Ground) -> Claims:
-    """As many random separators through the mean activation, each under its concept's label."""
+def control(
+    claims: Claims, activations: ActivationStore, ground: Ground, *, pool: str = "mean"
+) -> Claims:
+    """As many random separators through the mean activation, each under its concept's label.
+
+    `pool`, "mean" or "max", is how the bank's own codes become scores, and so theirs.
+    """
     pooled = activations.pooled()
     k, d = claims.scores.shape[1], pooled.shape[1]
     generator = torch.Generator().manual_seed(ground.scene.seed)
@@ -95,8 +100,13 @@ def control(claims: Claims, activations: ActivationStore, ground: Ground) -> Cla
     mean = torch.from_numpy(pooled[ground.scene.train].mean(0))
     bank = cav.Bank(directions, -(directions @ mean))
     scores = pooled.astype(np.float64) @ directions.numpy().T.astype(np.float64)
+    scores = scores + bank.bias.numpy()
+    if pool == "max":
+        shards = (activations.tokens(i) for i in range(len(activations.folders)))
+        found = [bank.encode(torch.from_numpy(np.array(x))).amax(1).double() for x in shards]
+        scores = torch.cat(found).numpy()
     return Claims(
-        scores + bank.bias.numpy(),
+        scores,
         claims.label_of,
         claims.probes,
         encoded(bank, activations),

@@ -44,6 +44,7 @@ def bank(
     ground: Ground,
     activations: ActivationStore,
     log: Log,
+    pool: str = "mean",
 ) -> int:
     """Measures a bank and its heads and writes the rows; returns how many.
 
@@ -55,7 +56,7 @@ def bank(
     sided = bool(concept["train_accuracy"].notna().all())
     worded = bool((concept["name_source"] == "word").all())
     claims = Claims(scores, label_of, probes, stored(codes), worded, sided)
-    random = control(claims, activations, ground)
+    random = control(claims, activations, ground, pool=pool)
     found = _concepts(claims, ground)
     n = put(con, found, control=_concepts(random, ground), bank_id=bank_id)
     # as many random directions as an activation has numbers span all of it: the linear probe

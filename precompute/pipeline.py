@@ -208,6 +208,7 @@ def _concepts(
             measure.bank(
                 con, bank_id, codes, description.concept, scores,
                 label_of=label_of, heads=made, ground=ground, activations=activations, log=log,
+                pool=METHODS[spec.method].pool,
             )  # fmt: skip
         perturb.bank(
             con, bank_id, spec, fitted.bank, codes, scores,
