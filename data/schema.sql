@@ -547,7 +547,8 @@ CREATE TABLE metric (           -- do the concepts exist, and are they where the
     name            VARCHAR NOT NULL,    -- key of core.metrics.definitions.METRICS: formula, unit, range
     variant         VARCHAR NOT NULL,    -- JSON object, keys sorted, of the settings: "l" concepts an image,
                                          --   "alpha" parts' areas, "v", "compare", "denominator", "images",
-                                         --   "evidence", "n" weights a class, "method", "part"; {} if none
+                                         --   "evidence", "n" weights a class, "method", "part",
+                                         --   "labels" "class" where images have none of their own; {} if none
     split           VARCHAR NOT NULL,    -- images measured on; several: joined by " + "
     value           DOUBLE NOT NULL,     -- in the definition's range: 0..1, of the three cgim -1..1, completeness any
     n               UINTEGER NOT NULL,   -- cases behind it, > 0; the definition says what is counted

@@ -107,7 +107,8 @@ def _missing(ground: Ground) -> list[tuple[str, str]]:
         out.append(
             (
                 "existence of concepts (CEM)",
-                "labels are known of classes only, so which concepts an image shows is unknown",
+                "labels are known of classes only, so every image counts as showing what its "
+                "class shows; where it departs from that, a right concept counts as wrong",
             )
         )
     if not len(ground.placed):

@@ -19,6 +19,7 @@ from precompute.measure_maps import Row
 LENGTHS = (1, 3, 5)
 ALPHAS = (1, 3, 6)
 SIZES = (5, 10, 15, 20, 25, 30)
+Variant = tuple[tuple[str, str | int], ...]
 
 
 class Reading(NamedTuple):
@@ -108,9 +109,11 @@ def importance(reading: Reading, claims: Claims, ground: Ground) -> list[Row]:
 
 
 def presence(reading: Reading, claims: Claims, ground: Ground) -> list[Row]:
-    """CEM on every split that nothing was fitted on."""
-    if ground.labels is None or not ground.by_image or not claims.probes:
+    """CEM on every split that nothing was fitted on; by the classes' labels where images have
+    none, and then marked so."""
+    if ground.labels is None or not claims.probes:
         return []
+    level: Variant = () if ground.by_image else (("labels", "class"),)
     k = claims.scores.shape[1]
     out = []
     for split in ground.judged:
@@ -126,7 +129,8 @@ def presence(reading: Reading, claims: Claims, ground: Ground) -> list[Row]:
             )
             for images, chosen in (("all", None), ("correct", right)):
                 for evidence, measure in existence.summary(found, chosen).items():
-                    variant = (("evidence", evidence), ("images", images), ("l", length))
+                    variant: Variant = (("evidence", evidence), ("images", images), ("l", length))
+                    variant += level
                     out.append(Row("head", "cem", measure, split, variant))
     return out
 

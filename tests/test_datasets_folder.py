@@ -94,8 +94,16 @@ def test_adding_an_image_moves_no_other(tmp_path):
 
 
 def test_a_class_with_one_image_is_trained_on(tmp_path):
-    _put(tmp_path, *(f"c{i:02d}/a.png" for i in range(30)))
-    assert set(_splits(tmp_path).values()) == {"train"}
+    _put(tmp_path, *(f"c{i:02d}/a.png" for i in range(30)), "pair/a.png", "pair/b.png")
+    lone = [split for file, split in _splits(tmp_path).items() if not file.startswith("pair")]
+    assert set(lone) == {"train"}
+
+
+def test_classes_of_one_image_each_are_split_as_if_unlabelled(tmp_path):
+    """No class can be learned, but what is found can be judged on images held out."""
+    _put(tmp_path, *(f"c{i:02d}/a.png" for i in range(60)))
+    splits = list(_splits(tmp_path).values())
+    assert 4 <= splits.count("test") <= 24
 
 
 def test_a_class_of_two_has_an_image_to_test_on(tmp_path):

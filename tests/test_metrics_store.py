@@ -211,6 +211,20 @@ def test_constant_map_gets_chance_and_no_more() -> None:
         assert row.measure.chance == pytest.approx(dict(row.variant)["alpha"] / 12)
 
 
+def test_labels_of_classes_stand_in_for_those_of_images_and_say_so() -> None:
+    some = claims(np.random.default_rng(6).normal(size=(12, 2)).astype(np.float32))
+    head = Head(np.array([[1.0, 0.5], [0.2, -1.0]]), np.zeros(2))
+    values = {}
+    for by_image in (True, False):
+        known = replace(ground(), by_image=by_image, labels=np.tile([1.0, 0.0], (6, 1)))
+        reading = measure_heads.read(Fitted(head, np.arange(2), ""), some, known, sparse=True)
+        rows = measure_heads.presence(reading, some, known)
+        assert {"labels" in dict(row.variant) for row in rows} == {not by_image}
+        values[by_image] = [row.measure for row in rows]
+    assert values[True] == values[False]
+    assert values[True]
+
+
 def test_no_correct_image_is_said_and_leaves_the_rest() -> None:
     some = claims(np.random.default_rng(6).normal(size=(12, 2)).astype(np.float32))
     head = Head(np.array([[0.0, 0.0], [0.0, 0.0]]), np.array([1.0, 0.0]))

@@ -36,9 +36,10 @@ class Question(NamedTuple):
 
 
 def _cem(
-    length: int, evidence: str = "all", images: str = "all"
+    length: int, evidence: str = "all", images: str = "all", *, by_class: bool = False
 ) -> tuple[tuple[str, str | int], ...]:
-    return (("evidence", evidence), ("images", images), ("l", length))
+    level = (("labels", "class"),) if by_class else ()
+    return (("evidence", evidence), ("images", images), ("l", length), *level)
 
 
 def _clm(alpha: int, length: int = 5) -> tuple[tuple[str, str | int], ...]:
@@ -90,6 +91,9 @@ QUESTIONS = (
             Line("cem", "l = 5, correct images", _cem(5, images="correct")),
             Line("cem", "l = 5, positive evidence", _cem(5, "positive evidence")),
             Line("cem", "l = 5, double negatives", _cem(5, "double negative")),
+            Line("cem", "l = 1, labels of classes", _cem(1, by_class=True)),
+            Line("cem", "l = 3, labels of classes", _cem(3, by_class=True)),
+            Line("cem", "l = 5, labels of classes", _cem(5, by_class=True)),
         ),
     ),
     Question(

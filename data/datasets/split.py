@@ -20,8 +20,11 @@ def hashed_splits(files: Sequence[str], labels: Sequence[str | None]) -> list[st
     """ "test" for the 20 % of names whose hash is below 0.2, "train" for the others.
 
     Every class keeps at least one training image, and some image is a test image as soon as a
-    class has two; only an image that was moved for these reasons can move again.
+    class has two; only an image that was moved for these reasons can move again. Where no class
+    has two there is nothing to learn of any, so the images are split as if they had no labels.
     """
+    if len(set(labels)) == len(labels):
+        labels = [None] * len(files)
     splits = ["test" if _place(file) < TEST_SHARE else "train" for file in files]
     classes: defaultdict[str | None, list[int]] = defaultdict(list)
     for i, label in enumerate(labels):
