@@ -415,6 +415,18 @@ CREATE TABLE naming (           -- how a bank's concepts were named from a vocab
     control_named   DOUBLE NOT NULL      -- share of them that would take a name, 0..1
 );
 
+CREATE TABLE text_edit (        -- banks of words: a word taken out of held-out images' vectors, or put in
+    bank_id         USMALLINT NOT NULL,
+    concept_id      UINTEGER NOT NULL,
+    mode            VARCHAR NOT NULL,    -- "ablate" or "insert"
+    level           DOUBLE NOT NULL,     -- the code given to every image: 0, or the 95th percentile of train images
+    own             DOUBLE NOT NULL,     -- change of the cosine of the centred image with the word, mean; -2..2
+    others          DOUBLE NOT NULL,     -- mean |change| of the same for the bank's other words; 0..2
+    top_changes     DOUBLE,              -- share of images whose nearest class name changes, 0..1; NULL: no text model
+    n               UINTEGER NOT NULL,   -- images
+    PRIMARY KEY (bank_id, concept_id, mode)
+);
+
 CREATE TABLE concept_name (     -- the words nearest to a concept, whether or not it takes the first as its name
     bank_id         USMALLINT NOT NULL,
     concept_id      UINTEGER NOT NULL,

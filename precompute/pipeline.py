@@ -28,6 +28,7 @@ from precompute import (
     perturb,
     quality,
     saliencies,
+    text_effects,
 )
 from precompute.baselines import baselines
 from precompute.bench import set_bench
@@ -185,6 +186,7 @@ def _concepts(
         with log.timed(f"write {spec.title}", len(rows), "images"):
             assemble.put_bank(con, bank_id, spec, fitted, codes, description, names, image_ids)
         name_concepts(bank_id, spec.title, fitted.bank, codes)
+        text_effects.put(con, bank_id, fitted.bank, texts, scene, tuple(classes.frame["name"]), log)
         scores = codes.scores.toarray()
         label_of = named_for(description.concept, words=words_of(fitted.bank), labels=names)
         material = heads.Material(

@@ -24,6 +24,12 @@ SOURCES: dict[str, tuple[str, str]] = {
     "unnamed": ("unnamed", "Nothing fits well enough"),
 }
 """concept.name_source -> in a list, and what it means; the first that holds is shown"""
+ABOUT_EDITS = (
+    "A word is a direction of the space that images and texts share. Taken out: no image has "
+    "anything left along it. Put in: every image gets as much of it as one train image in twenty "
+    "has. The cosine is that of the centred image with the word; of other words its mean change "
+    "in size, which should be smaller."
+)
 ABOUT = "; ".join(f"{title}: {about[0].lower()}{about[1:]}" for title, about in SOURCES.values())
 
 
@@ -37,8 +43,22 @@ def show(bank_id: int, concept: pd.Series) -> None:
         lines.append((_words(concept, words, how), _about_words(words, how)))
     if concept["name_source"] == "vocabulary":
         lines.reverse()
+    edits = ask.text_edits(con, bank_id, int(concept["concept_id"]))
+    lines += [(_edit(row), ABOUT_EDITS) for _, row in edits.iterrows()]
     for line, about in lines:
         st.caption(line, help=about)
+
+
+def _edit(row: pd.Series) -> str:
+    what = "Taken out of" if row["mode"] == "ablate" else "Put into"
+    icon = "remove" if row["mode"] == "ablate" else "add"
+    line = (
+        f":material/{icon}: **{what}** the vectors of {int(row['n']):,} held-out images: cosine "
+        f"{row['own']:+.2f}, other words {number(row['others'])} on average"
+    )
+    if pd.isna(row["top_changes"]):
+        return line
+    return f"{line}; the nearest class name changes for {percent(row['top_changes'])}"
 
 
 def _labels(concept: pd.Series) -> str:

@@ -18,6 +18,18 @@ def words(con: duckdb.DuckDBPyConnection, bank_id: int, concept_id: int) -> pd.D
     ).df()
 
 
+def text_edits(con: duckdb.DuckDBPyConnection, bank_id: int, concept_id: int) -> pd.DataFrame:
+    """What ablating and inserting a concept's word does: mode, own, others, top_changes, n."""
+    return con.execute(
+        """
+        SELECT mode, own, others, top_changes, n FROM text_edit
+        WHERE bank_id = $bank_id AND concept_id = $concept_id
+        ORDER BY mode, concept_id
+        """,
+        {"bank_id": bank_id, "concept_id": concept_id},
+    ).df()
+
+
 def naming(con: duckdb.DuckDBPyConnection, bank_id: int) -> pd.Series | None:
     """How a bank was named from a vocabulary; None where it was not."""
     rows = con.execute("SELECT * FROM naming WHERE bank_id = $bank_id", {"bank_id": bank_id}).df()
