@@ -42,9 +42,10 @@ def _settle(
     Most tokens settle in a few sweeps: only the others go on.
     """
     left = torch.arange(u.shape[1])
-    work, goal = u.clone(), target
+    goal, pull = _scaled(target, gram)
+    work = u.clone()
     for _ in range(_SWEEPS):
-        moving = sweep(work, goal, gram) > enough
+        moving = _sweep(work, goal, pull) > enough
         n = int(moving.sum())
         if n == 0:
             break
@@ -73,21 +74,28 @@ def solve(
 
     Ends after `sweeps`, or once the largest change of a sweep is below tol times the largest code.
     """
+    goal, pull = _scaled(target, gram)
     for _ in range(sweeps if u.numel() else 0):
-        change = sweep(u, target, gram)
+        change = _sweep(u, goal, pull)
         if tol and change.max().item() <= tol * max(u.max().item(), EPS):
             return
 
 
-def sweep(
-    u: Float[Tensor, "k n"], target: Float[Tensor, "k n"], gram: Float[Tensor, "k k"]
+def _scaled(
+    target: Float[Tensor, "k n"], gram: Float[Tensor, "k k"]
+) -> tuple[Float[Tensor, "k n"], Float[Tensor, "k k"]]:
+    """Both over the Gram matrix's diagonal, and the latter without it: code j is then the positive
+    part of goal[j] - pull[j] @ u."""
+    scale = 1 / gram.diagonal().clamp_min(EPS)[:, None]
+    return target * scale, (gram * scale).fill_diagonal_(0.0)
+
+
+def _sweep(
+    u: Float[Tensor, "k n"], goal: Float[Tensor, "k n"], pull: Float[Tensor, "k k"]
 ) -> Float[Tensor, " n"]:
     """Each code once, in place; returns each token's largest change."""
-    diagonal = gram.diagonal().clamp_min(EPS).tolist()
-    change = torch.zeros(u.shape[1], dtype=u.dtype)
+    before, row = u.clone(), torch.empty_like(u[0])
     for j in range(len(u)):
-        new = torch.addmv(target[j], u.T, gram[j], alpha=-1.0).div_(diagonal[j])
-        new.add_(u[j]).clamp_min_(0)
-        torch.maximum(change, u[j].sub_(new).abs_(), out=change)
-        u[j] = new
-    return change
+        torch.addmv(goal[j], u.T, pull[j], alpha=-1.0, out=row)
+        u[j] = row.clamp_min_(0)
+    return before.sub_(u).abs_().amax(0)
