@@ -22,13 +22,11 @@ looks = metric_plot.styles(found)
 
 
 def why_not() -> None:
-    """What could not be measured, and why."""
+    """What could not be measured, or only roughly, and why."""
     notices = ask.notices(con)
     for _, row in notices[notices["stage"] == "measure"].iterrows():
-        st.info(
-            f"**Not measured: {plain(row['subject'])}.** {plain(row['message'])}.",
-            icon=":material/info:",
-        )
+        subject = plain(row["subject"][:1].upper() + row["subject"][1:])
+        st.info(f"**{subject}:** {plain(row['message'])}.", icon=":material/info:")
 
 
 def pick_split() -> str:
