@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import numba
 import pytest
 from jaxtyping import install_import_hook
+
+# numba compiles UMAP for 20 s, and running it on a dozen points takes 1 s without. What is compiled
+# here is imported later, and stays so.
+os.environ["NUMBA_DISABLE_JIT"] = "1"
+numba.config.reload_config()
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # that TensorFlow is missing
+    import umap  # noqa: F401
+
+del os.environ["NUMBA_DISABLE_JIT"]
+numba.config.reload_config()
 
 # Before anything imports the packages, or their annotations stay unchecked.
 install_import_hook(["core", "data", "precompute"], "beartype.beartype")
@@ -48,10 +62,7 @@ def tiny_store(tiny_recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) ->
     from precompute import pipeline
 
     out = tmp_path_factory.mktemp("store")
-    with pytest.MonkeyPatch.context() as patch:
-        # numba compiles UMAP for 20 s, and running it on a dozen points takes 1 s without
-        patch.setenv("NUMBA_DISABLE_JIT", "1")
-        return pipeline.run(tiny_recipe, text=tiny_recipe.canonical(), out=out, keep_work=True)
+    return pipeline.run(tiny_recipe, text=tiny_recipe.canonical(), out=out, keep_work=True)
 
 
 @pytest.fixture

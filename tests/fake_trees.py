@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import fakes
-import pytest
 
 from core.recipe import parse
 from precompute import pipeline
@@ -48,6 +47,4 @@ def build(shapes: Path, model: Path, out: Path) -> Path:
     """The store's path; several seconds."""
     text = fakes.recipe_text(shapes, model, name="trees")
     head = text[: text.index("[[banks]]")]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NUMBA_DISABLE_JIT", "1")
-        return pipeline.run(parse(head + RECIPE), out=out)
+    return pipeline.run(parse(head + RECIPE), out=out)

@@ -82,7 +82,6 @@ class Built:
              *parts, bank("pca", "", n=3, name="good")]
         )  # fmt: skip
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("NUMBA_DISABLE_JIT", "1")
             patch.setattr(leakage, "rows", lambda *_: [])  # most of the time, and not at stake
             made = backbone or fakes.FakeBackbone()
             patch.setitem(backbones.BACKBONES, "huggingface", lambda _, **__: made)

@@ -44,11 +44,6 @@ def vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_models.save("vit", tmp_path_factory.mktemp("vit") / "vit", seed=4)
 
 
-def built(recipe: Recipe, out: Path, patch: pytest.MonkeyPatch) -> Path:
-    patch.setenv("NUMBA_DISABLE_JIT", "1")
-    return pipeline.run(recipe, out=out)
-
-
 def run_again(
     con: duckdb.DuckDBPyConnection,
     backbone: huggingface.HuggingFaceBackbone,
@@ -129,9 +124,9 @@ def test_edits_that_need_labels_say_which(tiny_store: Path) -> None:
 
 
 def test_where_logits_are_not_linear_the_rest_of_the_network_runs(
-    vit: Path, shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    vit: Path, shapes: Path, tmp_path: Path
 ) -> None:
-    store = built(vit_recipe(shapes, vit, "vit.layers.0"), tmp_path, monkeypatch)
+    store = pipeline.run(vit_recipe(shapes, vit, "vit.layers.0"), out=tmp_path)
     backbone = huggingface.load(str(vit), layer="vit.layers.0", size=(32, 32))
     with duckdb.connect(str(store), read_only=True) as con:
         rows = ask.of_bank(con, 0)
@@ -150,9 +145,9 @@ def test_where_logits_are_not_linear_the_rest_of_the_network_runs(
 
 
 def test_a_classifier_that_reads_the_cls_token_alone_is_a_notice(
-    vit: Path, shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    vit: Path, shapes: Path, tmp_path: Path
 ) -> None:
-    store = built(vit_recipe(shapes, vit, ""), tmp_path, monkeypatch)
+    store = pipeline.run(vit_recipe(shapes, vit, ""), out=tmp_path)
     with duckdb.connect(str(store), read_only=True) as con:
         assert con.execute("SELECT count(*) FROM effect").fetchone() == (0,)
         told = con.execute("SELECT message FROM notice WHERE stage = 'effects'").fetchall()

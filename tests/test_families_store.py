@@ -81,7 +81,6 @@ def families(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"{banks}{made}"
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NUMBA_DISABLE_JIT", "1")
         patch.setitem(backbones.BACKBONES, "huggingface", lambda _, **__: fakes.FakeBackbone())
         return pipeline.run(parse(text), text=text, out=out)
 

@@ -77,9 +77,7 @@ method = "cav"
 
 
 def build(text: str, out: Path) -> Path:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NUMBA_DISABLE_JIT", "1")
-        return pipeline.run(parse(text), text=text, out=out)
+    return pipeline.run(parse(text), text=text, out=out)
 
 
 @pytest.fixture(scope="module")

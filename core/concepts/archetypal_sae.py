@@ -17,6 +17,7 @@ from core.concepts.archetypes import Archetypes
 from core.concepts.kmeans import unit_rows
 from core.concepts.sae_loop import Plan, optimise
 from core.concepts.sae_training import n_kept
+from core.concepts.selection import kept
 from core.types import FitData
 
 
@@ -40,8 +41,7 @@ class Bank:
     def encode(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
         """At most top_k positive codes a token, in units of activation; the rest exactly 0."""
         pre = torch.relu((x - self.decoder_bias) @ self.encoder.T + self.encoder_bias)
-        values, index = pre.topk(int(self.top_k), dim=-1)
-        return torch.zeros_like(pre).scatter_(-1, index, values) * self.scale
+        return kept(pre, int(self.top_k)) * self.scale
 
     def tensors(self) -> dict[str, Tensor]:
         return {

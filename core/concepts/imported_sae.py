@@ -24,6 +24,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from core.concepts.sae_files import RULES, Found, read
+from core.concepts.selection import kept
 from core.types import FitData
 
 
@@ -64,8 +65,7 @@ class Bank:
             return size * (shared + self.encoder_bias > 0)
         pre = torch.relu(shared + self.encoder_bias)
         if rule == "topk":
-            values, index = pre.topk(int(self.limit[0]), dim=-1)
-            return torch.zeros_like(pre).scatter_(-1, index, values)
+            return kept(pre, int(self.limit[0]))
         return pre * (pre > self.limit)
 
     def tensors(self) -> dict[str, Tensor]:

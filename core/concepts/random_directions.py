@@ -15,6 +15,7 @@ from torch import Tensor
 
 from core.concepts.kmeans import unit_rows
 from core.concepts.rows import sampled
+from core.concepts.selection import kept
 from core.types import FitData
 
 
@@ -85,7 +86,4 @@ def _projections(
     x: Float[Tensor, "*n d"], directions: Float[Tensor, "k d"], top_k: int
 ) -> Float[Tensor, "*n k"]:
     positive = torch.relu(x @ directions.T)
-    if not top_k:
-        return positive
-    values, index = positive.topk(top_k, dim=-1)
-    return torch.zeros_like(positive).scatter_(-1, index, values)
+    return kept(positive, top_k) if top_k else positive

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from core.concepts.sae_loop import Plan
 from core.concepts.sae_training import Weights, train
+from core.concepts.selection import kept
 from core.types import FitData
 
 
@@ -40,8 +41,7 @@ class Bank:
         """At most top_k positive codes a token, in units of activation; the rest exactly 0."""
         centred = x - self.decoder_bias if bool(self.tied) else x
         pre = torch.relu(centred @ self.encoder.T + self.encoder_bias)
-        values, index = pre.topk(int(self.top_k), dim=-1)
-        return torch.zeros_like(pre).scatter_(-1, index, values)
+        return kept(pre, int(self.top_k))
 
     def tensors(self) -> dict[str, Tensor]:
         return {

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from core.concepts.rows import refuse_non_finite
 from core.concepts.sae_loop import EPS, Plan, Step, optimise
+from core.concepts.selection import by_latent, strongest
 from core.types import FitData, TokenStream
 
 _SEEN = 50_000
@@ -117,7 +118,7 @@ def step(weights: Weights, x: Float[Tensor, "b d"], *, top_k: int) -> Step:
     """Loss and gradients of mean |x - (S D + b)|^2 / d on a batch given in `Weights.unit`."""
     centred = x - weights.decoder_bias if weights.tied else x
     pre = torch.addmm(weights.encoder_bias, centred, weights.encoder.T)
-    values, index = pre.topk(top_k, dim=1, sorted=False)
+    values, index = strongest(pre, top_k)
     codes = Sparse(index, values.relu_(), n_columns=weights.n_latents)
     rebuilt, back = codes.matmul(weights.dictionary)
     residual = x - rebuilt - weights.decoder_bias
@@ -126,6 +127,8 @@ def step(weights: Weights, x: Float[Tensor, "b d"], *, top_k: int) -> Step:
     # d loss / d value, only where the latent is on
     d_values = back(slope) * on
     d_codes = Sparse(index, d_values, n_columns=weights.n_latents)
+    fired = torch.zeros(weights.n_latents, dtype=torch.bool)
+    fired[index[on]] = True
     d_encoder_bias = torch.zeros_like(weights.encoder_bias)
     d_encoder_bias.index_add_(0, index.reshape(-1), d_values.reshape(-1))
     d_decoder_bias = slope.sum(0)
@@ -139,7 +142,7 @@ def step(weights: Weights, x: Float[Tensor, "b d"], *, top_k: int) -> Step:
             "encoder_bias": d_encoder_bias,
             "decoder_bias": d_decoder_bias,
         },
-        fired=index[on].unique(),
+        fired=fired.nonzero()[:, 0],
         residual=residual,
         n_on=int(on.sum()),
     )
@@ -175,10 +178,8 @@ class Sparse:
 
     def transposed_matmul(self, dense: Float[Tensor, "b d"]) -> Float[Tensor, "k d"]:
         s = self.index.shape[1]
-        order = self.index.reshape(-1).argsort(stable=True)
+        order, starts = by_latent(self.index, self.n_columns)
         rows = order // s
-        counts = torch.bincount(self.index.reshape(-1), minlength=self.n_columns)
-        starts = torch.cat([torch.zeros(1, dtype=torch.long), counts.cumsum(0)[:-1]])
         return torch.nn.functional.embedding_bag(
             rows, dense, starts, per_sample_weights=self.values.reshape(-1)[order], mode="sum"
         )

@@ -18,6 +18,7 @@ from core.concepts.kmeans import centroids, unit_rows
 from core.concepts.rows import refuse_unfit
 from core.concepts.sae_loop import EPS, Plan, Step, optimise
 from core.concepts.sae_training import Sparse, Weights, n_kept
+from core.concepts.selection import strongest
 from core.types import FitData
 
 _SEEN = 50_000
@@ -42,7 +43,7 @@ class Bank:
     def encode(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
         """Exactly top_k codes a token, each its norm in units of activation; the rest 0."""
         cosine = (x - self.mean) @ self.directions.T
-        index = cosine.topk(int(self.top_k), dim=-1).indices
+        index = strongest(cosine, int(self.top_k))[1]
         return torch.zeros_like(cosine).scatter_(-1, index, self.norms[index])
 
     def tensors(self) -> dict[str, Tensor]:
@@ -112,7 +113,7 @@ class Codebook:
 
     def step(self, x: Float[Tensor, "b d"], warmth: float) -> Step:  # noqa: ARG002
         centred = x - self.mean
-        index = (centred @ unit_rows(self.codes).T).topk(self.top_k, dim=1, sorted=False).indices
+        index = strongest(centred @ unit_rows(self.codes).T, self.top_k)[1]
         chosen = Sparse(index, torch.ones_like(index, dtype=x.dtype), n_columns=self.n_latents)
         residual = centred - chosen.matmul(self.codes)[0]
         return Step(
