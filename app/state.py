@@ -5,9 +5,9 @@ when intervening: t tab · w others follow an edit · g edits of the head · r r
 u what present and absent set · l the edits pinned for comparison · le an edit of latents · ta and
 rs the images it is aimed at and those it should spare;
 when comparing: a and z the two sets · k what is compared · d temperature; of a class: x what is
-listed; of metrics: x split · k what comes worst first; of two models: n the other store · j its
-bank · k likeness · d threshold; of depth: lc labelled concepts; of the concept list: q search ·
-o order · f filters · v view · p page.
+listed · im whose logit is explained and how; of metrics: x split · k what comes worst first; of two
+models: n the other store · j its bank · k likeness · d threshold; of depth: lc labelled concepts;
+of the concept list: q search · o order · f filters · v view · p page.
 Widgets follow the address (`follow` before, `on_change=write` after), never the other way round.
 """
 
@@ -27,14 +27,14 @@ VIEWS: tuple[str, ...] = ("overview", "concepts", "concept", "image", "classes",
 VIEWS += ("intervene", "leaderboard", "metrics", "compare", "depth")
 KEYS: tuple[str, ...] = ("s", "b", "c", "i", "h", "y", "m", "e", "t", "g", "w", "r", "a", "z", "k")
 KEYS += ("d", "x", "q", "o", "f", "v", "p", "u", "l", "n", "j", "lc")
-KEYS += ("ta", "rs", "le")
+KEYS += ("ta", "rs", "le", "im")
 # what a page takes up again when the menu opens it without any of these keys
 RESUMES: dict[str, tuple[str, ...]] = {
     "overview": (),
     "concepts": ("b", "q", "o", "f", "v"),
     "concept": ("b", "c", "q", "o", "f"),
     "image": ("b", "c", "i", "m", "h"),
-    "classes": ("h", "y", "x"),
+    "classes": ("h", "y", "x", "im"),
     "differences": ("b", "a", "z", "k", "d"),
     "intervene": ("h", "i", "y", "e", "t", "g", "w", "r", "u", "l", "ta", "rs", "le"),
     "leaderboard": ("b",),

@@ -1,8 +1,9 @@
 """Two sets of images compared concept by concept: what one shows more of than the other.
 
 Energy and its squashed difference follow Bohacek et al. 2025 ("Uncovering conceptual blindspots in
-generative image models using sparse autoencoders", arXiv 2506.19708). Two sets can differ in which
-concepts go together without any concept being more frequent; `within_classes` sees that.
+generative image models using sparse autoencoders", arXiv 2506.19708); their energy sums over
+tokens, this one is the mean score: the temperature takes up the factor. Two sets can differ in
+which concepts go with which classes without any concept being more frequent: `core.class_shifts`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Integer
+from jaxtyping import Float, Float64
 
 RESAMPLES = 200
 
@@ -28,23 +29,6 @@ class Comparison:
     active_a: Float64[np.ndarray, " k"]
     """prevalence: share of images with a positive score, 0..1"""
     active_b: Float64[np.ndarray, " k"]
-
-
-@dataclass(frozen=True)
-class WithinClasses:
-    value: Float64[np.ndarray, " k"]
-    """mean over classes of |difference of energies|, in pooled standard deviations; 0 where the
-    concept never varies"""
-    chance: Float64[np.ndarray, " k"]
-    """mean of the same over orders in which images of a class changed sides at random"""
-    chance_95: Float64[np.ndarray, " k"]
-    """their 95 % quantile"""
-    p: Float64[np.ndarray, " k"]
-    """share of those orders, and of the real one, that reach the value"""
-    differences: Float64[np.ndarray, "y k"]
-    """b minus a in each compared class, in pooled standard deviations"""
-    classes: Integer[np.ndarray, " y"]
-    """those with at least two images on both sides"""
 
 
 def compare(
@@ -99,67 +83,3 @@ def delta(differences: Float[np.ndarray, " k"], temperature: float) -> Float64[n
         raise ValueError(f"the temperature must be larger than 0, not {temperature}")
     scaled = np.clip(differences.astype(np.float64) / temperature, -500, 500)  # exp overflows later
     return np.asarray(1 / (1 + np.exp(-scaled)))
-
-
-def within_classes(
-    a: Float[np.ndarray, "n k"],
-    classes_a: Integer[np.ndarray, " n"],
-    b: Float[np.ndarray, "m k"],
-    classes_b: Integer[np.ndarray, " m"],
-    *,
-    paired: bool = False,
-    n_permutations: int = RESAMPLES,
-    seed: int = 0,
-) -> WithinClasses:
-    """Class-conditional energy differences, whose signs may cancel over classes.
-
-    `paired`: row i of both sides is one image before and after; then only the two of a pair change
-    sides by chance.
-
-    The pooled standard deviation is that inside the cells (class and side), permuted like the
-    differences. Unlabelled images (-1) are left out; the outcome for one concept does not depend on
-    which others are given. Raises ValueError when no class has two images on both sides.
-    """
-    shared = [c for c in np.intersect1d(classes_a, classes_b) if c >= 0]
-    classes = np.array(
-        [c for c in shared if min((classes_a == c).sum(), (classes_b == c).sum()) >= 2],
-        dtype=np.int64,
-    )
-    if not len(classes):
-        raise ValueError("no class has two labelled images on both sides")
-    k = a.shape[1]
-    found = np.zeros((len(classes), n_permutations + 1, k))  # entry 0 is the real order
-    inside = np.zeros((n_permutations + 1, k))
-    free = 0
-    for i, c in enumerate(classes):
-        mine_a, mine_b = a[classes_a == c], b[classes_b == c]
-        n, m = len(mine_a), len(mine_b)
-        both = np.concatenate([mine_a, mine_b]).astype(np.float64)
-        both -= both.mean(0)
-        in_b = _sides(n, m, n_permutations, np.random.default_rng([seed, int(c)]), paired=paired)
-        found[i] = np.where(in_b, 1 / m, -1 / n) @ both
-        # sum of squares = inside the two sides + between them
-        inside += (both**2).sum(0) - found[i] ** 2 * (n * m / (n + m))
-        free += n + m - 2
-    spread = np.sqrt(np.maximum(inside, 0) / free)
-    # rounding leaves a constant concept a spread that is no spread
-    alive = spread > 1e-9 * np.maximum(np.abs(a).max(0), np.abs(b).max(0))
-    found = np.divide(found, spread, out=np.zeros_like(found), where=alive)
-    values = np.abs(found).mean(0)
-    null = values[1:]
-    reached = (null >= values[0] * (1 - 1e-12)).sum(0)
-    return WithinClasses(
-        values[0], null.mean(0), np.quantile(null, 0.95, axis=0),
-        (1 + reached) / (1 + n_permutations), found[:, 0], classes,
-    )  # fmt: skip
-
-
-def _sides(
-    n: int, m: int, n_permutations: int, rng: np.random.Generator, *, paired: bool
-) -> Bool[np.ndarray, "p nm"]:
-    """Which images stand in b: as they do, then in random orders."""
-    real = np.arange(n + m) >= n
-    if paired:
-        swapped = rng.random((n_permutations, n)) < 0.5
-        return np.concatenate([real[None], np.concatenate([swapped, ~swapped], axis=1)])
-    return np.concatenate([real[None], rng.permuted(np.tile(real, (n_permutations, 1)), axis=1)])

@@ -5,13 +5,19 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
 MIN_AUC = 0.75
 MIN_MARGIN = 0.02
+MIN_OVERLAP = 0.04
+"""IoU above chance that a map needs with its label's masks, and by which it must lead another
+label where AUCs do not tell them apart. Network Dissection (Bau et al. 2017, arXiv 1704.05796)
+asks for an IoU of 0.04; here beyond chance, or else large masks would pass by their size."""
+LOW, CLOSE, ELSEWHERE = "low AUC", "small lead", "out of place"
+"""what may be wrong with a label as a name"""
 
 
 @dataclass(frozen=True)
@@ -20,35 +26,97 @@ class Match:
 
     best: Integer[np.ndarray, " k"]
     second: Integer[np.ndarray, " k"]
+    """the other label of the highest AUC"""
+    margin: Float[np.ndarray, " k"]
+    """AUC of `best` minus that of `second`; of chance where there is none"""
+    place_margin: Float[np.ndarray, " k"]
+    """IoU above chance by which `best` leads the labels of about its AUC; NaN: it did not decide"""
     named: Bool[np.ndarray, " k"]
+    doubt: tuple[str, ...]
+    """as `doubts`; "" where named, and without a candidate"""
 
 
 def match(
     train_auc: Float[np.ndarray, "k l"],
+    overlap: Float[np.ndarray, "k l"] | None = None,
     *,
     min_auc: float = MIN_AUC,
     min_margin: float = MIN_MARGIN,
+    min_overlap: float = MIN_OVERLAP,
 ) -> Match:
-    """The labelled concept that each score separates best on train images, and the runner-up.
+    """The labelled concept that each score finds best on train images, in its place, if any.
 
-    A concept takes the name when its AUC reaches `min_auc` (chance 0.5) and leads the runner-up by
-    `min_margin`; otherwise it stays unnamed. What is shown beside the name must be measured on
-    other images, because the best of many is chosen here.
+    `overlap` is the IoU above chance of each map with each label's masks (-1..1, NaN unknown), on
+    train images too. The label of the highest AUC becomes the name when that reaches `min_auc`
+    (chance 0.5) and leads all others by `min_margin`. Among labels nearer to each other than that
+    place decides: the name is the one of the largest overlap, if it leads theirs by `min_overlap`.
+    A name whose own overlap is below `min_overlap` is none. What is shown beside it must be
+    measured on other images, because the best of many is chosen here.
     """
     n_concepts, n_labels = train_auc.shape
-    values = np.where(np.isnan(train_auc), -np.inf, train_auc)
     if n_labels == 0:
-        nothing = np.full(n_concepts, -1)
-        return Match(nothing, nothing.copy(), np.zeros(n_concepts, dtype=bool))
-    order = np.argsort(-values, axis=1, kind="stable")
-    best = order[:, 0]
-    top = values[np.arange(n_concepts), best]
-    second = order[:, 1] if n_labels > 1 else np.full(n_concepts, -1)
-    runner_up = values[np.arange(n_concepts), second] if n_labels > 1 else np.full(n_concepts, 0.5)
-    named = (top >= min_auc) & (top >= runner_up + min_margin)
-    best = np.where(np.isfinite(top), best, -1)
-    second = np.where(np.isfinite(runner_up), second, -1)
-    return Match(best, second, named)
+        nothing, none = np.full(n_concepts, -1), np.full(n_concepts, np.nan)
+        unsaid = ("",) * n_concepts
+        return Match(nothing, nothing, none, none, np.zeros(n_concepts, dtype=bool), unsaid)
+    at = np.arange(n_concepts)
+    place = np.full(train_auc.shape, np.nan) if overlap is None else overlap
+    values = np.where(np.isnan(train_auc), -np.inf, train_auc)
+    top = values.max(1)
+    near = ~(top[:, None] >= values + min_margin)
+    known = ~(near & np.isnan(place)).any(1)
+    inside = np.where(near & ~np.isnan(place), place, -np.inf)
+    winner = inside.argmax(1)
+    rival = np.where(np.arange(n_labels) == winner[:, None], -np.inf, inside).max(1)
+    tied = near.sum(1) > 1
+    lead = np.full(n_concepts, np.nan)
+    judged = tied & known
+    lead[judged] = inside[at, winner][judged] - rival[judged]
+    by_place = (lead >= min_overlap) & (inside[at, winner] >= min_overlap)
+    by_place &= values[at, winner] >= min_auc
+    best = np.where(by_place, winner, values.argmax(1))
+    found = given(train_auc, np.where(np.isfinite(top), best, -1))
+    said = doubts(
+        train_auc[at, best],
+        place[at, best],
+        clear=by_place | ~tied,
+        min_auc=min_auc,
+        min_overlap=min_overlap,
+    )
+    said = tuple(d if f >= 0 else "" for d, f in zip(said, found.best, strict=True))
+    named = np.array([not d for d in said], dtype=bool) & (found.best >= 0)
+    return replace(found, place_margin=np.where(by_place, lead, np.nan), named=named, doubt=said)
+
+
+def given(train_auc: Float[np.ndarray, "k l"], best: Integer[np.ndarray, " k"]) -> Match:
+    """As `match` for labels that are names already (-1: none), whatever their AUC: no doubts."""
+    n_concepts, n_labels = train_auc.shape
+    at = np.arange(n_concepts)
+    values = np.where(np.isnan(train_auc), -np.inf, train_auc)
+    others = np.where(np.arange(n_labels) == best[:, None], -np.inf, values)
+    second = others.argmax(1)
+    runner_up = others[at, second]
+    second = np.where(np.isfinite(runner_up) & (best >= 0), second, -1)
+    own = np.where(best >= 0, train_auc[at, best], np.nan)
+    margin = own - np.where(second >= 0, runner_up, 0.5)
+    nothing = np.full(n_concepts, np.nan)
+    return Match(best, second, margin, nothing, best >= 0, ("",) * n_concepts)
+
+
+def doubts(
+    auc: Float[np.ndarray, " k"],
+    overlap: Float[np.ndarray, " k"],
+    *,
+    clear: Bool[np.ndarray, " k"] | None = None,
+    min_auc: float = MIN_AUC,
+    min_overlap: float = MIN_OVERLAP,
+) -> tuple[str, ...]:
+    """What speaks against each label as a name: LOW, CLOSE and ELSEWHERE, joined by ", "; or "".
+
+    An AUC or overlap that is NaN speaks against nothing; `clear`: no other label comes as near.
+    """
+    close = np.zeros(len(auc), dtype=bool) if clear is None else ~clear
+    against = {LOW: auc < min_auc, CLOSE: close, ELSEWHERE: overlap < min_overlap}
+    return tuple(", ".join(d for d, yes in against.items() if yes[i]) for i in range(len(auc)))
 
 
 def same_words(names: Sequence[str], labels: Sequence[str]) -> Integer[np.ndarray, " k"]:

@@ -47,7 +47,8 @@ class BankSpec:
     """0: the method's default (cav: every labelled concept that varies)"""
     params: Mapping[str, Any] = field(default_factory=dict)
     stability: int = 0
-    """2 or more: fit again on so many parts of the train images and say how alike those fits are"""
+    """2 or more: compare so many fits with different seeds, this one among them, and as many on
+    disjoint parts of the train images; 0: no"""
 
     @property
     def title(self) -> str:
@@ -89,6 +90,10 @@ class EffectSpec:
     own logits; 0: none"""
     images: int = 16
     """of each such latent; where the read-out is linear all images, for it costs nothing"""
+    explained: int = 4
+    """images of each such bank on which the model's own logit is explained by every importance
+    method, at some 1,500 passes through the rest of the network each; where the read-out is linear
+    none, for there a head is exact; 0: none"""
 
 
 @dataclass(frozen=True)

@@ -213,6 +213,8 @@ class FitData:
     crops: CropSource | None = None
     layer: str = ""
     """dotted name of the layer the tokens are from; "": unknown"""
+    device: str = "cpu"
+    """torch device for what trains long; banks come back on the CPU"""
 
 
 @runtime_checkable

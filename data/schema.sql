@@ -18,6 +18,7 @@ CREATE TABLE build (            -- one row
 CREATE TABLE stage (            -- what the build did, in order
     stage_id        USMALLINT PRIMARY KEY,
     name            VARCHAR NOT NULL,
+    bank_id         USMALLINT,           -- the bank that it was for; NULL: for all, or for no bank
     seconds         DOUBLE NOT NULL,     -- wall clock, >= 0; of the run that did it (resumed work keeps its own)
     n               UBIGINT NOT NULL,    -- how many units were worked
     unit            VARCHAR NOT NULL     -- of n: "images", "banks", "rows"
@@ -179,10 +180,17 @@ CREATE TABLE concept (
                                          --   see concept_name), "unnamed"; the first that holds, in this order
     labelled_id     UINTEGER,            -- the best-matching labelled concept: behind the name of "label" and "matched"
     name_auc        DOUBLE,              -- 0..1, chance 0.5: score against that label (matched: chosen on train, measured on held-out images)
-    name_iou        DOUBLE,              -- 0..1: strongest tokens against that label's part mask
+    name_iou        DOUBLE,              -- 0..1: strongest tokens against that label's part mask, held-out images
+    name_iou_chance DOUBLE,              -- 0..1: the same of as many tokens at random; NULL: no masks
+    name_iou_n      UINTEGER,            -- held-out images with that label and mask, of at most 300 that are looked at
     name_n          UINTEGER,            -- held-out images behind name_auc
-    second_id       UINTEGER,            -- runner-up labelled concept
-    second_auc      DOUBLE,
+    second_id       UINTEGER,            -- runner-up labelled concept: the other one of the highest AUC on train images
+    second_auc      DOUBLE,              -- 0..1, on held-out images
+    name_margin     DOUBLE,              -- -1..1, on train images, where names are chosen: AUC minus that of the runner-up
+    place_margin    DOUBLE,              -- > 0, on train images: IoU above chance by which the label leads those of about
+                                         --   its AUC; NULL: AUC decided, or nothing did
+    doubt           VARCHAR NOT NULL,    -- "" or of low AUC, small lead, out of place, joined by ", ". Where a label is the name:
+                                         --   how weak a name (held-out images); else why none is (train images)
     train_accuracy  DOUBLE,              -- of the probe that made a CAV, 0..1; NULL for other methods
     test_accuracy   DOUBLE,
     train_auc       DOUBLE,
@@ -304,7 +312,9 @@ CREATE TABLE label_score (      -- every concept against every labelled concept,
     labelled_id     UINTEGER NOT NULL,
     auc             DOUBLE NOT NULL,     -- chance 0.5
     n               UINTEGER NOT NULL,   -- images with a known label
-    iou             DOUBLE               -- with the part's mask; NULL: no masks
+    iou             DOUBLE,              -- 0..1, with the part's mask; NULL: no masks
+    iou_chance      DOUBLE,              -- 0..1: of as many tokens at random, p / (2 - p) for a mask over the share p
+    iou_n           UINTEGER             -- images with label and mask, of at most 300 that are looked at
 );
 
 CREATE TABLE concept_tree (     -- of banks whose concepts form a tree, a row each; other banks have none
@@ -447,13 +457,18 @@ CREATE TABLE quality (          -- how good a bank is; higher is better unless i
                                          --   "wasserstein" mean over channels, unit of activation, low is good;
                                          --   "ood" distance to the 10th nearest real token, same unit, low is good;
                                          --   "l0" non-zero codes a token; "hoyer" sparsity of codes, 0..1
-                                         -- on held-out images: "readout" accuracy of the backbone's linear
-                                         --   read-out on pooled reconstructions, 0..1
+                                         -- on held-out images: "readout" accuracy of the backbone when it reads
+                                         --   reconstructions, 0..1: by its linear read-out, else by the rest of the
+                                         --   network on at most 64 images
                                          -- of the directions: "coherence_max", "coherence_mean" |cosine| of pairs,
-                                         --   0..1, low is good; "effective_rank" 1..min(k, d); "stability" mean
-                                         --   matched |cosine| of refits, 0..1 (where the recipe asks)
+                                         --   0..1, low is good; "effective_rank" 1..min(k, d)
+                                         -- of fits again (where the recipe asks), mean cosine of the best one-to-one
+                                         --   matching, -1..1; |cosine|, 0..1, where codes have signs: "stability_seed"
+                                         --   other seeds, the same train images; "stability_split" the same seed,
+                                         --   disjoint shares of the train images. n: pairs of directions
                                          -- over the concepts: "dead" share, low is good; "named" share; means
-                                         --   "name_auc", "iou", "separability", "monosemanticity", all 0..1
+                                         --   "name_auc", "iou", "separability", "monosemanticity", all 0..1 (control
+                                         --   of names: random directions, each under the label that fits it best)
                                          -- of names from a vocabulary: "word_named" share of concepts with one
                                          --   (control: of control vectors); "word_agreement" share that says what
                                          --   the label-derived name says, among concepts with both
@@ -483,6 +498,21 @@ CREATE TABLE probe (            -- can a label be read off? 5-fold cross-validat
     nap_chance      DOUBLE NOT NULL,     -- the same of a ranking without information
     n               UINTEGER NOT NULL,   -- images ranked
     n_positive      UINTEGER NOT NULL    -- of them, with the label
+);
+
+CREATE TABLE concept_probe (    -- can a label be read off this one concept? ranked on the images and folds of `probe`
+    bank_id         USMALLINT NOT NULL,
+    concept_id      UINTEGER NOT NULL,
+    labelled_id     UINTEGER NOT NULL,   -- concept.labelled_id, chosen on train images or given; nothing is fitted here
+    auc             DOUBLE NOT NULL,     -- 0..1, chance 0.5; pairs within folds
+    auc_lo          DOUBLE NOT NULL,     -- 95 % interval (DeLong)
+    auc_hi          DOUBLE NOT NULL,
+    gain            DOUBLE NOT NULL,     -- auc minus that of the "raw" probe, -1..1
+    gain_lo         DOUBLE NOT NULL,     -- 95 % interval (paired DeLong); gain_hi < 0: the plain probe wins
+    gain_hi         DOUBLE NOT NULL,
+    n               UINTEGER NOT NULL,   -- images ranked
+    n_positive      UINTEGER NOT NULL,   -- of them, with the label
+    PRIMARY KEY (bank_id, concept_id)
 );
 
 CREATE TABLE depth (            -- can a label be read off the pooled activations of a layer?
@@ -565,7 +595,8 @@ CREATE TABLE metric (           -- do the concepts exist, and are they where the
     value           DOUBLE NOT NULL,     -- in the definition's range: 0..1, of the three cgim -1..1, completeness any
     n               UINTEGER NOT NULL,   -- cases behind it, > 0; the definition says what is counted
     chance          DOUBLE,              -- its mean without information, same unit; NULL: none exists
-    control         DOUBLE               -- the same of random directions in the bank's place; NULL: none drawn
+    control         DOUBLE               -- the same of random directions in the bank's place, as many and coded as
+                                         --   sparsely; NULL: none drawn
 );
 
 -- What heads rest on --------------------------------------------------------------------------
@@ -586,10 +617,19 @@ CREATE TABLE importance (       -- the 64 concepts of largest share
     head_id         USMALLINT NOT NULL,
     class_id        UINTEGER NOT NULL,
     concept_id      UINTEGER NOT NULL,
-    method          VARCHAR NOT NULL,    -- key of core.importance.METHODS
+    method          VARCHAR NOT NULL,    -- "linear" or "sobol", keys of core.importance.METHODS; both exact, for a head
+                                         --   is linear. What the others give is in `same_importance`
     value           DOUBLE NOT NULL,     -- mean over images, in the method's unit (linear: logits; sobol: total index)
     share           DOUBLE NOT NULL,     -- sum of |value| over images, over that of all concepts; 0..1
     n               UINTEGER NOT NULL    -- images of the class explained
+);
+
+CREATE TABLE same_importance (  -- methods that were run on a head and gave what another gives, so that one is stored
+    head_id         USMALLINT NOT NULL,
+    method          VARCHAR NOT NULL,    -- key of core.importance.METHODS
+    same_as         VARCHAR NOT NULL,    -- the method that stands for it
+    difference      DOUBLE NOT NULL,     -- largest, as a share of the class's largest importance; 0..1e-9
+    n               UINTEGER NOT NULL    -- images compared, held-out ones if any, evenly over the predicted classes
 );
 
 CREATE TABLE cluster (          -- contribution vectors of images taken for a class, on a plane; at most 300 a class
@@ -614,10 +654,50 @@ CREATE TABLE dominance (        -- how often a concept adds most to the predicte
 
 CREATE TABLE fidelity (         -- do importances say what the head's logit does? mean over images
     head_id         USMALLINT NOT NULL,
-    method          VARCHAR NOT NULL,    -- key of core.importance.METHODS
+    method          VARCHAR NOT NULL,    -- as in `importance`
     metric          VARCHAR NOT NULL,    -- "C-insertion", "C-deletion" (logits) or "C-muFidelity" (correlation, -1..1)
     value           DOUBLE NOT NULL,     -- C-deletion: small is good; the others: large
-    random          DOUBLE NOT NULL,     -- the same for concepts in random order
+    random          DOUBLE NOT NULL,     -- the same for the head's concepts in random order
+    control         DOUBLE,              -- the same for a head of the same kind, fitted again on random directions in the
+                                         --   bank's place, as many and coded as sparsely, its concepts in the method's
+                                         --   order. NULL: such a head cannot be fitted (kinds "backbone" and "imported",
+                                         --   which are not fitted, and "energy"), or there are as many directions as an
+                                         --   activation has numbers, which leave nothing out
+    n               UINTEGER NOT NULL    -- images, held-out ones if any, evenly over the predicted classes
+);
+
+-- What the backbone's own logits rest on, where they are no linear map of the mean token -----------
+
+CREATE TABLE backbone_explanation ( -- images whose logit was explained, by banks that reconstruct; recipe: [effects] explained
+    bank_id         USMALLINT NOT NULL,
+    image_id        UINTEGER NOT NULL,
+    class_id        UINTEGER NOT NULL,   -- predicted by the backbone
+    logit           DOUBLE NOT NULL,     -- of the class
+    without         DOUBLE NOT NULL,     -- the same with every concept taken out at every token, what the bank does not
+                                         --   rebuild kept: the rest of the network was run again
+    n_concepts      UINTEGER NOT NULL,   -- concepts that are active on the image
+    PRIMARY KEY (bank_id, image_id)
+);
+
+CREATE TABLE backbone_importance ( -- of each of these images; a pair that is not listed is 0
+    bank_id         USMALLINT NOT NULL,
+    image_id        UINTEGER NOT NULL,
+    concept_id      UINTEGER NOT NULL,
+    method          VARCHAR NOT NULL,    -- key of core.importance.METHODS but "linear". "sobol" dims only the 12
+                                         --   concepts of the image with the largest integrated gradients
+    value           DOUBLE NOT NULL,     -- in the method's unit (sobol: total index; else logits)
+    share           DOUBLE NOT NULL,     -- |value| over that of all concepts of the image, 0..1
+    PRIMARY KEY (bank_id, image_id, concept_id, method)
+);
+
+CREATE TABLE backbone_fidelity ( -- do these importances say what the logit does? mean over images
+    bank_id         USMALLINT NOT NULL,
+    method          VARCHAR NOT NULL,    -- as in `backbone_importance`
+    metric          VARCHAR NOT NULL,    -- as in `fidelity`
+    value           DOUBLE NOT NULL,     -- C-deletion: small is good; the others: large
+    random          DOUBLE NOT NULL,     -- the same for the concepts in random order
+    control         DOUBLE,              -- the same of random directions, as many and coded as sparsely, that rebuild the
+                                         --   tokens by least squares; NULL: the metric says nothing of them
     n               UINTEGER NOT NULL    -- images
 );
 

@@ -31,6 +31,7 @@ class Bench:
 
     scene: Scene
     store: acts.ActivationStore
+    sources: Sources
     pooled: Float[np.ndarray, "n d"]
     tokens: Float[Tensor, "q d"]
     """held-out, in random order; may be none"""
@@ -55,7 +56,8 @@ def set_bench(
 ) -> Bench:
     """Draws what banks are judged on, and writes the plain probes that they stand beside.
 
-    `of_output` is the class_id of each logit.
+    `of_output` is the class_id of each logit. A notice where no image can tell whether the backbone
+    answers right.
     """
     backbone = sources.backbone
     pooled = store.pooled()
@@ -67,11 +69,19 @@ def set_bench(
     output_of = {int(class_id): i for i, class_id in enumerate(of_output)}
     outputs = np.array([output_of.get(int(c), -1) for c in scene.class_of[scene.held_out]], int)
     readable = np.flatnonzero(outputs >= 0)
+    if not len(readable):
+        why = "no held-out image carries a label that is one of its outputs"
+        if not backbone.outputs:
+            why = "it does not classify"
+        sources.log.notice(
+            "quality", "read-out", ValueError(f"nothing says how right the backbone is: {why}")
+        )
     if len(readable) > IMAGES:
         readable = np.sort(rng.choice(readable, IMAGES, replace=False))
     return Bench(
         scene=scene,
         store=store,
+        sources=sources,
         pooled=pooled,
         tokens=tokens,
         readout=backbone.linear_readout() if backbone.outputs else None,

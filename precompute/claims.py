@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-import torch
 from jaxtyping import Float, Integer
 
-from core.concepts import cav
 from core.naming import same_words
-from core.types import ConceptBank
-from precompute.activations import ActivationStore
+from precompute.control import ControlCodes
 from precompute.encode import Codes
-from precompute.ground import Ground
 
 
 @dataclass(frozen=True)
@@ -68,48 +64,6 @@ def stored(codes: Codes) -> Callable[[int], Float[np.ndarray, "t k"]]:
     return one
 
 
-def encoded(
-    bank: ConceptBank, activations: ActivationStore
-) -> Callable[[int], Float[np.ndarray, "t k"]]:
-    """Of a bank that is stored nowhere."""
-    shards = [activations.tokens(i) for i in range(len(activations.folders))]  # mapped, not read
-    starts = np.cumsum([0, *map(len, shards)])
-
-    @lru_cache(maxsize=1)
-    def one(row: int) -> Float[np.ndarray, "t k"]:
-        i = int(np.searchsorted(starts, row, side="right")) - 1
-        tokens = np.array(shards[i][row - starts[i]])
-        with torch.inference_mode():
-            return bank.encode(torch.from_numpy(tokens)).numpy()
-
-    return one
-
-
-def control(
-    claims: Claims, activations: ActivationStore, ground: Ground, *, pool: str = "mean"
-) -> Claims:
-    """As many random separators through the mean activation, each under its concept's label.
-
-    `pool`, "mean" or "max", is how the bank's own codes become scores, and so theirs.
-    """
-    pooled = activations.pooled()
-    k, d = claims.scores.shape[1], pooled.shape[1]
-    generator = torch.Generator().manual_seed(ground.scene.seed)
-    rows = torch.randn(k, d, generator=generator)
-    directions = rows / rows.norm(dim=1, keepdim=True)
-    mean = torch.from_numpy(pooled[ground.scene.train].mean(0))
-    bank = cav.Bank(directions, -(directions @ mean))
-    scores = pooled.astype(np.float64) @ directions.numpy().T.astype(np.float64)
-    scores = scores + bank.bias.numpy()
-    if pool == "max":
-        shards = (activations.tokens(i) for i in range(len(activations.folders)))
-        found = [bank.encode(torch.from_numpy(np.array(x))).amax(1).double() for x in shards]
-        scores = torch.cat(found).numpy()
-    return Claims(
-        scores,
-        claims.label_of,
-        claims.probes,
-        encoded(bank, activations),
-        claims.worded,
-        claims.sided,
-    )
+def control(claims: Claims, drawn: ControlCodes) -> Claims:
+    """Random directions, each under the label of the concept that it stands in for."""
+    return replace(claims, scores=drawn.scores.toarray(), codes=drawn.of_images())

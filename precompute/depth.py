@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from precompute.sources import Log
 FOLDS = 5
 SHUFFLES = 3
 """control tasks for each label, whose mean is kept"""
+NAMED = 5
+"""images that a notice names"""
 
 
 def put(
@@ -44,8 +47,8 @@ def put(
 ) -> None:
     """Probe every labelled concept at every layer of the recipe, if it names any.
 
-    The images are held-out ones where there are any, spread over classes. What keeps it from being
-    done becomes a notice.
+    The images are held-out ones where there are any, spread over classes. What keeps it, or one
+    layer, from being done becomes a notice.
     """
     if not spec.layers:
         return
@@ -62,14 +65,38 @@ def put(
     log.stage("depth: one pass", seconds, len(used), "images")
     with log.timed("depth: probes", len(layers.names), "layers"):
         y, classes = y[used], scene.class_of[rows[used]]
-        order = list(layers.names)
-        for name, layout, x in zip(layers.names, layers.layouts, pooled, strict=True):
-            frame = probe(x, y, classes, seed=scene.seed)
-            frame["layer"], frame["position"] = name, order.index(name)
-            frame["grid_h"], frame["grid_w"] = layout.grid
-            frame["width"] = x.shape[1]
+        files = activations.rows["file"].iloc[rows[used]].tolist()
+        kept = _finite(list(layers.names), pooled, files, log)
+        for position, i in enumerate(kept):
+            frame = probe(pooled[i], y, classes, seed=scene.seed)
+            frame["layer"], frame["position"] = layers.names[i], position
+            frame["grid_h"], frame["grid_w"] = layers.layouts[i].grid
+            frame["width"] = pooled[i].shape[1]
             if len(frame):
                 write.put(con, "depth", {column: frame[column] for column in frame.columns})
+
+
+def _finite(
+    layers: Sequence[str],
+    pooled: Sequence[Float[np.ndarray, "n _"]],
+    files: Sequence[str],
+    log: Log,
+) -> list[int]:
+    """Indices of the layers without NaN and infinity; the others become notices."""
+    kept = []
+    for i, (layer, x) in enumerate(zip(layers, pooled, strict=True)):
+        bad = [files[row] for row in np.flatnonzero(~np.isfinite(x).all(1)).tolist()]
+        if not bad:
+            kept.append(i)
+            continue
+        more = f" and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
+        text = (
+            f"activations at layer {layer} are not finite (NaN or infinite) for {len(bad)} of "
+            f"{len(files)} images: {', '.join(bad[:NAMED])}{more}. The layer is left out, for "
+            "layers are compared on the same images; to have it, take those images out of the data"
+        )
+        log.notice("depth", layer, ValueError(text))
+    return kept
 
 
 def probe(
@@ -168,16 +195,9 @@ def _pooled(
         if not used:
             raise ValueError("none of the images for depth can be read any more")
         found = {str(i): np.concatenate(part) for i, part in enumerate(parts)}
-        bad = [n for n, x in zip(layers.names, found.values(), strict=True) if not _finite(x)]
-        if bad:
-            raise ValueError(f"activations at layer {bad[0]} are not finite")
         np.savez(out / "pooled.npz", used=np.array(used), **found)  # type: ignore[arg-type]
         return {"n": len(used)}
 
     seconds = shards.run("depth", [folder], work, units=[len(rows)])
     with np.load(folder / "pooled.npz") as file:
         return seconds, [file[str(i)] for i in range(len(layers.names))], file["used"]
-
-
-def _finite(x: np.ndarray) -> bool:
-    return bool(np.isfinite(x).all())

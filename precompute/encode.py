@@ -70,7 +70,7 @@ def _shard(
         n_on += (dense > 0).sum((0, 2))
         sums += dense.sum(0, dtype=np.float64)
         magnitudes += np.abs(dense).sum(0, dtype=np.float64)
-        for name, piece in _sparse(dense, first=start, pool=pool).items():
+        for name, piece in sparse(dense, first=start, pool=pool).items():
             pieces.setdefault(name, []).append(piece)
     codes_of_shard: Any = {name: np.concatenate(p) for name, p in pieces.items()}
     np.savez(out / "codes.npz", **codes_of_shard)
@@ -87,7 +87,7 @@ def _shard(
     return {"n": n}
 
 
-def _sparse(dense: Float[np.ndarray, "n k t"], *, first: int, pool: str) -> dict[str, np.ndarray]:
+def sparse(dense: Float[np.ndarray, "n k t"], *, first: int, pool: str) -> dict[str, np.ndarray]:
     """Non-zero codes, ordered by image, concept and token; and image-level scores."""
     image, concept, token = np.nonzero(dense)
     lit_image, lit_concept = np.nonzero(np.abs(dense).max(2) > 0)
@@ -175,9 +175,15 @@ class Codes:
             shape=(self.n_images, self.n_concepts),
         )
 
-    def dense_maps(self, images: np.ndarray) -> Float64[np.ndarray, "m k"]:
-        """Codes of all tokens of some images (ascending rows), image after image."""
-        out = np.zeros((len(images), self.n_concepts, self.n_tokens))
+    def dense_maps(
+        self, images: np.ndarray, concepts: np.ndarray | None = None
+    ) -> Float64[np.ndarray, "m k"]:
+        """Codes of all tokens of some images (ascending rows), image after image; of all concepts,
+        or of those given. A column is contiguous."""
+        ids = np.arange(self.n_concepts) if concepts is None else concepts
+        column = np.full(self.n_concepts, -1)
+        column[ids] = np.arange(len(ids))
+        out = np.zeros((len(ids), len(images) * self.n_tokens))
         starts = np.cumsum([0, *self.sizes])
         for i in range(len(self.folders)):
             mine = np.flatnonzero((images >= starts[i]) & (images < starts[i + 1]))
@@ -186,7 +192,7 @@ class Codes:
             piece = self.shard(i)
             place = np.full(self.sizes[i], -1)
             place[images[mine] - starts[i]] = mine
-            row = place[piece["image"]]
-            ours = row >= 0
-            out[row[ours], piece["concept"][ours], piece["token"][ours]] = piece["value"][ours]
-        return rearrange(out, "m k t -> (m t) k")
+            row, at = place[piece["image"]], column[piece["concept"]]
+            ours = (row >= 0) & (at >= 0)
+            out[at[ours], row[ours] * self.n_tokens + piece["token"][ours]] = piece["value"][ours]
+        return out.T

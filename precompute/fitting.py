@@ -26,6 +26,7 @@ def fit_data(
     texts: Texts,
     *,
     layer: str,
+    device: str = "cpu",
 ) -> FitData:
     """Raises ValueError when the bank asks for labels of a level that the data set lacks."""
     level = str(spec.params.get("labels", ""))
@@ -43,6 +44,7 @@ def fit_data(
         classes=classes if (classes >= 0).any() else None,
         text=texts.side(scene.train, scene.held_out),
         layer=layer,
+        device=device,
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import duckdb
 import numpy as np
 import pandas as pd
+import torch
 from jaxtyping import Float, Float64, Integer
 
 from core import bottleneck
+from core.importance import METHODS
 from core.types import Head
 from data import write
 from precompute import columns, fidelity
@@ -20,8 +22,6 @@ KEPT = 64
 """concepts a class in `importance`"""
 PLACED = 300
 """images a class in `cluster`: their thumbs travel to the browser"""
-JUDGED = 32
-"""images that fidelity and the methods that need many evaluations look at"""
 
 
 def put(
@@ -34,7 +34,7 @@ def put(
     images: pd.DataFrame,
     scene: Scene,
 ) -> None:
-    """All tables of one head. `images`: image_id and split of every row."""
+    """All tables of one head but `fidelity`. `images`: image_id and split of every row."""
     if not fitted.linear:  # no weights, so nothing to explain a logit by
         return
     with log.timed(f"explain {title}", len(scores), "images"):
@@ -54,22 +54,13 @@ def _tables(
         rows = np.flatnonzero(best == y)
         parts = bottleneck.contributions(fitted.head, scores[rows], int(y))
         found = _class(parts, logits[rows, y], images.iloc[rows])
+        found["importance"] = pd.concat(
+            [found["importance"], shares("sobol", _sobol(fitted.head, scores[rows], int(y)))]
+        )
         for name, frame in found.items():
             tables.setdefault(name, []).append(frame.assign(class_id=fitted.classes[y]))
     top = dominant(fitted.head, scores, best)
     tables["dominance"] = [_dominance(fitted, top, fitted.classes[best], images, scene.class_of)]
-    splits = images["split"].to_numpy()
-    held_out = np.flatnonzero(splits != "train")
-    pool = held_out if len(held_out) else np.arange(len(splits))
-    # in order of the predicted class, so that even steps meet every class
-    pool = pool[np.argsort(best[pool], kind="stable")]
-    steps = np.linspace(0, len(pool) - 1, min(JUDGED, len(pool))).round().astype(np.int64)
-    judged = np.sort(pool[steps])
-    table, sobol = fidelity.judge(fitted.head, scores[judged], best[judged], seed=scene.seed)
-    tables["fidelity"] = [table]
-    for y, parts in sobol.items():
-        frame = shares("sobol", parts).assign(class_id=fitted.classes[y])
-        tables["importance"].append(frame)
     return tables
 
 
@@ -101,6 +92,12 @@ def _class(
         "importance": shares("linear", parts),
         "cluster": frame,
     }
+
+
+def _sobol(head: Head, scores: Float[np.ndarray, "n k"], y: int) -> Float64[np.ndarray, "n k"]:
+    """Exact for a linear head, so of all images."""
+    x = torch.from_numpy(scores.astype(np.float64))
+    return METHODS["sobol"].run(fidelity.logit(head, y), x).numpy()
 
 
 def shares(method: str, parts: Float64[np.ndarray, "n k"]) -> pd.DataFrame:

@@ -97,9 +97,18 @@ def trust(
 def put_images(
     con: duckdb.DuckDBPyConnection, activations: ActivationStore, *, seed: int, log: Log
 ) -> None:
-    """Layout, neighbours and pooled activations of the images."""
+    """Layout, neighbours and pooled activations of the images, of so many as `IMAGES` and `KEPT`.
+
+    The page that shows the layout counts its images; fewer activations than images are a notice.
+    """
     pooled, ids = activations.pooled(), activations.rows["image_id"].to_numpy()
     kept = spread(len(ids), KEPT)
+    if len(kept) < len(ids):
+        told = (
+            f"{len(kept):,} of {len(ids):,} images, evenly spread, keep their pooled activations; "
+            "Compare tells by those whether two models share a space, and how concepts shift in it"
+        )
+        log.notice("layout", "pooled activations", ValueError(told))
     write.put(con, "pooled", {"image_id": ids[kept], "vector": list(pooled[kept])})
     # about the mean: activations of one model all point the same way, and differ beside that
     centred = pooled - pooled.mean(0)

@@ -14,8 +14,8 @@ import pyarrow as pa
 from core.recipe import HeadSpec
 from data import write
 from precompute import leakage, measure_heads, measure_maps
-from precompute.activations import ActivationStore
 from precompute.claims import Claims, control, stored
+from precompute.control import ControlCodes
 from precompute.encode import Codes
 from precompute.ground import STAGE, Ground
 from precompute.heads import Fitted
@@ -42,11 +42,11 @@ def bank(
     label_of: np.ndarray,
     heads: Sequence[Measured],
     ground: Ground,
-    activations: ActivationStore,
+    drawn: ControlCodes,
     log: Log,
-    pool: str = "mean",
-) -> int:
-    """Measures a bank and its heads and writes the rows; returns how many.
+) -> dict[int, Fitted]:
+    """Measures a bank and its heads and writes the rows; returns, by head_id, the heads that could
+    be fitted again on `drawn`, so fitted.
 
     What cannot be measured of a head is a notice; what cannot be measured of any bank is one that
     `ground.survey` wrote.
@@ -56,21 +56,24 @@ def bank(
     sided = bool(concept["train_accuracy"].notna().all())
     worded = bool((concept["name_source"] == "word").all())
     claims = Claims(scores, label_of, probes, stored(codes), worded, sided)
-    random = control(claims, activations, ground, pool=pool)
+    random = control(claims, drawn)
     found = _concepts(claims, ground)
-    n = put(con, found, control=_concepts(random, ground), bank_id=bank_id)
-    # as many random directions as an activation has numbers span all of it: the linear probe
-    spanning = scores.shape[1] >= activations.tokens(0).shape[2]
+    put(con, found, control=_concepts(random, ground), bank_id=bank_id)
+    refits: dict[int, Fitted] = {}
+    # as many random directions as an activation has numbers leave nothing out: the linear probe
+    k, d = drawn.directions.rows.shape
+    spanning = k >= d
     for head in heads:
         found, missing = _head(_reading(head, claims, ground), claims, ground)
         if missing is not None:
             log.notice(STAGE, head.spec.title, missing)
-        drawn: list[Row] = []
+        others: list[Row] = []
         if head.fitted.refit is not None and not (spanning and head.fitted.linear):
-            again = head._replace(fitted=head.fitted.refit(random.scores))
-            drawn, _ = _head(_reading(again, random, ground), random, ground)
-        n += put(con, found, control=drawn, bank_id=bank_id, head_id=head.head_id)
-    return n
+            refits[head.head_id] = head.fitted.refit(random.scores)
+            again = head._replace(fitted=refits[head.head_id])
+            others, _ = _head(_reading(again, random, ground), random, ground)
+        put(con, found, control=others, bank_id=bank_id, head_id=head.head_id)
+    return refits
 
 
 def _concepts(claims: Claims, ground: Ground) -> list[Row]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import duckdb
 import numpy as np
 from jaxtyping import Float, Integer
@@ -9,7 +11,7 @@ from jaxtyping import Float, Integer
 from core.concepts import METHODS
 from core.recipe import BankSpec, Recipe
 from core.types import ConceptBank
-from precompute import effects, faithfulness, measure
+from precompute import backbone_importance, effects, faithfulness, measure
 from precompute.activations import ActivationStore
 from precompute.claims import Claims, stored
 from precompute.encode import Codes
@@ -50,3 +52,14 @@ def bank(
             )  # fmt: skip
     except ValueError as error:
         log.notice("effects", spec.title, error)
+    started = time.perf_counter()
+    try:
+        n = backbone_importance.add(
+            con, bank_id, fitted, codes, claims,
+            classes=classes, spec=recipe.effects, sources=sources, activations=activations,
+            ground=ground,
+        )  # fmt: skip
+        if n:
+            log.stage(f"own logits by {spec.title}", time.perf_counter() - started, n, "images")
+    except ValueError as error:
+        log.notice("importance", spec.title, error)

@@ -19,7 +19,9 @@ from precompute import activations as acts
 from precompute import (
     assemble,
     banks,
+    control,
     depth,
+    fidelity,
     heads,
     importance,
     layout,
@@ -121,8 +123,10 @@ def _write(
     started = time.perf_counter()
     n_scores = write.put_staged_scores(con)
     log.stage("sort scores", time.perf_counter() - started, n_scores, "rows")
-    for i, (name, seconds, n, unit) in enumerate(log.stages):
-        write.put_row(con, "stage", stage_id=i, name=name, seconds=seconds, n=n, unit=unit)
+    for i, (name, seconds, n, unit, bank_id) in enumerate(log.stages):
+        write.put_row(
+            con, "stage", stage_id=i, name=name, bank_id=bank_id, seconds=seconds, n=n, unit=unit
+        )
     for stage, subject, message in log.notices:
         write.put_row(con, "notice", stage=stage, subject=subject, message=message)
     write.put_row(
@@ -159,9 +163,13 @@ def _concepts(
     n_heads = 0
     bench = set_bench(con, scene, activations, sources, of_output=classes.of_output)
     for bank_id, spec in enumerate(recipe.banks):
+        log.bank_id = bank_id
         folder = work / (banks.key(spec, recipe.seed) + texts.tag)
         try:
-            data = fit_data(spec, dataset, activations, scene, texts, layer=sources.backbone.layer)
+            data = fit_data(
+                spec, dataset, activations, scene, texts,
+                layer=sources.backbone.layer, device=sources.device,
+            )  # fmt: skip
             data = lend(data, sources, work=work, batch=recipe.backbone.batch)
             fitted = banks.fit(spec, data, folder / "bank", seed=recipe.seed)
         except ValueError as error:
@@ -175,9 +183,10 @@ def _concepts(
         log.stage(f"maps of {spec.title}", seconds, len(rows), "images")
         with log.timed(f"describe {spec.title}", codes.n_concepts, "concepts"):
             description = describe(fitted, codes, scene)
+        drawn = control.draw(fitted.bank, codes, activations, scene, pool=METHODS[spec.method].pool)
         quality.add(
             con, bank_id, spec, fitted.bank, codes, description,
-            bench=bench, data=data, folder=folder, log=log,
+            drawn=drawn, bench=bench, data=data, folder=folder, log=log,
         )  # fmt: skip
         put_trees(
             con, bank_id, spec.title, fitted.bank, description, names=names, bench=bench,
@@ -207,16 +216,21 @@ def _concepts(
             made.append(measure.Measured(n_heads, head, result))
             n_heads += 1
         with log.timed(f"measure {spec.title}", codes.n_concepts, "concepts"):
-            measure.bank(
+            refits = measure.bank(
                 con, bank_id, codes, description.concept, scores,
-                label_of=label_of, heads=made, ground=ground, activations=activations, log=log,
-                pool=METHODS[spec.method].pool,
+                label_of=label_of, heads=made, ground=ground, drawn=drawn, log=log,
             )  # fmt: skip
+        judged = [
+            fidelity.Judged(m.head_id, m.spec.title, m.fitted, refits.get(m.head_id)) for m in made
+        ]
+        splits, random = rows["split"].to_numpy(), drawn.scores
+        fidelity.put(con, log, judged, scores, random, splits, scene)
         perturb.bank(
             con, bank_id, spec, fitted.bank, codes, scores,
             label_of=label_of, classes=classes.of_output, recipe=recipe, sources=sources,
             activations=activations, ground=ground,
         )  # fmt: skip
+    log.bank_id = None
     return accuracy
 
 

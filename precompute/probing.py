@@ -70,11 +70,15 @@ def put(
     bank_id: int,
     scores: Float[np.ndarray, "n k"],
     base: Baseline | None,
+    *,
+    label_of: pd.Series,
 ) -> None:
-    """The best single latent, and a probe on the best few, each chosen without the fold judged."""
+    """The best single latent, and a probe on the best few, each chosen without the fold judged;
+    and every latent on its own label, `label_of`: labelled_id or missing."""
     if base is None:
         return
     mine = scores[base.rows]
+    _put_own(con, bank_id, mine, base, label_of)
     best, chosen = _best(mine, base)
     found = _placed(best, base)
     _put(con, bank_id, base, kind="latent", scores=best, found=found, n_latents=1, concept=chosen)
@@ -114,6 +118,38 @@ def _targets(
         return None
     named = targets.iloc[kept].reset_index(drop=True)
     return rows, y[:, kept], named.where(named >= 0)
+
+
+def _put_own(
+    con: duckdb.DuckDBPyConnection,
+    bank_id: int,
+    scores: Float[np.ndarray, "m k"],
+    base: Baseline,
+    label_of: pd.Series,
+) -> None:
+    column = {int(v): j for j, v in enumerate(base.targets["labelled_id"]) if pd.notna(v)}
+    rows: list[dict[str, Any]] = []
+    for i, label in enumerate(label_of):
+        j = None if pd.isna(label) else column.get(int(label))
+        if j is None or np.isnan(base.plain[j].value).all():  # not probed; no fold has both kinds
+            continue
+        place = learnability.placements(scores[:, i], base.y[:, j], base.fold)
+        judged = ~np.isnan(place.value)
+        area, gain = learnability.auc(place), learnability.auc_gain(place, base.plain[j])
+        rows.append(
+            {
+                "bank_id": bank_id,
+                "concept_id": i,
+                "labelled_id": int(label),
+                **dict(zip(("auc", "auc_lo", "auc_hi"), area, strict=True)),
+                **dict(zip(("gain", "gain_lo", "gain_hi"), gain, strict=True)),
+                "n": int(judged.sum()),
+                "n_positive": int((judged & place.positive).sum()),
+            }
+        )
+    if rows:
+        frame = pd.DataFrame(rows)
+        write.put(con, "concept_probe", {name: frame[name] for name in frame.columns})
 
 
 def _best(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 
 import duckdb
@@ -20,29 +18,19 @@ from core.metrics import dictionary, reconstruction
 from core.recipe import BankSpec
 from core.types import ConceptBank, FitData
 from data import write
-from precompute import banks, columns, probing
+from precompute import columns, meaning, probing, readout, stability
 from precompute.bench import Bench
+from precompute.control import ControlCodes
 from precompute.describe import Description
 from precompute.encode import Codes
-from precompute.fitting import part_of
+from precompute.figure import Figure
 from precompute.judge_concepts import judge_concepts
+from precompute.rebuilding import RandomDictionary, random_dictionary
 from precompute.sources import Log
 from precompute.streams import Tokens
 
 QUERIES, REAL = 2_000, 5_000
 """held-out tokens whose reconstructions are looked up, among so many other real ones"""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A row of the table `quality`, as its columns say."""
-
-    measure: str
-    value: float
-    n: int
-    control: float = math.nan
-    chance: float = math.nan
-    best: float = math.nan
 
 
 def add(
@@ -53,6 +41,7 @@ def add(
     codes: Codes,
     description: Description,
     *,
+    drawn: ControlCodes,
     bench: Bench,
     data: FitData,
     folder: Path,
@@ -64,44 +53,25 @@ def add(
         random = _control(bank, codes, bench)
         seen = _seen(bank, codes, bench, image_wise=METHODS[spec.method].image_wise)
         found = [*_codes(bank, random, *seen), *_directions(bank, random)]
-        found += [*_pooled(bank, random, codes, bench)]
-        found += _meaning(description.concept, bench)
-    with log.timed(f"probes of {spec.title}", codes.n_concepts, "concepts"):
-        probing.put(con, bank_id, codes.scores.toarray(), bench.baseline)
-    if spec.stability:
         try:
-            found += _stability(spec, data, folder, bench.scene.seed, log)
+            found += readout.figures(bank, random, codes, bench)
         except ValueError as error:
-            log.notice("stability", spec.title, error)
+            log.notice("quality", f"read-out of {spec.title}", error)
+        against = None if spec.method == "random" else drawn
+        found += meaning.figures(description.concept, codes, against, bench.scene, bench.pooled)
+    with log.timed(f"probes of {spec.title}", codes.n_concepts, "concepts"):
+        label_of = description.concept["labelled_id"]
+        probing.put(con, bank_id, codes.scores.toarray(), bench.baseline, label_of=label_of)
+    found += stability.figures(spec, bank, data, folder, seed=bench.scene.seed, log=log)
     frame = pd.DataFrame([f.__dict__ for f in found if not math.isnan(f.value)])
     facts = {name: columns.arrow(frame[name]) for name in frame.columns}
     write.put(con, "quality", {"bank_id": columns.same(bank_id, frame), **facts})
 
 
-@dataclass(frozen=True)
-class _Control:
-    """Random directions in the bank's place."""
-
-    directions: Float[Tensor, "k d"]
-    centre: Float[Tensor, " d"]
-    """subtracted before coding: the mean token where the bank has something to subtract, else 0"""
-    n_codes: int
-    """for each token, as many as the bank uses on average"""
-
-    def codes(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
-        return reconstruction.control_codes(x - self.centre, self.directions, n_codes=self.n_codes)
-
-    def rebuilt(self, codes: Float[Tensor, "n k"]) -> Float[Tensor, "n d"]:
-        return codes @ self.directions + self.centre
-
-
-def _control(bank: ConceptBank, codes: Codes, bench: Bench) -> _Control:
-    centred = bank.offset is not None and bool((bank.offset != 0).any()) and len(bench.tokens)
-    return _Control(
-        dictionary.random_like(bank.directions, seed=bench.scene.seed),
-        bench.tokens.mean(0) if centred else torch.zeros(bank.directions.shape[1]),
-        max(1, round(codes.l0)),
-    )
+def _control(bank: ConceptBank, codes: Codes, bench: Bench) -> RandomDictionary:
+    width = bank.directions.shape[1]
+    mean = bench.tokens.mean(0) if len(bench.tokens) else torch.zeros(width)
+    return random_dictionary(bank, codes, mean, seed=bench.scene.seed)
 
 
 def _seen(
@@ -119,7 +89,7 @@ def _seen(
 
 def _codes(
     bank: ConceptBank,
-    control: _Control,
+    control: RandomDictionary,
     x: Float[Tensor, "n d"],
     codes: Float[Tensor, "n k"],
 ) -> Iterable[Figure]:
@@ -156,26 +126,7 @@ def _codes(
     yield Figure("ood", near[0], asked, control=near[1], best=near[2])
 
 
-def _pooled(bank: ConceptBank, control: _Control, codes: Codes, bench: Bench) -> Iterable[Figure]:
-    """The backbone's own read-out on pooled reconstructions of held-out images."""
-    shown = bench.shown
-    if bench.readout is None or bank.offset is None or len(shown) == 0:
-        return
-    ours = codes.scores[shown].toarray() @ bank.directions.numpy() + bank.offset.numpy()
-    t = codes.n_tokens
-    theirs = [
-        control.rebuilt(control.codes(x)).unflatten(0, (-1, t)).mean(1).numpy()
-        for x in Tokens(bench.store, shown).batches(32 * t, seed=None)
-    ]
-    right = [
-        reconstruction.readout_accuracy(pooled, bench.readout, bench.outputs)
-        for pooled in (ours, np.concatenate(theirs), bench.pooled[shown])
-    ]
-    luck = float(np.bincount(bench.outputs).max() / len(shown))
-    yield Figure("readout", right[0], len(shown), control=right[1], chance=luck, best=right[2])
-
-
-def _directions(bank: ConceptBank, control: _Control) -> Iterable[Figure]:
+def _directions(bank: ConceptBank, control: RandomDictionary) -> Iterable[Figure]:
     pair = (bank.directions, control.directions)
     k = len(bank.directions)
     ours, theirs = map(dictionary.coherence, pair)
@@ -183,44 +134,3 @@ def _directions(bank: ConceptBank, control: _Control) -> Iterable[Figure]:
     yield Figure("coherence_mean", ours.mean, k, control=theirs.mean)
     ranks = [dictionary.effective_rank(directions) for directions in pair]
     yield Figure("effective_rank", ranks[0], k, control=ranks[1])
-
-
-def _meaning(concept: pd.DataFrame, bench: Bench) -> Iterable[Figure]:
-    """Means over the bank's concepts of what is known of each."""
-    k = len(concept)
-    yield Figure("dead", float((concept["n_active"] == 0).mean()), k)
-    if bench.scene.labels is not None:
-        yield Figure("named", float((concept["name_source"] != "unnamed").mean()), k)
-        yield _mean("name_auc", concept["name_auc"], chance=0.5)
-        located = concept[concept["name_iou"].notna()]
-        if len(located):
-            # a mask over the share p of all cells, and p of them at random: p² in common
-            p = bench.scene.covered.mean(0)[located["labelled_id"].astype(int)]
-            yield _mean("iou", located["name_iou"], chance=float((p / (2 - p)).mean()))
-    for name in ("separability", "monosemanticity"):
-        judged = concept[concept[name].notna()]
-        yield _mean(name, judged[name], chance=float(judged[f"{name}_chance"].mean()))
-
-
-def _mean(measure: str, values: pd.Series, *, chance: float) -> Figure:
-    return Figure(measure, float(values.mean()), int(values.notna().sum()), chance=chance)
-
-
-def _stability(
-    spec: BankSpec, data: FitData, folder: Path, seed: int, log: Log
-) -> Iterable[Figure]:
-    """Mean over pairs of refits, each on its own share of the train images and with its own seed.
-
-    Raises what the method raises on so few images.
-    """
-    order = np.random.default_rng(seed).permutation(len(data.pooled))
-    fits = []
-    for i, part in enumerate(np.array_split(order, spec.stability)):
-        share = part_of(data, np.sort(part))
-        fits.append(banks.fit(spec, share, folder / f"part-{i}", seed=seed + 1 + i))
-    log.stage(f"refit {spec.title}", sum(f.seconds for f in fits), len(fits), "fits")
-    pairs = list(combinations([f.bank.directions for f in fits], 2))
-    random = [dictionary.random_like(fits[0].bank.directions, seed=seed + i) for i in range(2)]
-    value = float(np.mean([dictionary.stability(one, two) for one, two in pairs]))
-    n = len(fits[0].bank.directions)
-    return [Figure("stability", value, n, control=dictionary.stability(*random))]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float, Integer
 
 from core.types import Grid, Labels
@@ -14,7 +15,7 @@ from precompute.activations import ActivationStore
 from precompute.classes import Classes
 
 MASKED = 300
-"""held-out images whose masks judge maps"""
+"""images whose masks judge maps, at most: so many held out, and so many to train on"""
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,10 @@ class Scene:
     covered: Float[np.ndarray, "mt l"]
     """share of each of their token cells in each labelled concept's mask"""
     seed: int
+    masked_train: Integer[np.ndarray, " p"] = field(default_factory=lambda: np.arange(0))
+    """images (of train) whose masks take part in naming; may be none"""
+    covered_train: Float[np.ndarray, "pt _"] = field(default_factory=lambda: np.zeros((0, 0)))
+    """as covered"""
 
 
 def set_scene(
@@ -53,14 +58,12 @@ def set_scene(
     if train.size == 0:
         train, held_out = np.arange(len(rows)), np.arange(0)
     labels = truth.labels(dataset, rows, train=train, test=held_out)
-    masked = np.arange(0)
-    covered = np.zeros((0, len(dataset.labelled)), dtype=np.float32)
+    masked = masked_train = np.arange(0)
+    covered = covered_train = np.zeros((0, len(dataset.labelled)), dtype=np.float32)
     if labels is not None and len(dataset.masks):
-        have = set(dataset.masks["image_id"])
-        chosen = [i for i, row in enumerate(held_out) if rows["image_id"][row] in have][:MASKED]
-        masked = held_out[chosen]
         grid = Grid(*activations.facts["grid"])
-        covered = truth.coverage(dataset, rows.iloc[masked], grid, present=labels.test[chosen])
+        masked, covered = _masks(dataset, rows, held_out, labels.test, grid)
+        masked_train, covered_train = _masks(dataset, rows, train, labels.train, grid)
     return Scene(
         class_of=classes.of_image,
         n_classes=len(classes.frame),
@@ -70,4 +73,21 @@ def set_scene(
         masked=masked,
         covered=covered,
         seed=seed,
+        masked_train=masked_train,
+        covered_train=covered_train,
     )
+
+
+def _masks(
+    dataset: Dataset,
+    rows: pd.DataFrame,
+    among: Integer[np.ndarray, " n"],
+    present: Float[np.ndarray, "n l"],
+    grid: Grid,
+) -> tuple[Integer[np.ndarray, " m"], Float[np.ndarray, "mt l"]]:
+    """Those of the images that have masks, evenly spread over them, and what the masks cover."""
+    have = np.flatnonzero(rows["image_id"].iloc[among].isin(dataset.masks["image_id"]))
+    n = min(len(have), MASKED)
+    chosen = have[np.linspace(0, len(have) - 1, n).round().astype(np.int64)]
+    covered = truth.coverage(dataset, rows.iloc[among[chosen]], grid, present=present[chosen])
+    return among[chosen], covered

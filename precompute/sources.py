@@ -29,11 +29,13 @@ TRAINED_HERE: dict[str, Callable[..., object]] = {
 class Log:
     """What goes into the tables `stage` and `notice`."""
 
-    stages: list[tuple[str, float, int, str]] = field(default_factory=list)
+    stages: list[tuple[str, float, int, str, int | None]] = field(default_factory=list)
     notices: list[tuple[str, str, str]] = field(default_factory=list)
+    bank_id: int | None = None
+    """the bank that stages are for from now on; None: for all"""
 
     def stage(self, name: str, seconds: float, n: int, unit: str) -> None:
-        self.stages.append((name, seconds, n, unit))
+        self.stages.append((name, seconds, n, unit, self.bank_id))
 
     @contextmanager
     def timed(self, name: str, n: int, unit: str) -> Iterator[None]:
@@ -56,6 +58,8 @@ class Sources:
     log: Log
     model: str = ""
     """directory or hub name that the backbone was opened from"""
+    device: str = "cpu"
+    """torch device of the backbone and of what trains long"""
 
 
 def check(recipe: Recipe) -> None:
@@ -107,7 +111,7 @@ def open_sources(recipe: Recipe, *, out: Path, device: str) -> Sources:
     )
     if recipe.depth.layers:
         depth.open_layers(backbone, recipe.depth.layers)  # a wrong name is better told now
-    return Sources(dataset, images, backbone, log, model)
+    return Sources(dataset, images, backbone, log, model, device)
 
 
 def _demo_model(name: str, dataset: Dataset, images: str, seed: int, out: Path, log: Log) -> Path:

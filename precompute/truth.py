@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Integer
@@ -78,6 +80,7 @@ def cell_share(mask: np.ndarray, grid: Grid, box: Box) -> Float[np.ndarray, "h w
     return (down @ mask.astype(np.float64) @ across.T).astype(np.float32)
 
 
+@lru_cache(maxsize=64)
 def _overlap(n_pixels: int, n_cells: int, lo: float, hi: float) -> Float[np.ndarray, "c p"]:
     """Row c: the share of cell c that each pixel takes; sums to 1 inside the image."""
     edges = np.linspace(lo, hi, n_cells + 1) * n_pixels

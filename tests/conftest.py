@@ -8,6 +8,9 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+# numba gives torch back all cores when it starts its own threads; tiny tensors only wait for them.
+os.environ.setdefault("NUMBA_NUM_THREADS", "1")
+
 import numba
 import pytest
 from jaxtyping import install_import_hook

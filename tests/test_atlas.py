@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import fakes
 import numpy as np
 import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
 
+from core import backbones
 from core.metrics import concept_quality
+from core.recipe import parse
 from core.types import Grid
 from data import store
 from data.queries import atlas
-from precompute import layout, neighbours
+from precompute import layout, leakage, neighbours, pipeline
 
 
 def test_nearest_are_those_of_a_full_sort() -> None:
@@ -103,3 +109,34 @@ def test_store_holds_layout_neighbours_and_vectors_of_the_images(tiny_store: Pat
     order = [ids[i] for i in np.argsort(-cosine) if ids[i] != 3][:8]
     assert near["image_id"].tolist() == order
     assert not near["altered"].any()
+
+
+def test_fewer_images_than_there_are_is_told(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layout, "IMAGES", 9)
+    monkeypatch.setattr(layout, "KEPT", 11)
+    monkeypatch.setattr(leakage, "rows", lambda *_: [])  # slow, and not at stake
+    monkeypatch.setitem(backbones.BACKBONES, "huggingface", lambda _, **__: fakes.FakeBackbone())
+    text = (
+        f'name = "capped"\n[dataset]\nreader = "manifest"\npath = "{shapes.as_posix()}"\n'
+        '[backbone]\nmodel = "fake"\n[[banks]]\nmethod = "pca"\nn_concepts = 2\n'
+        "[saliency]\nfaithfulness = 0\n[effects]\nlatents = 0"
+    )
+    path = pipeline.run(parse(text), out=tmp_path)
+    with store.open_readonly(path) as con:
+        n = con.execute("SELECT count(*) FROM image").fetchall()[0][0]
+        kept = con.execute("SELECT image_id FROM pooled").fetchall()
+        notices = dict(con.execute("SELECT subject, message FROM notice").fetchall())
+        assert len(atlas.images(con)) == 9
+    assert len(kept) == 11
+    assert f"11 of {n} images, evenly spread, keep" in notices["pooled activations"]
+    monkeypatch.setattr(sys, "argv", ["main.py", "--db", str(path)])
+    at = AppTest.from_file(str(Path(__file__).parents[1] / "app" / "main.py"), default_timeout=60)
+    at.session_state["images_as"] = "Map"
+    at.switch_page("views/overview.py").run()
+    assert not at.exception, at.exception[0].value
+    assert any(f"9 of {n} images, evenly spread" in c.value for c in at.caption)
+    assert any(f"11 of {n} images, evenly spread, keep" in m.value for m in at.markdown)
+    st.cache_resource.clear()
+    st.cache_data.clear()

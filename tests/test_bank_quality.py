@@ -75,16 +75,17 @@ def test_outliers_are_far_from_real_tokens() -> None:
 def test_identical_banks_are_stable_in_any_order_and_sign() -> None:
     one = dictionary.random_like(torch.randn(6, 9), seed=1)
     other = -3 * one[torch.tensor([4, 0, 5, 2, 1, 3])]
-    assert dictionary.stability(one, one) == pytest.approx(1)
-    assert dictionary.stability(one, other) == pytest.approx(1)
+    assert dictionary.stability(one, one, signed=False) == pytest.approx(1)
+    assert dictionary.stability(one, other, signed=True) == pytest.approx(1)
 
 
 def test_stability_is_the_best_of_all_matchings() -> None:
     one, two = (dictionary.random_like(torch.randn(4, 5), seed=s).double() for s in (1, 2))
-    cosine = (one @ two.T).abs().numpy()
-    best = max(cosine[range(4), list(p)].mean() for p in permutations(range(4)))
-    assert dictionary.stability(one, two) == pytest.approx(best)
-    assert best < 0.95
+    cosine = (one @ two.T).numpy()
+    for signed, likeness in ((False, cosine), (True, np.abs(cosine))):
+        best = max(likeness[range(4), list(p)].mean() for p in permutations(range(4)))
+        assert dictionary.stability(one, two, signed=signed) == pytest.approx(best)
+        assert best < 0.95
 
 
 def test_coherence_and_effective_rank_of_known_dictionaries() -> None:

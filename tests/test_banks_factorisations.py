@@ -19,6 +19,7 @@ from core.concepts import (
     nmf,
     pca,
     random_directions,
+    rows,
     semi_nmf,
     vq,
 )
@@ -340,13 +341,47 @@ def test_zero_tokens_and_constant_channels_are_borne(method: str) -> None:
     torch.testing.assert_close(bank.directions.norm(dim=1), torch.ones(9))
 
 
-@pytest.mark.parametrize("method", UNLABELLED)
-def test_tokens_of_few_dimensions_still_give_unit_directions(method: str) -> None:
-    x = (uniform(40, N_TOKENS, 2) @ uniform(2, WIDTH)).abs()
-    k = 2 if method == "pca" else 5
-    bank = METHODS[method].fit(fakes.fit_data(x), n_concepts=k, **SMALL.get(method, {}))
-    torch.testing.assert_close(bank.directions.norm(dim=1), torch.ones(k))
+RANKED = ["nmf", "semi_nmf", "convex_nmf", "hierarchical_semi_nmf", "pca", "craft"]
+"""methods whose directions must not depend on each other"""
+
+
+@pytest.mark.parametrize("method", RANKED)
+def test_more_concepts_than_the_rank_are_refused(method: str) -> None:
+    """Two mixtures in 23 channels; the tree has a fifth of its concepts at the coarse level."""
+    data = fakes.fit_data(uniform(40, N_TOKENS, 2) @ uniform(2, WIDTH))
+    fine = 8 if method == "hierarchical_semi_nmf" else 10
+    with pytest.raises(ValueError, match=rf"{fine} concepts.*have rank 2.*at most 2, or.*kmeans"):
+        METHODS[method].fit(data, n_concepts=10)
+
+
+@pytest.mark.parametrize("method", ["nmf", "semi_nmf", "convex_nmf"])
+def test_as_many_concepts_as_the_rank_are_fitted(method: str) -> None:
+    x = uniform(40, N_TOKENS, 2) @ uniform(2, WIDTH)
+    bank = METHODS[method].fit(fakes.fit_data(x), n_concepts=2)
+    assert error(bank, x) < 0.01 * x.square().sum()
+
+
+@pytest.mark.parametrize("method", sorted(set(UNLABELLED) - set(RANKED)))
+def test_concepts_that_are_chosen_one_by_one_may_outnumber_the_rank(method: str) -> None:
+    x = uniform(40, N_TOKENS, 2) @ uniform(2, WIDTH)
+    bank = METHODS[method].fit(fakes.fit_data(x), n_concepts=5, **SMALL.get(method, {}))
+    torch.testing.assert_close(bank.directions.norm(dim=1), torch.ones(5))
     assert torch.isfinite(bank.encode(x)).all()
+
+
+@pytest.mark.parametrize("rank", [1, 4, 6])
+@pytest.mark.parametrize("width", [9, 200])
+def test_rank_is_that_of_double_precision(rank: int, width: int) -> None:
+    """Wide tokens are looked at through a random map; the last direction shows late and faintly."""
+    few = torch.randn(9000, rank, generator=torch.Generator().manual_seed(2))
+    few[:8990, -1] = 0.0
+    few[:, -1] *= 1e-2
+    x = few @ uniform(rank, width)
+    assert np.linalg.matrix_rank(x.double().numpy(), rtol=1e-6) == rank
+    assert rows.numerical_rank(x, most=9) == rank
+    assert rows.numerical_rank(1e-12 * x, most=9) == rank
+    assert rows.numerical_rank(x, most=3) == min(rank, 3)
+    assert rows.numerical_rank(0 * x, most=3) == 0
 
 
 @pytest.mark.parametrize("levels", [[3, 4], [4, 2], [0, 6], [3, 3]])
@@ -370,7 +405,7 @@ def test_no_concepts_are_refused(method: str) -> None:
 
 
 def test_nmf_restarts_a_part_that_vanished() -> None:
-    x = uniform(40, N_TOKENS, 1) * uniform(1, WIDTH)
-    bank = nmf.fit(fakes.fit_data(x), n_concepts=3)
-    assert error(bank, x) < 1e-4 * x.square().sum()
-    torch.testing.assert_close(bank.directions.norm(dim=1), torch.ones(3))
+    x = (uniform(40, N_TOKENS, 1) * uniform(1, WIDTH)).flatten(0, 1)
+    directions, _ = nmf.factorise(x, 3, seed=0, max_iter=50, tol=1e-5, progress=lambda _: None)
+    assert error(nmf.Bank(directions), x) < 1e-4 * x.square().sum()
+    torch.testing.assert_close(directions.norm(dim=1), torch.ones(3))

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from core import comparing
+from core import class_shifts, comparing
 from data.datasets import load
 from data.datasets.corruptions import CORRUPTIONS, corrupted
 from data.images import open_image
@@ -87,8 +87,8 @@ def test_pairs_see_a_small_change_that_sets_do_not() -> None:
     assert together.hi[1] > -0.02
     np.testing.assert_array_equal(apart.energy_b, together.energy_b)
     classes = np.zeros(60, dtype=np.int64)
-    loose = comparing.within_classes(a, classes, b, classes)
-    paired = comparing.within_classes(a, classes, b, classes, paired=True)
+    loose = class_shifts.within(a, classes, b, classes)
+    paired = class_shifts.within(a, classes, b, classes, paired=True)
     assert paired.value == pytest.approx(loose.value)
     assert paired.p[0] < 0.01 < loose.p[0]
     assert paired.p[1] > 0.05

@@ -150,6 +150,20 @@ def test_signed_earlier_layer_is_refused() -> None:
         craft.fit(data, n_concepts=3, sub_layer="early")
 
 
+@pytest.mark.parametrize("rank", [1, 2])
+def test_a_concept_whose_crops_are_of_lower_rank_earlier_stays_whole(rank: int) -> None:
+    class Source(fakes.TokenCrops):
+        def earlier(self, crops: Crops, chosen: Any, *, layer: str) -> tuple[str, Tensor]:
+            name, x = super().earlier(crops, chosen, layer=layer)
+            generator = torch.Generator().manual_seed(1)
+            few = torch.rand(len(x), rank, generator=generator)
+            return name, few @ torch.rand(rank, 8, generator=generator)
+
+    x, _ = planted()
+    bank = craft.fit(replace(fakes.fit_data(x), crops=Source(x[:20])), n_concepts=3, n_sub=2)
+    assert (len(bank.subs) > 0) == (rank == 2)
+
+
 def per_class() -> tuple[FitData, Tensor]:
     """Class 2 shows part 0 only, class 5 parts 1 and 2; some images are unlabelled."""
     x, parts = planted(n=30)
@@ -192,7 +206,7 @@ def test_per_class_needs_classes() -> None:
         ({"patch": 0.0}, "shares, above 0"),
         ({"stride": 1.2}, "shares, above 0"),
         ({"n_sub": -1}, "0 or more"),
-        ({"n_concepts": 8}, "at most 7"),
+        ({"n_concepts": 8}, "rank 3.*at most 3"),
     ],
 )
 def test_parameters_that_make_no_sense_are_refused(params: dict[str, Any], message: str) -> None:

@@ -44,6 +44,39 @@ def test_wrong_layers_are_named_before_any_work(
         inside.open_layers(fakes.FakeBackbone(), ["patches"])
 
 
+def test_a_layer_that_is_not_finite_is_left_out_and_the_images_are_named(
+    shapes: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = inside.ManyLayers.pooled
+
+    def spoilt(self: inside.ManyLayers, pixels: torch.Tensor) -> list[torch.Tensor]:
+        found = real(self, pixels)
+        found[0][2:3, 0] = float("nan")  # the third of each eight, at the earlier layer
+        return found
+
+    monkeypatch.setattr(inside.ManyLayers, "pooled", spoilt)
+    text = fakes.recipe_text(shapes, tiny_model, name="spoilt")
+    banks = text[text.index("[[banks]]") : text.index("[depth]")]
+    text = text.replace(banks, '[[banks]]\nmethod = "pca"\nn_concepts = 2\n')
+    text = text.replace("limit = 6", "limit = 1\nfaithfulness = 0")
+    path = pipeline.run(parse(text), text=text, out=tmp_path)
+    with store.open_readonly(path) as con:
+        notices = con.execute("SELECT subject, message FROM notice").fetchall()
+        left = of_store.depth(con)
+        assert set(left["layer"]) == {"resnet.encoder.stages.1"}
+        assert set(left["position"]) == {0}
+        held_out = [
+            file for (file,) in con.execute(
+                "SELECT file FROM image WHERE split = 'test' ORDER BY image_id"
+            ).fetchall()
+        ]  # fmt: skip
+    assert [subject for subject, _ in notices] == ["resnet.embedder"]
+    message = notices[0][1]
+    spoiled = [file for file in held_out if file in message]
+    assert spoiled == held_out[2::8]
+    assert f"for {len(spoiled)} of {len(held_out)} images" in message
+
+
 def test_probe_reads_what_is_there_and_the_control_reads_nothing() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(300, 6))

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from app.components import concept_list
+from app.components import concept_list, concept_order
 from app.components.format import number, percent, plain, rate, seconds, short, signed, size
 from data.queries.concepts import ORDERS, Filters
 
@@ -68,7 +68,7 @@ def test_long_names_are_cut_to_the_limit() -> None:
 
 
 def test_every_order_has_words_for_people() -> None:
-    assert set(concept_list.LABELS) == set(ORDERS)
+    assert set(concept_order.LABELS) == set(ORDERS)
 
 
 @pytest.mark.parametrize(

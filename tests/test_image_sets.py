@@ -80,5 +80,5 @@ def test_recall_and_precision_count_their_images() -> None:
         columns=["split", "label_id", "predicted_id", "n"],
     )
     found = class_tables.per_split(rows, 1).iloc[0]
-    assert found["Recall"] == "75 % (6 of 8)"
-    assert found["Precision"] == "60 % (6 of 10)"
+    assert (found["Recall"], found["n carry it"]) == (75, 8)
+    assert (found["Precision"], found["n taken"]) == (60, 10)

@@ -6,8 +6,9 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy.stats
 import torch
-from scipy.stats import qmc, spearmanr
+from scipy.stats import spearmanr
 
 from core.importance import METHODS, LinearLogit, fidelity
 from core.importance.integrated_gradients import integrated_gradients
@@ -43,38 +44,67 @@ def test_methods_coincide_on_a_linear_head(
     torch.testing.assert_close(exact.sum(1) + logit.offset, logit(scores))
 
 
-def test_sobol_of_a_linear_head_is_its_closed_form(
+def test_sobol_of_a_linear_head_is_what_the_estimate_tends_to(
     logit: LinearLogit, scores: torch.Tensor
 ) -> None:
-    parts = scores * logit.weight
-    expected = parts.square() / parts.square().sum(1, keepdim=True)
-    found = sobol(logit, scores, log2_design=12)
-    torch.testing.assert_close(found, expected, atol=0.02, rtol=0.05)
-    for row, size in zip(found, parts.abs(), strict=True):
+    """Exact without a draw where the weights are known; by Jansen's design where they are not."""
+    exact = sobol(logit, scores)
+    estimate = sobol(lambda x: logit(x), scores, log2_design=12)
+    torch.testing.assert_close(exact, estimate, atol=0.02, rtol=0.05)
+    torch.testing.assert_close(exact.sum(1), torch.ones(N, dtype=torch.float64))
+    for row, size in zip(exact, (scores * logit.weight).abs(), strict=True):
         assert spearmanr(row, size).statistic == pytest.approx(1)
+    assert not sobol(LinearLogit(torch.zeros(K, dtype=torch.float64)), scores).any()
 
 
-def test_sobol_equals_jansens_estimator_by_loops(scores: torch.Tensor) -> None:
+def ishigami(scores: torch.Tensor) -> torch.Tensor:
+    """On scores in 0..1 for the function's -pi..pi."""
+    x, y, z = (torch.pi * (2 * scores - 1)).unbind(1)
+    return x.sin() + 7 * y.sin().square() + 0.1 * z**4 * x.sin()
+
+
+def test_sobol_finds_the_known_indices_of_the_ishigami_function() -> None:
+    """Total indices from its analytic variance (Ishigami & Homma 1990), a = 7 and b = 0.1."""
+    a, b, pi = 7.0, 0.1, np.pi
+    variance = a**2 / 8 + b * pi**4 / 5 + b**2 * pi**8 / 18 + 0.5
+    interaction = 8 * b**2 * pi**8 / 225
+    first = (1 + b * pi**4 / 5) ** 2 / 2
+    expected = np.array([first + interaction, a**2 / 8, interaction]) / variance
+    found = sobol(ishigami, torch.ones(1, 3, dtype=torch.float64), log2_design=13)[0]
+    np.testing.assert_allclose(found, expected, atol=0.01)
+
+
+def test_sobol_agrees_with_scipy(scores: torch.Tensor) -> None:
     row = scores[:1]
-    points = qmc.Sobol(2 * K, rng=5).random_base2(3)
-    a, b = points[:, :K], points[:, K:]
-
-    def answer(mask: np.ndarray) -> float:
-        return float(bent(row * torch.from_numpy(mask)))
-
-    at_a, at_b = [answer(m) for m in a], [answer(m) for m in b]
-    expected = []
-    for j in range(K):
-        total = 0.0
-        for m, n, y in zip(a, b, at_a, strict=True):
-            mixed = m.copy()
-            mixed[j] = n[j]
-            total += (y - answer(mixed)) ** 2
-        expected.append(total / (2 * len(a) * np.var(at_a + at_b)))
-    found = sobol(bent, row, log2_design=3, seed=5)[0]
-    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    uniform = [scipy.stats.uniform()] * K
+    twin = scipy.stats.sobol_indices(
+        func=lambda m: bent(row * torch.from_numpy(m.T))[None].numpy(),
+        n=2**13, dists=uniform, rng=3,
+    )  # fmt: skip
+    found = sobol(bent, row, log2_design=13, seed=5)[0]
+    np.testing.assert_allclose(found, twin.total_order.squeeze(), atol=0.01)
     assert found[5] == 0
-    assert found[3] > 0
+    assert found[3] > 0.01
+
+
+def test_sobol_divides_by_the_variance_at_the_first_design(scores: torch.Tensor) -> None:
+    """Methods B.1: S_k = sum (y_A - y_Ck)^2 / (2 n Var(y_A)), seen from outside: every point that
+    the function is asked for, in the order in which it is asked."""
+    asked: list[torch.Tensor] = []
+
+    def noted(x: torch.Tensor) -> torch.Tensor:
+        asked.append(x)
+        return bent(x)
+
+    found = sobol(noted, scores[:1], log2_design=2, seed=1)[0]
+    at_a, *at_c = (bent(x).numpy() for x in asked)
+    assert len(at_c) == K
+    spread = np.var(at_a, ddof=1)
+    expected = [((at_a - c) ** 2).sum() / (2 * len(at_a) * spread) for c in at_c]
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    for k in range(K):
+        moved = (asked[0] != asked[k + 1]).any(0)
+        assert moved.nonzero().flatten().tolist() == [k]
 
 
 def test_a_score_of_zero_has_no_importance(logit: LinearLogit, scores: torch.Tensor) -> None:

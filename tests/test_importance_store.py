@@ -8,11 +8,18 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
+from scipy.sparse import csc_array
 from sklearn.decomposition import PCA
 
+from core.types import Head
 from data.queries import classes as ask
 from data.queries import comparing, heads
+from data.store import SCHEMA
+from precompute import fidelity
+from precompute.heads import Fitted
 from precompute.importance import plane
+from precompute.scene import Scene
+from precompute.sources import Log
 
 FROM_SCORES = """
     SELECT guess.head_id, guess.class_id, guess.image_id, score.concept_id, weight * score AS part
@@ -104,18 +111,83 @@ def test_dominance_counts_images_and_their_accuracy(con: duckdb.DuckDBPyConnecti
     assert (rows["n_labelled"] <= rows["n"]).all()
 
 
-def test_explanations_are_judged_beside_chance(con: duckdb.DuckDBPyConnection) -> None:
-    for (head_id,) in con.execute("SELECT head_id FROM head ORDER BY head_id").fetchall():
+def test_explanations_are_judged_beside_orders_and_directions_at_random(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    for head_id, kind in con.execute("SELECT head_id, kind FROM head ORDER BY head_id").fetchall():
         rows = ask.fidelity(con, head_id).set_index(["method", "metric"])
+        assert set(rows.index.get_level_values("method")) == {"linear", "sobol"}
         exact = rows.loc["linear"]
         assert exact.loc["C-muFidelity", "value"] == pytest.approx(1)
         assert exact.loc["C-insertion", "value"] >= exact.loc["C-insertion", "random"]
         assert exact.loc["C-deletion", "value"] <= exact.loc["C-deletion", "random"]
-        for other in ("gradient_input", "integrated_gradients", "occlusion"):
-            np.testing.assert_allclose(rows.loc[other, "value"], exact["value"], rtol=1e-9)
         assert rows.loc[("sobol", "C-insertion"), "value"] <= (
             exact.loc["C-insertion", "value"] + 1e-9
         )
+        if kind == "backbone":  # folded, not fitted
+            assert rows["control"].isna().all()
+        else:  # a linear head too
+            assert exact.loc["C-muFidelity", "control"] == pytest.approx(1)
+            assert exact["control"].notna().all()
+
+
+def test_methods_that_give_the_same_are_stored_once(con: duckdb.DuckDBPyConnection) -> None:
+    n_heads = len(con.execute("SELECT head_id FROM head").fetchall())
+    for head_id in range(n_heads):
+        same = ask.same(con, head_id)
+        assert set(same["method"]) == {"gradient_input", "integrated_gradients", "occlusion"}
+        assert set(same["same_as"]) == {"linear"}
+        assert (same["difference"] <= 1e-9).all()
+        assert (same["n"] > 10).all()
+    stored = {m for (m,) in con.execute("SELECT DISTINCT method FROM importance").fetchall()}
+    assert stored == {"linear", "sobol"}
+
+
+def test_sobol_indices_are_those_of_every_image_of_the_class(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    rows = con.execute(
+        f"""
+        WITH part AS ({FROM_SCORES}),
+        squared AS (
+            SELECT *, part * part / sum(part * part) OVER (PARTITION BY head_id, image_id) AS index
+            FROM part
+        ),
+        taken AS (SELECT head_id, class_id, count(*) AS n FROM head_prediction GROUP BY ALL),
+        mine AS (SELECT head_id, class_id, concept_id, sum(index) AS s FROM squared GROUP BY ALL)
+        SELECT importance.value, s / taken.n, importance.n, taken.n
+        FROM importance JOIN mine USING (head_id, class_id, concept_id)
+        JOIN taken USING (head_id, class_id) WHERE method = 'sobol'
+        """
+    ).fetchall()
+    assert len(rows) > 20
+    for value, mean, n, taken in rows:
+        assert value == pytest.approx(mean, rel=1e-4, abs=1e-6)
+        assert n == taken
+
+
+def test_the_control_is_the_value_of_a_head_on_random_directions() -> None:
+    rng = np.random.default_rng(7)
+    scores, drawn = rng.random((2, 30, 6))
+    splits = np.array(["train"] * 12 + ["test"] * 18)
+    scene = Scene(
+        np.zeros(30, dtype=np.int64), 3, np.arange(12), np.arange(12, 30), None,
+        np.arange(0), np.zeros((0, 0)), seed=3,
+    )  # fmt: skip
+    own, other = (
+        Fitted(Head(rng.normal(size=(3, 6)), rng.normal(size=3)), np.arange(3), "") for _ in "ab"
+    )
+    with duckdb.connect() as con:
+        con.execute(SCHEMA.read_text(encoding="utf-8"))
+        judged = [fidelity.Judged(0, "own", own, other), fidelity.Judged(1, "bare", own, None)]
+        fidelity.put(con, Log(), judged, scores, csc_array(drawn), splits, scene)
+        alone = [fidelity.Judged(2, "other", other, None)]
+        fidelity.put(con, Log(), alone, drawn, csc_array(scores), splits, scene)
+        first, bare, twin = (ask.fidelity(con, i) for i in range(3))
+    assert (first["n"] == 18).all()
+    assert bare["control"].isna().all()
+    np.testing.assert_allclose(first["control"], twin["value"])
+    assert not np.allclose(first["control"], first["value"], rtol=0.05)
 
 
 def test_plane_is_that_of_principal_components() -> None:

@@ -151,6 +151,120 @@ def test_what_does_not_fit_is_named(
         imported_sae.fit(data(), path=path)
 
 
+OWN = {"encoder": "W_enc", "encoder_bias": "b_enc", "decoder": "W_dec", "decoder_bias": "b_dec"}
+GATE = {"r_mag": drawn(K, seed=1), "b_mag": drawn(K, seed=2), "b_gate": drawn(K, seed=3)}
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"threshold": drawn(K).abs()}, r"threshold \(rule 'jumprelu'\).*rule = \"jumprelu\" or"),
+        ({"threshold": torch.tensor(0.4)}, r"threshold \(rule 'threshold'\)"),
+        ({"log_threshold": drawn(K)}, r"log_threshold \(rule 'jumprelu'\)"),
+        (GATE, r"b_gate \(rule 'gated'\), r_mag \(rule 'gated'\)"),
+        ({"k": torch.tensor(3)}, r'rule = "topk", top_k = NUMBER or rule = "relu"'),
+    ],
+)
+@pytest.mark.parametrize("facts", [None, {"architecture": "standard"}, OWN])
+def test_a_file_with_parts_of_another_rule_is_not_read_as_relu(
+    tmp_path: Path, more: dict[str, Tensor], says: str, facts: dict[str, Any] | None
+) -> None:
+    """Until the recipe says so."""
+    name = "sae.json" if facts == OWN else "cfg.json"
+    path = saved(tmp_path, weights() | more, facts, name=name)
+    with pytest.raises(ValueError, match=says) as caught:
+        imported_sae.fit(data(), path=path)
+    assert "would be read by rule 'relu'" in str(caught.value)
+    assert imported_sae.fit(data(), path=path, rule="relu").rule == 0
+
+
+def test_a_number_in_the_files_metadata_tells_too(tmp_path: Path) -> None:
+    save_file(weights(), tmp_path / "w.safetensors", {"format": "pt", "k": "3"})
+    with pytest.raises(ValueError, match=r"k \(rule 'topk'\)"):
+        imported_sae.fit(data(), path=str(tmp_path))
+    assert (imported_sae.fit(data(), path=str(tmp_path), rule="topk", top_k=3).limit == 3).all()
+
+
+def test_a_bare_file_follows_the_rule_that_the_recipe_names(tmp_path: Path) -> None:
+    w, x = weights(), drawn(30, D)
+    pre = x @ w["W_enc"] + w["b_enc"]
+    level = drawn(K).abs()
+    path = saved(tmp_path, w | {"threshold": level})
+    bank = imported_sae.fit(data(), path=path, rule="jumprelu")
+    assert torch.equal(bank.encode(x) > 0, pre > level)
+    path = saved(tmp_path, w | {"threshold": torch.tensor([0.4])})
+    bank = imported_sae.fit(data(), path=path, rule="threshold")
+    assert torch.equal(bank.encode(x) > 0, pre > 0.4)
+    path = saved(tmp_path, {n: t for n, t in w.items() if n != "b_enc"} | GATE)
+    bank = imported_sae.fit(data(), path=path, rule="gated")
+    shared = x @ w["W_enc"]
+    size = torch.relu(shared * GATE["r_mag"].exp() + GATE["b_mag"])
+    codes = torch.where(shared + GATE["b_gate"] > 0, size, torch.zeros(()))
+    torch.testing.assert_close(rebuilt(bank, x), codes @ w["W_dec"] + w["b_dec"])
+    own = {"encoder": "W_enc", "encoder_bias": "b_gate", "decoder": "W_dec", "rule": "gated",
+           "decoder_bias": "b_dec", "magnitude": "r_mag", "magnitude_bias": "b_mag"}  # fmt: skip
+    again = imported_sae.fit(data(), path=saved(tmp_path, w | GATE, own, name="sae.json"))
+    assert torch.equal(again.encode(x), bank.encode(x))
+
+
+@pytest.mark.parametrize(
+    ("facts", "name", "params", "says"),
+    [
+        (None, "", {"top_k": 3}, "top_k = 3 belongs to rule 'topk', but the rule is 'relu'"),
+        (None, "", {"rule": "swish"}, "unknown rule 'swish'; known: relu, topk"),
+        ({"architecture": "topk", "k": 3}, "cfg.json", {"rule": "relu"},
+         r"rule = 'relu', but .*cfg.json says 'topk'"),
+        ({"architecture": "topk", "k": 3}, "cfg.json", {"top_k": 4},
+         r"top_k = 4, but .*cfg.json says 3; leave top_k out"),
+        ({"architecture": "standard", "activation_fn_kwargs": {"k": 3}}, "cfg.json", {},
+         "top_k = 3 belongs to rule 'topk'"),
+        ({"d_in": D + 2}, "cfg.json", {}, r"11 latents for .* width 7, but .* d_in = 9"),
+        ({"d_sae": 5}, "cfg.json", {}, r"11 latents .* d_sae = 5 and d_in = nothing"),
+        (OWN | {"rule": "topk", "top_k": 2}, "sae.json", {"rule": "relu"},
+         r"rule = 'relu', but .*sae.json says 'topk'"),
+        (OWN | {"top_k": 2}, "sae.json", {}, "top_k = 2 belongs to rule 'topk'"),
+        (OWN | {"threshold": 0.2}, "sae.json", {}, "has a threshold, but rule 'relu' has none"),
+        (OWN | {"rule": "threshold"}, "sae.json", {}, "lacks threshold, which rule 'threshold'"),
+        (OWN | {"rule": "jumprelu", "threshold": 0.2}, "sae.json", {}, "needs the name of a"),
+        (OWN | {"activation": "topk"}, "sae.json", {}, "has 'activation', which is not read"),
+        (OWN | {"rule": "topk", "top_k": "2"}, "sae.json", {}, "top_k cannot be '2'"),
+        (OWN | {"centred": 1}, "sae.json", {}, "centred cannot be 1"),
+    ],
+)  # fmt: skip
+def test_contradictions_are_explained(
+    tmp_path: Path, facts: dict[str, Any] | None, name: str, params: dict[str, Any], says: str
+) -> None:
+    path = saved(tmp_path, weights(), facts, name=name)
+    with pytest.raises(ValueError, match=says):
+        imported_sae.fit(data(), path=path, **params)
+
+
+@pytest.mark.parametrize(
+    ("hook", "layer", "fits"),
+    [
+        ("blocks.4.hook_resid_post", "vit.encoder.layer.4", True),
+        ("blocks.5.hook_resid_pre", "vit.encoder.layer.4", True),
+        ("blocks.4.hook_resid_pre", "vit.encoder.layer.4", False),
+        ("blocks.4.hook_mlp_out", "vit.encoder.layer.4", False),
+        ("vit.encoder.layer.4", "vit.encoder.layer.4", True),
+        ("blocks.14.hook_resid_post", "vit.encoder.layer.4", False),
+    ],
+)
+@pytest.mark.parametrize("nested", [False, True])
+def test_the_place_that_saelens_names_must_be_this_layer(
+    tmp_path: Path, hook: str, layer: str, fits: bool, nested: bool
+) -> None:
+    named = {"hook_name": hook}
+    path = saved(tmp_path, weights(), {"metadata": named} if nested else named)
+    there = replace(data(), layer=layer)
+    if not fits:
+        with pytest.raises(ValueError, match=rf"trained at {hook}, .* layer {layer}.*write hook ="):
+            imported_sae.fit(there, path=path)
+    assert imported_sae.fit(there, path=path, hook=hook if not fits else "")
+    with pytest.raises(ValueError, match=rf"params say hook = 'elsewhere', but .* says '{hook}'"):
+        imported_sae.fit(there, path=path, hook="elsewhere")
+
+
 def test_another_width_and_another_layer_are_explained(tmp_path: Path) -> None:
     path = saved(tmp_path, weights())
     with pytest.raises(ValueError, match=r"width 7, but those of this layer have width 9"):

@@ -30,16 +30,17 @@ def test_no_two_subjects_of_a_chart_look_alike(scope: str) -> None:
 
 def test_bars_of_a_class_leave_room_for_one_another() -> None:
     """One bar against the class, far from the next of its kind, is no wider than its row."""
-    shown = pd.DataFrame(
+    parts = pd.DataFrame(
         {
-            "concept_id": [4, 7, 9],
-            "name": ["a", "b", None],
-            "share": [0.5, 0.2, 0.1],
-            "value": [-3.0, 2.0, -1.0],
-            "n": [5, 5, 5],
+            "kind": ["concept", "concept", "concept", "others", "bias"],
+            "title": ["a #4", "b #7", "#9", "2 other concepts", "bias"],
+            "concept_id": [4, 7, 9, -1, -1],
+            "value": [-3.0, 2.0, -1.0, 0.5, 4.0],
+            "of_logit": [200.0, -133.0, 67.0, -33.0, np.nan],
+            "of_size": [50.0, 20.0, 10.0, 20.0, np.nan],
         }
     )
-    figure = class_bars.chart(shown, n_rest=2)
+    figure = class_bars.chart(parts)
     assert {bar.width for bar in figure.data} == {0.7}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,9 +17,8 @@ from core.metrics.enlarge import Picture
 from core.recipe import parse
 from core.types import Box, Grid, Head
 from data import store
-from precompute import measure_heads, measure_maps, pipeline, shards
-from precompute.activations import ActivationStore
-from precompute.claims import Claims, control
+from precompute import measure_heads, measure_maps, pipeline
+from precompute.claims import Claims
 from precompute.doctor import examine
 from precompute.ground import Ground
 from precompute.heads import Fitted
@@ -253,22 +251,3 @@ def test_without_labels_one_notice_says_what_is_missing(shapes: Path, tmp_path: 
         assert con.execute("SELECT count(*) FROM metric").fetchone() == (0,)
     assert [subject for subject, _ in said] == ["labelled concepts"]
     assert "the data set has none" in said[0][1]
-
-
-@pytest.mark.parametrize("pool", ["mean", "max"])
-def test_random_directions_are_pooled_as_the_bank_is(pool: str, tmp_path: Path) -> None:
-    """A score that is a largest value stands beside largest values, not beside means."""
-    rng = np.random.default_rng(0)
-    folders = [tmp_path / "0", tmp_path / "1"]
-    for folder, n in zip(folders, (6, 3), strict=True):
-        folder.mkdir()
-        tokens = rng.normal(size=(n, 12, 4)).astype(np.float32)
-        np.save(folder / "tokens.npy", tokens)
-        np.save(folder / "pooled.npy", tokens.mean(1))
-        (folder / shards.FACTS).write_text(json.dumps({"n": n}))
-    given = Claims(np.zeros((9, 3)), np.array([0, 1, -1]), True, lambda _: np.zeros((12, 3)))
-    known = ground()
-    known = replace(known, scene=replace(known.scene, train=np.arange(6)))
-    made = control(given, ActivationStore(folders), known, pool=pool)
-    codes = np.stack([made.codes(row) for row in range(9)])
-    np.testing.assert_allclose(made.scores, getattr(codes, pool)(1), rtol=1e-4, atol=1e-5)

@@ -26,10 +26,11 @@ HOSTILE: dict[str, dict[str, str]] = {
     "broken lists": {"e": "1:,:2,9:nan,0:inf,x", "f": "freq:2:nan,dense:-1,dense,freq:1,,:"},
     "no such list": {"q": "no concept is called this", "f": "freq:0.9:0.1", "v": "gallery"},
     "long": dict.fromkeys(("b", "h", "q"), "a" * 5000),
-    "gallery": {"v": "gallery", "f": "dead", "o": "rarest"},
+    "gallery": {"v": "gallery", "f": "dead", "o": "top_lift-asc"},
     "map": {"v": "map", "f": "named"},
     "sets that are none": {"a": "nowhere~~", "z": "~" * 9, "k": "x", "d": "nan", "x": "diverse-99"},
     "sets": {"a": "test~~", "z": "train~~", "k": "within", "x": "diverse-32"},
+    "importance of nobody": {"im": "own.magic." + "9" * 5000 + ".-1"},
     "energy": {"a": "test~0~", "z": "~1~right", "k": "energy", "d": "0.125"},
 }
 LITTLE: dict[str, tuple[str, ...]] = {
@@ -44,7 +45,7 @@ LITTLE: dict[str, tuple[str, ...]] = {
         "label_score",
         "concept_class",
     ),
-    "nothing judged": ("quality", "probe"),
+    "nothing judged": ("quality", "probe", "concept_probe"),
     "no saliency": ("saliency", "saliency_method"),
     "no backbone predictions": ("prediction",),
     "no neighbours, examples or histograms": (
@@ -166,7 +167,7 @@ def test_next_walks_the_list_in_its_order(tiny_store: Path, open_page: Open) -> 
                 {"bank_id": bank_id},
             ).fetchall()
         ]
-    at = open_page(tiny_store, "concept", b=name, c=str(peaks[0]), o="peak")
+    at = open_page(tiny_store, "concept", b=name, c=str(peaks[0]), o="peak_p99")
     at.button(key="Next").click().run()
     _ok(at)
     assert at.query_params["c"] == str(peaks[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -75,7 +76,20 @@ def test_a_store_beside_its_reordered_copy_is_paired_concept_by_concept(
     # the same vector was added to every image
     assert table["Shift"].to_numpy() == pytest.approx(0.5 * np.sqrt(width))
     assert "a shared space" in _said(at)
+    assert re.search(r"Over \d+ images, whose activations", _said(at))
     assert [m.value for m in at.metric[:3]] == [str(alive), "0", "0"]
+
+
+def test_images_without_stored_activations_are_counted_out(
+    two: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with duckdb.connect(str(two[1])) as con:
+        n = con.execute("SELECT count(*) FROM pooled").fetchall()[0][0]
+        con.execute("DELETE FROM pooled WHERE image_id % 3 = 0")
+        left = con.execute("SELECT count(*) FROM pooled").fetchall()[0][0]
+    at = _open(monkeypatch, two, b="nmf")
+    assert not at.exception, at.exception[0].value
+    assert f"Over {left} of {n} images, whose activations both stores keep" in _said(at)
 
 
 def test_one_store_compares_two_of_its_banks(

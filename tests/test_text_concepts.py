@@ -24,20 +24,31 @@ def unit(x: np.ndarray) -> np.ndarray:
     return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
-def planted(*, n: int = 60, seed: int = 5) -> tuple[FitData, Float[np.ndarray, "n t v"]]:
-    """Tokens that mix few of the words' directions, far from the words themselves."""
-    rng = np.random.default_rng(seed)
-    axes = np.linalg.qr(rng.normal(size=(WIDTH, WIDTH)))[0]
-    words, gap = axes[:N_WORDS], axes[N_WORDS]
-    on = rng.random((n, 15, N_WORDS)) < 0.2
+def planted(
+    *, n: int = 60, seed: int = 5, n_words: int = N_WORDS, width: int = WIDTH, askew: float = 0.0
+) -> tuple[FitData, Float[np.ndarray, "n t v"]]:
+    """Tokens that mix few of the words' directions, far from the words themselves.
+
+    askew: length by which each word's vector misses its direction, in lengths of a word.
+    """
+    rng, axes = np.random.default_rng(seed + 1), directions(seed, width)
+    words, gap = axes[:n_words], axes[n_words]
+    on = rng.random((n, 15, n_words)) < 0.2
     amount = on * rng.uniform(0.5, 1.5, on.shape)
-    tokens = amount @ words + GAP * gap + 0.02 * rng.normal(size=(n, 15, WIDTH))
+    tokens = amount @ words + GAP * gap + 0.02 * rng.normal(size=(n, 15, width))
     data = fakes.fit_data(torch.from_numpy(tokens.astype(np.float32)))
     pooled = unit(tokens.mean(1)).astype(np.float32)
-    said = unit(words - GAP * gap).astype(np.float32)
-    names = tuple(f"phrase {i}" for i in range(N_WORDS))
-    side = TextSide(names, said, pooled[:40], pooled[40:], True, "words.txt")
+    n_train = len(data.pooled)
+    missed = askew / np.sqrt(width) * rng.normal(size=words.shape)
+    said = unit(words + missed - GAP * gap).astype(np.float32)
+    names = tuple(f"phrase {i}" for i in range(n_words))
+    side = TextSide(names, said, pooled[:n_train], pooled[n_train:], True, "words.txt")
     return replace(data, text=side), amount
+
+
+def directions(seed: int, width: int) -> Float[np.ndarray, "d d"]:
+    """Orthonormal rows: those of the words first, then the gap."""
+    return np.linalg.qr(np.random.default_rng(seed).normal(size=(width, width)))[0]
 
 
 # -- codes -------------------------------------------------------------------------------------
@@ -76,6 +87,25 @@ def test_planted_words_are_found_across_the_gap(gap: str) -> None:
         likeness = [np.corrcoef(codes[:, j], shown[:, i])[0, 1] for i in range(N_WORDS)]
         assert int(np.argmax(likeness)) == j
         assert likeness[j] > (0.9 if gap == "centre" else 0.6)
+
+
+@pytest.mark.parametrize("gap", ["centre", "cca"])
+def test_planted_directions_are_recovered(gap: str) -> None:
+    """Removing the mean of v orthogonal words leaves a cosine of √(1 - 1/v), so they are many."""
+    data, _ = planted(n=200, n_words=40, width=48)
+    cosine = directions(5, 48)[:40] @ text.fit(data, gap=gap).directions.numpy().T
+    assert (cosine.argmax(1) == np.arange(40)).all()
+    assert cosine.diagonal().min() > 0.95
+
+
+def test_canonical_directions_lean_from_words_that_miss_to_what_tokens_do() -> None:
+    data, _ = planted(n=200, n_words=40, width=48, askew=0.5)
+    mean = {
+        gap: (directions(5, 48)[:40] * text.fit(data, gap=gap).directions.numpy()).sum(1).mean()
+        for gap in ("centre", "cca")
+    }
+    assert mean["centre"] < 0.9
+    assert mean["cca"] > 0.95
 
 
 def test_without_removing_the_gap_no_word_would_be_found() -> None:

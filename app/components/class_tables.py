@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.components.format import concept_name, number, percent, plain, rate, short
+from app.components.format import concept_name
 
 METHODS = {
     "linear": "Weight x score",
@@ -17,26 +20,40 @@ METHODS = {
 
 
 def per_split(confusions: pd.DataFrame, class_id: int) -> pd.DataFrame:
-    """Recall and precision of the class in each split, with their counts."""
+    """Recall and precision of the class in each split, in %, each before the n it is of."""
     out = []
     for split, mine in confusions.groupby("split", sort=False):
         hit = int(mine.loc[(mine["label_id"] == class_id) & (mine["predicted_id"] == class_id),
                            "n"].sum())  # fmt: skip
         carried = int(mine.loc[mine["label_id"] == class_id, "n"].sum())
         taken = int(mine.loc[mine["predicted_id"] == class_id, "n"].sum())
-        out.append({"Split": split, "Recall": rate(hit, carried), "Precision": rate(hit, taken)})
-    return pd.DataFrame(out, columns=["Split", "Recall", "Precision"])
+        out.append((split, _percent(hit, carried), carried, _percent(hit, taken), taken))
+    return pd.DataFrame(out, columns=["Split", "Recall", "n carry it", "Precision", "n taken"])
+
+
+def _percent(n: int, total: int) -> float:
+    """NaN where there is nothing to take a share of."""
+    return 100 * n / total if total else float("nan")
 
 
 def splits(confusions: pd.DataFrame, class_id: int) -> None:
+    about = {
+        "Recall": ("Recall, %", "Of the class's images, those the head finds"),
+        "n carry it": (None, "Images that carry the class"),
+        "Precision": (
+            "Precision, %",
+            "Of the labelled images that the head takes for the class, those that are",
+        ),
+        "n taken": (None, "Labelled images that the head takes for the class"),
+    }
     st.dataframe(
         per_split(confusions, class_id),
         hide_index=True,
         column_config={
-            "Recall": st.column_config.Column(help="Of the class's images, those the head finds"),
-            "Precision": st.column_config.Column(
-                help="Of the labelled images that the head takes for the class, those that are"
-            ),
+            name: st.column_config.NumberColumn(
+                title, help=help_, format="localized" if name.startswith("n ") else "%.3g"
+            )
+            for name, (title, help_) in about.items()
         },
     )
 
@@ -78,80 +95,123 @@ def others(confusions: pd.DataFrame, class_id: int, *, key: str) -> int | None:
     return int(wide["other_id"].iloc[picked[0]]) if picked else None
 
 
+DOMINANCE: dict[str, tuple[str, str]] = {
+    "prevalence": (
+        "Prevalence {}, %",
+        "Share of the split's images whose dominant concept it is",
+    ),
+    "n": ("n {}", "Images of the split whose dominant concept it is"),
+    "reliability": (
+        "Reliability {}, %",
+        "Accuracy of the head on those of them that carry a label; empty where none does",
+    ),
+    "n_labelled": ("n labelled {}", "Images behind the reliability"),
+}
+"""column of queries.classes.dominance -> (title with the split, definition)"""
+
+
+def by_concept(rows: pd.DataFrame) -> pd.DataFrame:
+    """Numbers of `queries.classes.dominance`, one row a concept, one column a figure and split.
+
+    id, Concept, then for each split the keys of DOMINANCE as "key, split"; shares in %. A concept
+    that is dominant nowhere in a split has 0 of it and no reliability. Often dominant first.
+    """
+    rows = rows.assign(
+        prevalence=100 * rows["prevalence"],
+        reliability=100 * rows["reliability"].astype(float),
+        Concept=[concept_name(n, c) for n, c in zip(rows["name"], rows["concept_id"], strict=True)],
+    )
+    wide = rows.pivot(index=["concept_id", "Concept"], columns="split", values=list(DOMINANCE))
+    order = [(what, split) for split in dict.fromkeys(rows["split"]) for what in DOMINANCE]
+    out = wide.index.to_frame(index=False).rename(columns={"concept_id": "id"})
+    for what, split in order:
+        values = pd.Series(wide[what, split].to_numpy(np.float64))
+        if what != "reliability":
+            values = values.fillna(0)
+        out[f"{what}, {split}"] = values.astype(np.int64) if what.startswith("n") else values
+    total = sum(out[f"n, {split}"] for split in dict.fromkeys(rows["split"]))
+    return out.assign(total=total).sort_values(
+        ["total", "id"], ascending=[False, True], ignore_index=True
+    ).drop(columns="total")  # fmt: skip
+
+
 def dominance(rows: pd.DataFrame, *, key: str) -> int | None:
     """Prevalence and reliability by concept and split; returns the concept that was clicked."""
     if rows.empty:
         st.info("This store does not say which concepts dominate.")
         return None
-    order = list(dict.fromkeys(rows["split"]))
-    lines: dict[int, dict[str, object]] = {}
-    for row in rows.to_dict("records"):
-        concept = int(row["concept_id"])
-        line = lines.setdefault(
-            concept, {"id": concept, "Concept": concept_name(row["name"], concept), "sum": 0}
+    frame = by_concept(rows)
+    config: dict[str, Any] = {"id": st.column_config.NumberColumn("#", format="%d")}
+    for column in frame.columns[2:]:
+        what, _, split = str(column).partition(", ")
+        title, about = DOMINANCE[what]
+        config[column] = st.column_config.NumberColumn(
+            title.format(split),
+            help=about,
+            format="localized" if what.startswith("n") else "%.3g",
         )
-        line["sum"] = int(str(line["sum"])) + int(row["n"])
-        line[f"Prevalence, {row['split']}"] = f"{percent(row['prevalence'])} ({int(row['n']):,})"
-        right = row["reliability"]
-        line[f"Reliability, {row['split']}"] = (
-            f"{percent(right)} of {int(row['n_labelled']):,}" if row["n_labelled"] else "unlabelled"
-        )
-    frame = pd.DataFrame(lines.values()).sort_values(["sum", "id"], ascending=[False, True])
-    names = [f"{what}, {split}" for split in order for what in ("Prevalence", "Reliability")]
-    about = {
-        n: "Share of the split's images whose dominant concept it is (images)"
-        if n.startswith("Prevalence")
-        else "Accuracy of the head on those of them that carry a label"
-        for n in names
-    }
     event = st.dataframe(
-        frame[["id", "Concept", *names]].rename(columns={"id": "#"}).fillna("0"),
-        hide_index=True, key=key, on_select="rerun", selection_mode="single-row", height=330,
-        column_config={n: st.column_config.Column(help=a) for n, a in about.items()},
+        frame, hide_index=True, key=key, on_select="rerun", selection_mode="single-row", height=330,
+        column_config=config,
     )  # fmt: skip
     picked = event["selection"]["rows"]
     return int(frame["id"].iloc[picked[0]]) if picked else None
+
+
+FIDELITY = {
+    "C-insertion": "Mean height of the logit as concepts come in, most important first; large "
+    "is good. Logits.",
+    "C-deletion": "The same as concepts are set to 0, most important first; small is good. Logits.",
+    "C-muFidelity": "Correlation, -1..1, of summed importance with what the logit loses without "
+    "random fifths of the concepts; 1 is perfect, chance 0.",
+}
+"""metric -> definition"""
+
+
+BESIDE = {
+    "random": ("random order", "{} with the concepts in random order"),
+    "control": (
+        "random directions",
+        "{} of as many random directions in the bank's place, coded as sparsely: for a head, of "
+        "one of its kind fitted on them. Empty where none can be: the head is not fitted but "
+        "folded from the model's last layer or read from a file, or there are as many directions "
+        "as an activation has numbers, which leave nothing out",
+    ),
+}
+"""column of queries.classes.fidelity -> title, definition for a metric"""
+
+
+def by_method(rows: pd.DataFrame) -> pd.DataFrame:
+    """Numbers of `queries.classes.fidelity`, one row a method: Importance, each metric, the same
+    for each of BESIDE as "METRIC random" and "METRIC control", and n images."""
+    values = rows.pivot(index="method", columns="metric", values=["value", *BESIDE])
+    metrics = [m for m in FIDELITY if m in set(rows["metric"])]
+    known = [m for m in METHODS if m in values.index]
+    values = values.loc[[*known, *(m for m in values.index if m not in METHODS)]]
+    out = pd.DataFrame({"Importance": [METHODS.get(m, m) for m in values.index]})
+    for metric in metrics:
+        out[metric] = values["value", metric].to_numpy(np.float64)
+        for what in BESIDE:
+            out[f"{metric} {what}"] = values[what, metric].to_numpy(np.float64)
+    out["n"] = rows.groupby("method")["n"].max().loc[values.index].to_numpy()
+    return out
 
 
 def fidelity(rows: pd.DataFrame) -> None:
     if rows.empty:
         st.info("This store does not judge its explanations.")
         return
-    lines: dict[str, dict[str, str]] = {m: {"Importance": t} for m, t in METHODS.items()}
-    for row in rows.to_dict("records"):
-        line = lines.setdefault(row["method"], {"Importance": row["method"]})
-        line[row["metric"]] = f"{number(row['value'])} (random {number(row['random'])})"
-        line["Images"] = f"{int(row['n']):,}"
-    order = ["Importance", "C-insertion", "C-deletion", "C-muFidelity", "Images"]
-    frame = pd.DataFrame([line for line in lines.values() if len(line) > 1])
-    about = {
-        "C-insertion": "Mean height of the logit as concepts come in, most important first; large "
-        "is good. In brackets: random order. Logits.",
-        "C-deletion": "The same as concepts are set to 0, most important first; small is good. "
-        "Logits.",
-        "C-muFidelity": "Correlation, -1..1, of summed importance with what the logit loses "
-        "without random fifths of the concepts; 1 is perfect, chance 0.",
-        "Images": "Held-out images judged, over all classes",
+    config: dict[str, Any] = {
+        "n": st.column_config.NumberColumn(
+            "n",
+            help="Images judged, over all classes; held-out ones if there are any",
+            format="localized",
+        )
     }
-    st.dataframe(
-        frame.reindex(columns=[c for c in order if c in frame]),
-        hide_index=True,
-        column_config={n: st.column_config.Column(help=a) for n, a in about.items()},
-    )
-
-
-def sobol(rows: pd.DataFrame) -> None:
-    """The largest indices of the class, for those of its images that were judged."""
-    if rows.empty:
-        return
-    largest = ", ".join(
-        f"{plain(short(concept_name(r['name'], int(r['concept_id'])), 40))} {number(r['value'])}"
-        for r in rows.head(6).to_dict("records")
-    )
-    n = int(rows["n"].iloc[0])
-    st.caption(
-        f"Sobol total indices of this class, mean of {n} judged image{'s' if n > 1 else ''}: "
-        f"{largest}",
-        help="Share of the logit's variance, 0..1, that needs the concept when all are dimmed at "
-        "random; for a linear head (contribution)² over the sum of all such squares.",
-    )
+    for metric, about in FIDELITY.items():
+        config[metric] = st.column_config.NumberColumn(help=about, format="%.3g")
+        for what, (title, help_) in BESIDE.items():
+            config[f"{metric} {what}"] = st.column_config.NumberColumn(
+                title, help=help_.format(metric), format="%.3g"
+            )
+    st.dataframe(by_method(rows), hide_index=True, column_config=config)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import streamlit as st
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 
 from app import db
 from app.components.image_sets import ImageSet, members
-from core import comparing
+from core import class_shifts, comparing
 from data.queries import comparing as ask
 from data.queries import heads
 
@@ -18,10 +18,15 @@ _AT_ONCE = 256
 
 
 @st.cache_data(max_entries=24, show_spinner="Comparing")
-def frame(key: tuple[str, int], bank_id: int, a: ImageSet, b: ImageSet) -> pd.DataFrame:
-    """concept_id, name, map_scale, peak_p99, energy_a, energy_b, difference, lo, hi, active_a,
-    active_b; and within classes: within, chance, chance_95, p, class_id (of the largest difference)
-    and class_difference, all NaN where no class has two images on both sides."""
+def frame(key: tuple[str, int], bank_id: int, a: ImageSet, b: ImageSet, kind: str) -> pd.DataFrame:
+    """A row a concept: `data.queries.comparing.concepts`, the fields of `core.comparing.Comparison`
+    and `difference`, its B minus A.
+
+    By "within" also `within`, `more` and `less`, by "tie" `tie` (B minus A), `tie_a` and `tie_b`,
+    each judged (`_lo`, `_hi`, `_chance`, `_chance_95`, `_p`) as `core.class_shifts` does; and by
+    both the classes in which B shows most more and most less, `class_more` and `class_less`, with
+    the difference (`_by`, in pooled standard deviations) and its interval (`_by_lo`, `_by_hi`).
+    """
     con = db.cursor()
     found = ask.concepts(con, bank_id)
     (ids_a, classes_a, _), (ids_b, classes_b, _) = members(key, a), members(key, b)
@@ -35,21 +40,12 @@ def frame(key: tuple[str, int], bank_id: int, a: ImageSet, b: ImageSet) -> pd.Da
     for start in range(0, len(concepts), _AT_ONCE):
         mine = concepts[start : start + _AT_ONCE]
         scores = heads.image_scores(con, bank_id, mine, image_ids=everyone)
-        in_a, in_b = scores[rows_a], scores[rows_b]
-        c = comparing.compare(in_a, in_b, paired=matched is not None)
-        part = pd.DataFrame(
-            {
-                "energy_a": c.energy_a,
-                "energy_b": c.energy_b,
-                "difference": c.energy_b - c.energy_a,
-                "lo": c.lo,
-                "hi": c.hi,
-                "active_a": c.active_a,
-                "active_b": c.active_b,
-            }
-        )
-        within = _within(in_a, classes_a, in_b, classes_b, paired=matched is not None)
-        parts.append(part.assign(**within))
+        sides = scores[rows_a], classes_a, scores[rows_b], classes_b
+        c = comparing.compare(sides[0], sides[2], paired=matched is not None)
+        columns = vars(c) | {"difference": c.energy_b - c.energy_a}
+        if kind != "energy":
+            columns |= _by_class(*sides, kind=kind, paired=matched is not None)
+        parts.append(pd.DataFrame(columns))
     return pd.concat([found, pd.concat(parts, ignore_index=True)], axis=1)
 
 
@@ -83,27 +79,35 @@ def pairs(
     return ids_a[at_a], classes_a[at_a], ids_b[at_b], classes_b[at_b]
 
 
-def _within(
-    a: np.ndarray, classes_a: np.ndarray, b: np.ndarray, classes_b: np.ndarray, *, paired: bool
-) -> dict[str, np.ndarray | float]:
-    if not shared_classes(classes_a, classes_b):
-        names = ("within", "chance", "chance_95", "p", "class_id", "class_difference")
-        return dict.fromkeys(names, np.nan)
-    w = comparing.within_classes(a, classes_a, b, classes_b, paired=paired)
-    largest = np.abs(w.differences).argmax(0)
-    return {
-        "within": w.value,
-        "chance": w.chance,
-        "chance_95": w.chance_95,
-        "p": w.p,
-        "class_id": w.classes[largest],
-        "class_difference": w.differences[largest, np.arange(len(largest))],
-    }
+def _by_class(
+    a: Float[np.ndarray, "n k"],
+    classes_a: Int64[np.ndarray, " n"],
+    b: Float[np.ndarray, "m k"],
+    classes_b: Int64[np.ndarray, " m"],
+    *,
+    kind: str,
+    paired: bool,
+) -> dict[str, np.ndarray]:
+    within = class_shifts.within(a, classes_a, b, classes_b, paired=paired)
+    out: dict[str, np.ndarray] = {}
+    every = np.arange(a.shape[1])
+    for side, at in (
+        ("more", within.differences.argmax(0)),
+        ("less", within.differences.argmin(0)),
+    ):
+        out |= {
+            f"class_{side}": within.classes[at],
+            f"class_{side}_by": within.differences[at, every],
+            f"class_{side}_by_lo": within.differences_lo[at, every],
+            f"class_{side}_by_hi": within.differences_hi[at, every],
+        }
+    if kind == "within":
+        more, less = _judged("more", within.more), _judged("less", within.less)
+        return out | _judged("within", within) | more | less
+    ties = class_shifts.ties(a, classes_a, b, classes_b, paired=paired)
+    return out | _judged("tie", ties) | {"tie_a": ties.tie_a, "tie_b": ties.tie_b}
 
 
-def shared_classes(classes_a: np.ndarray, classes_b: np.ndarray) -> int:
-    """Classes with at least two images on both sides."""
-    both = np.intersect1d(classes_a, classes_b)
-    return sum(
-        min(int((classes_a == c).sum()), int((classes_b == c).sum())) >= 2 for c in both if c >= 0
-    )
+def _judged(name: str, judged: class_shifts.Judged) -> dict[str, np.ndarray]:
+    ends = ("lo", "hi", "chance", "chance_95", "p")
+    return {name: judged.value} | {f"{name}_{end}": getattr(judged, end) for end in ends}

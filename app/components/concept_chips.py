@@ -8,6 +8,7 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
+from app.components import concept_names
 from app.components.format import number, percent, plain, rate, short
 
 FLAGS: dict[str, str] = {
@@ -40,6 +41,11 @@ def chips(concept: pd.Series, bank: pd.Series, *, n_images: int) -> None:
     ]
     for flag in filter(None, concept["flags"].split(", ")):
         found.append((flag, "red" if flag == "dead" else "orange", FLAGS.get(flag, "")))
+    if not concept["flags"]:
+        found.append(("no flags", "gray", f"None of: {', '.join(FLAGS)}."))
+    if concept_names.weak(concept):
+        about = f"On held-out images {concept_names.doubts(concept)}."
+        found.append((f"weak name: {concept['doubt']}", "orange", about))
     if bank["signed"]:
         found.append(("signed", "gray", "Codes can be negative: evidence against the concept."))
     active = rate(int(concept["n_active"]), n_images)
@@ -68,8 +74,20 @@ def numbers(concept: pd.Series, bank: pd.Series, *, n_tokens: int) -> None:
         (
             "Mean score",
             number(concept["mean"]),
-            f"Over all images, zeros included; standard deviation {number(concept['std'])}. "
-            f"A score is the {POOLED[bank['pool']]} code over the {n_tokens} tokens ({unit}).",
+            f"Over all images, zeros included. A score is the {POOLED[bank['pool']]} code over the "
+            f"{n_tokens} tokens ({unit}).",
+        ),
+        (
+            "Score variance",
+            number(concept["std"] ** 2),
+            f"Of the score over all images, zeros included; standard deviation "
+            f"{number(concept['std'])} ({unit}).",
+        ),
+        (
+            "Density",
+            percent(concept["density"]),
+            "Share of all tokens with a "
+            f"{'positive' if bank['signed'] else 'non-zero'} code. Above 50 % it is flagged dense.",
         ),
         (
             "Present / absent",

@@ -9,46 +9,11 @@ import streamlit as st
 from jaxtyping import Int
 
 from app import db, state
-from app.components import concept_names, people
+from app.components import concept_names, concept_order, people
 from data.queries import build as ask
+from data.queries import concepts as list_of
 from data.queries import trees
-from data.queries.concepts import Filters, matching
-
-LABELS: dict[str, str] = {
-    "frequency": "most frequent",
-    "rarest": "rarest",
-    "peak": "strongest peak",
-    "name": "name, a to z",
-    "auc": "name AUC",
-    "margin": "margin over the runner-up name",
-    "cosine": "cosine with the nearest word",
-    "lead": "lead over the second-best word",
-    "iou": "overlap with the named part",
-    "accuracy": "probe accuracy",
-    "gap": "gap between present and absent",
-    "classes": "most class-specific",
-    "spread": "most spread over classes",
-    "place": "most fixed in place",
-    "density": "densest",
-    "mean": "largest mean",
-    "std": "largest spread of scores",
-    "alike": "monosemanticity",
-    "apart": "class separability",
-    "skew": "skew",
-    "kurtosis": "kurtosis",
-    "class": "most in one class",
-    "image": "most in one image",
-    "labels": "label separability",
-    "twins": "nearest direction",
-    "border": "most at the border",
-    "id": "number",
-}
-"""key of data.queries.concepts.ORDERS -> words"""
-
-
-def order() -> str:
-    asked = state.param("o")
-    return asked if asked in LABELS else "frequency"
+from data.queries.concepts import Filters
 
 
 def filters() -> Filters:
@@ -105,11 +70,13 @@ def ids(bank_id: int) -> Int[np.ndarray, " n"]:
     chosen = filters()
     if chosen.first and chosen.first not in set(trees.prefixes(db.cursor(), bank_id)["size"]):
         chosen = replace(chosen, first=0)  # said of another bank
+    banks = ask.banks(db.cursor())
+    name = str(banks[banks["bank_id"] == bank_id]["name"].iloc[0])
     if chosen.search:
-        banks = ask.banks(db.cursor())
-        name = str(banks[banks["bank_id"] == bank_id]["name"].iloc[0])
         chosen = replace(chosen, also=tuple(people.matching(name, chosen.search)))
-    return _ids(db.key(), bank_id, chosen, order())
+    by = concept_order.key()
+    spoken = concept_order.spoken(name) if by == "people" else ()
+    return _ids(db.key(), bank_id, chosen, by, concept_order.rising(), spoken)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -118,8 +85,12 @@ def _ids(
     bank_id: int,
     chosen: Filters,
     by: str,
+    rises: bool,
+    spoken: tuple[int, ...],
 ) -> Int[np.ndarray, " n"]:
-    return matching(db.cursor(), bank_id, filters=chosen, order=by)
+    return list_of.matching(
+        db.cursor(), bank_id, filters=chosen, order=by, rising=rises, people=spoken
+    )
 
 
 def place() -> dict[str, str | None]:

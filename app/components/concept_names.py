@@ -13,7 +13,7 @@ import streamlit as st
 
 from app import db
 from app.components.format import number, percent, plain, short
-from core.naming import MIN_AUC, MIN_MARGIN
+from core.naming import CLOSE, ELSEWHERE, LOW, MIN_AUC, MIN_MARGIN, MIN_OVERLAP
 from data.queries import names as ask
 
 SOURCES: dict[str, tuple[str, str]] = {
@@ -24,6 +24,14 @@ SOURCES: dict[str, tuple[str, str]] = {
     "unnamed": ("unnamed", "Nothing fits well enough"),
 }
 """concept.name_source -> in a list, and what it means; the first that holds is shown"""
+DOUBTS: dict[str, str] = {
+    LOW: f"its AUC is below {MIN_AUC:g}",
+    CLOSE: f"its AUC leads another label's by less than {MIN_MARGIN:g}, and place does not decide",
+    ELSEWHERE: f"its map is not where the label is: (IoU - chance) / (1 - chance) is below "
+    f"{MIN_OVERLAP:g}",
+}
+"""of concept.doubt -> what it means"""
+ABOUT_DOUBTS = "; ".join(f"{doubt}: {about}" for doubt, about in DOUBTS.items())
 ABOUT_EDITS = (
     "A word is a direction of the space that images and texts share. Taken out: no image has "
     "anything left along it. Put in: every image gets as much of it as one train image in twenty "
@@ -31,6 +39,16 @@ ABOUT_EDITS = (
     "in size, which should be smaller."
 )
 ABOUT = "; ".join(f"{title}: {about[0].lower()}{about[1:]}" for title, about in SOURCES.values())
+
+
+def weak(concept: pd.Series) -> bool:
+    """Whether a label is its name, and held-out images speak against that."""
+    return bool(concept["doubt"]) and concept["name_source"] in ("label", "word", "matched")
+
+
+def doubts(concept: pd.Series) -> str:
+    """What speaks against its label as a name, in words; "" where nothing does."""
+    return "; ".join(DOUBTS[d] for d in concept["doubt"].split(", ") if d)
 
 
 def show(bank_id: int, concept: pd.Series) -> None:
@@ -68,14 +86,17 @@ def _labels(concept: pd.Series) -> str:
         if not _known(concept["name_auc"]):
             return f":material/label: {said}"
         nearest = f" {_quoted(concept['label'])}" if isinstance(concept["label"], str) else ""
-        return f":material/label: {said} · nearest label{nearest} {_auc(concept)}"
+        return (
+            f":material/label: {said}{_weakness(concept)} · nearest label{nearest} {_auc(concept)}"
+        )
     if source == "label":
-        start = "**Fitted to this label**"
+        start = f"**Fitted to this label**{_weakness(concept)}"
     elif source == "matched":
-        start = "**Named after the best-matching label**"
+        start = f"**Named after the best-matching label**{_weakness(concept)}"
     elif _known(concept["name_auc"]):
         start = "**Unnamed**: n" if source == "unnamed" else "N"
-        start += f"o label matches its scores well enough · nearest {_quoted(concept['label'])}"
+        start += f"o label matches it well enough · nearest {_quoted(concept['label'])}"
+        start += f": {doubts(concept)}" if concept["doubt"] else ""
     elif source == "unnamed":
         return ":material/label_off: **Unnamed**: there is no labelled concept to match its scores"
     else:
@@ -84,28 +105,40 @@ def _labels(concept: pd.Series) -> str:
     return f"{icon} {start} · {_auc(concept)}" if _known(concept["name_auc"]) else f"{icon} {start}"
 
 
+def _weakness(concept: pd.Series) -> str:
+    return f", :orange[weak]: {doubts(concept)}" if weak(concept) else ""
+
+
 def _auc(concept: pd.Series) -> str:
     n = concept["name_n"]
     of = f" on {int(n):,} held-out images" if _known(n) else ""
     parts = [f"AUC {number(concept['name_auc'])}{of} (chance 0.5)"]
     if isinstance(concept["second"], str) and _known(concept["second_auc"]):
-        margin = concept["name_auc"] - concept["second_auc"]
+        margin = f"margin {number(concept['name_margin'])} on train images"
+        if _known(concept["place_margin"]):
+            margin += f", so place decided, by {number(concept['place_margin'])}"
         parts.append(
-            f"runner-up {_quoted(concept['second'])} at {number(concept['second_auc'])} "
-            f"(margin {number(margin)})"
+            f"runner-up {_quoted(concept['second'])} at {number(concept['second_auc'])} ({margin})"
         )
     if _known(concept["name_iou"]):
         part = concept["part"]
         where = f" of {plain(short(part, 30))}" if isinstance(part, str) else ""
-        parts.append(f"IoU {number(concept['name_iou'])} with the mask{where}")
+        parts.append(
+            f"IoU {number(concept['name_iou'])} with the mask{where} (chance "
+            f"{number(concept['name_iou_chance'])}, {int(concept['name_iou_n']):,} images)"
+        )
     return " · ".join(parts)
 
 
 def _about_labels(concept: pd.Series, *, with_words: bool) -> str:
     text = (
         f"A label becomes the name when the scores tell its images from others with an AUC of "
-        f"{MIN_AUC:g} or more on train images, {MIN_MARGIN:g} ahead of the runner-up there. The "
-        "figures shown are of held-out images, because the best of many was chosen."
+        f"{MIN_AUC:g} or more on train images, {MIN_MARGIN:g} ahead of the runner-up there. Labels "
+        "nearer to each other than that are told apart by place: by the IoU of the strongest "
+        "tokens with their masks, as a share of the way from chance to 1, if it leads by "
+        f"{MIN_OVERLAP:g}. A label with masks also needs that much itself. The margin is the one "
+        "that decided; the other figures are of held-out images, because the best of many was "
+        "chosen."
     )
     if concept["name_source"] == "unnamed" and not with_words:
         text += (

@@ -16,6 +16,8 @@ from data.queries import concepts as ask
 
 COLUMNS: dict[str, tuple[str, str]] = {
     "by": ("Named by", concept_names.ABOUT),
+    "doubt": ("Doubt", "Where a label is the name: what speaks against it on held-out images; "
+              f"elsewhere: why none is. {concept_names.ABOUT_DOUBTS}"),
     "frequency": ("Frequency, %", "Share of images with a non-zero score (signed banks: positive)"),
     "n_active": ("n active", "Images behind the frequency"),
     "peak_p99": ("Peak", "99th percentile of the largest code of an image, over active images"),
@@ -27,11 +29,15 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "name_n": ("n AUC", "Held-out images behind the name AUC"),
     "second": ("2nd label", "The label that its scores tell apart second best"),
     "second_auc": ("2nd AUC", "AUC of the runner-up name"),
+    "name_margin": ("Name margin", "AUC of the label minus that of the runner-up, on train images, "
+                    "where names are chosen"),
     "word": ("Nearest word", "Of the vocabulary, whether or not it is the name"),
     "cosine": ("Cosine", "Of the concept and its nearest word, words about their mean, -1 to 1; "
                "chance is on the concept's own page"),
     "lead": ("Word margin", "Cosine by which the nearest word leads the second-best"),
     "name_iou": ("IoU", "Overlap of the strongest tokens with the named part's mask, 0 to 1"),
+    "name_iou_chance": ("IoU chance", "The same of as many tokens at random"),
+    "name_iou_n": ("n IoU", "Held-out images with the label and its mask, of at most 300"),
     "test_accuracy": (
         "Probe acc.",
         "Held-out accuracy of the probe behind the concept; "
@@ -52,14 +58,15 @@ COLUMNS: dict[str, tuple[str, str]] = {
               "duplicate: cosine > 0.95 with another direction"),
     "monosemanticity": ("Monosem.", "Mean cosine of the backbone's pooled activations between the "
                         "concept's strongest images (24 at most)"),
-    "monosemanticity_chance": ("Chance", "The same cosine between all images of the store"),
+    "monosemanticity_chance": ("Monosem. chance",
+                               "The same cosine between all images of the store"),
     "separability": ("Separab.", "Mean Jensen-Shannon distance of its scores between two classes, "
                      "0 to 1, on held-out images"),
-    "separability_chance": ("Chance ", "The same separability with the classes shuffled"),
+    "separability_chance": ("Separab. chance", "The same separability with the classes shuffled"),
     "label_separability": ("Label sep.", "Mean Jensen-Shannon distance of its scores between "
                            "images with and without a labelled concept, over labels, 0 to 1, on "
                            "held-out images"),
-    "label_separability_chance": ("Chance  ", "The same with the images shuffled"),
+    "label_separability_chance": ("Label sep. chance", "The same with the images shuffled"),
     "nearest_cosine": ("Nearest", "Largest cosine with another direction of the bank; above 0.95: "
                        "near duplicate"),
     "top_lift": ("Top lift", "How much more often it fires together with another concept of the "
@@ -99,13 +106,15 @@ def _page(
     return rows
 
 
-def table(bank: pd.Series, ids: Sequence[int], *, key: str) -> int | None:
-    """The rows of `ids`; returns the concept whose cell was clicked."""
+def table(bank: pd.Series, ids: Sequence[int], *, order: str, key: str) -> int | None:
+    """The rows of `ids`, the column that they are in the order of first; returns the concept whose
+    cell was clicked."""
     rows = _page(db.key(), int(bank["bank_id"]), tuple(int(i) for i in ids))
     said = people.marks(str(bank["name"]))
     rows["people"] = [said.get(int(c), "") for c in rows["concept_id"]]
     named = ["people"] if any(rows["people"]) else []
     kept = [c for c in COLUMNS if (rows[c].notna() & (rows[c] != "")).any()]
+    kept.sort(key=lambda column: column != order)
     config: dict[str, Any] = {
         "pictures": st.column_config.ImageColumn(
             "Strongest images", width=3 * minis.SIDE + 16, help="The three strongest images"
@@ -123,10 +132,10 @@ def table(bank: pd.Series, ids: Sequence[int], *, key: str) -> int | None:
                 title, help=about, format="%.3g", min_value=0, max_value=100, width=118
             )
             continue
-        if column in ("flags", "by", "word", "second"):
+        if column in ("flags", "by", "word", "second", "doubt"):
             config[column] = st.column_config.TextColumn(title, help=about, width=110)
             continue
-        whole = column in ("n_active", "name_n", "top_lift_n")
+        whole = column in ("n_active", "name_n", "name_iou_n", "top_lift_n")
         config[column] = st.column_config.NumberColumn(
             title, help=about, format="%d" if whole else "%.3g", width=92
         )

@@ -52,12 +52,13 @@ def classes(scores: pd.DataFrame, weights: pd.DataFrame, *, key: str) -> None:
 
 
 def labels(scores: pd.DataFrame, *, key: str) -> None:
-    """The labels that the scores tell apart best."""
+    """Every label, the one that the scores tell apart best first."""
     if scores.empty:
         st.caption("The data set has no labelled concepts to check against.")
         return
     rows = scores
-    shown = ["name", "auc", "n", *(["iou"] if rows["iou"].notna().any() else [])]
+    place = ["iou", "iou_chance", "iou_n"]
+    shown = ["name", "auc", "n", *(place if rows["iou"].notna().any() else [])]
     st.dataframe(
         rows,
         key=key,
@@ -66,21 +67,33 @@ def labels(scores: pd.DataFrame, *, key: str) -> None:
         placeholder="",
         height=min(245, 38 + 35 * len(rows)),
         column_config={
-            "name": st.column_config.TextColumn("Label", width=140),
+            "name": st.column_config.TextColumn("Label", width=108),
             "auc": st.column_config.NumberColumn(
                 "AUC",
                 format="%.3g",
-                width=64,
+                width=50,
                 help=f"How well the score tells images with the label from those without. {AUC}",
             ),
             "n": st.column_config.NumberColumn(
-                "n", help="Held-out images with a known label", width=54
+                "n", help="Held-out images with a known label", width=44
             ),
             "iou": st.column_config.NumberColumn(
                 "IoU",
-                format="%.3g",
-                width=60,
-                help="Overlap of the strongest tokens with the mask of the label's part, 0 to 1",
+                format="%.2g",
+                width=58,
+                help="Overlap of the strongest tokens with the masks of the label's part, 0 to 1, "
+                "over all masked images together; as many tokens as the masks cover",
+            ),
+            "iou_chance": st.column_config.NumberColumn(
+                "Chance",
+                format="%.2g",
+                width=58,
+                help="IoU of as many tokens at random: p / (2 - p) for masks over the share p",
+            ),
+            "iou_n": st.column_config.NumberColumn(
+                "n IoU",
+                width=50,
+                help="Held-out images with the label and its mask, of at most 300 looked at",
             ),
         },
     )

@@ -1,29 +1,105 @@
-"""Concepts that two image sets differ in, largest first."""
+"""The largest differences in both directions, with interval and chance."""
 
 from __future__ import annotations
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.components.format import concept_name, short
+from app.components.format import number, short, signed, with_id
 
-MORE, LESS, CHANCE = "#D55E00", "#0072B2", "#8A949A"
+MORE, LESS, CHANCE = "#D55E00", "#0072B2", "#C5CCD1"
+LEGEND = {
+    "energy": ("stronger in B", "weaker in B"),
+    "within": ("stronger in B", "weaker in B"),
+    "tie": ("tied closer in B", "tied looser in B"),
+}
+
+
+def largest(rows: pd.DataFrame, *, kind: str, unit: str, classes: dict[int, str]) -> go.Figure:
+    """`rows` as `difference_top.picked` gives them; hollow where chance would do as much."""
+    figure = go.Figure()
+    place = list(range(len(rows)))
+    if kind != "energy":
+        low = 0 * rows["chance_95"] if kind == "within" else -rows["chance_95"]
+        figure.add_bar(
+            x=rows["chance_95"] - low, base=low, y=place, orientation="h", hoverinfo="skip",
+            marker={"color": CHANCE, "line": {"width": 0}}, width=0.5, name="95 % of chance",
+        )  # fmt: skip
+    above = (rows["value"] > 0).to_numpy()
+    for name, colour, mine in zip(LEGEND[kind], (MORE, LESS), (above, ~above), strict=True):
+        _points(figure, rows[mine], [y for y in place if mine[y]], colour, kind, classes)
+        figure.add_scatter(
+            x=[None], y=[None], mode="markers", name=name, marker={"size": 10, "color": colour}
+        )
+    titles = {
+        "energy": f"mean score in B minus in A ({unit})",
+        "within": "B − A inside classes (pooled standard deviations)",
+        "tie": "tie to the class in B minus in A",
+    }
+    return _axis(figure, _titles(rows), title=titles[kind])
+
+
+def _points(
+    figure: go.Figure,
+    rows: pd.DataFrame,
+    place: list[int],
+    colour: str,
+    kind: str,
+    classes: dict[int, str],
+) -> None:
+    figure.add_scatter(
+        x=rows["value"],
+        y=place,
+        mode="markers",
+        showlegend=False,
+        customdata=rows[["concept_id"]].to_numpy(),
+        hovertext=[_hover(row, kind, classes) for _, row in rows.iterrows()],
+        hovertemplate="%{hovertext}<extra></extra>",
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": rows["hi"] - rows["value"],
+            "arrayminus": rows["value"] - rows["lo"],
+            "thickness": 1.4,
+            "width": 3,
+        },
+        marker={
+            "size": 10,
+            "color": colour,
+            "symbol": ["circle" if s else "circle-open" for s in rows["sure"]],
+            "line": {"width": 2, "color": colour},
+        },
+    )
+
+
+def _hover(row: pd.Series, kind: str, classes: dict[int, str]) -> str:
+    lines = [f"{signed(row['value'])}, 95 % interval {signed(row['lo'])} to {signed(row['hi'])}"]
+    if kind == "energy":
+        lines += [
+            f"mean in A {number(row['energy_a'])}, in B {number(row['energy_b'])}",
+            f"δ {number(row['delta'])}",
+        ]
+        return "<br>".join(lines)
+    lines.append(f"95 % of chance {number(abs(row['chance_95']))}, p {number(row['p'])}")
+    if kind == "tie":
+        lines.append(f"tie in A {number(row['tie_a'])}, in B {number(row['tie_b'])}")
+    for side in ("more", "less"):
+        of = short(classes.get(int(row[f"class_{side}"]), "?"), 30)
+        lines.append(f"most {side} in {of}: {signed(row[f'class_{side}_by'])} SD")
+    return "<br>".join(lines)
 
 
 def _titles(rows: pd.DataFrame) -> list[str]:
-    names = [concept_name(n, c) for n, c in zip(rows["name"], rows["concept_id"], strict=True)]
-    return [
-        short(n, 30) if n == f"#{c}" else f"{short(n, 26)} #{c}"
-        for n, c in zip(names, rows["concept_id"], strict=True)
-    ]
+    found = zip(rows["name"], rows["concept_id"], rows["name_source"], strict=True)
+    return [short(with_id(name, int(c), source=source), 30) for name, c, source in found]
 
 
 def _axis(figure: go.Figure, titles: list[str], *, title: str) -> go.Figure:
     figure.update_layout(
-        height=70 + 25 * len(titles),
+        height=86 + 25 * len(titles),
         margin={"l": 0, "r": 12, "t": 30, "b": 0},
         clickmode="event+select",
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1.0, "xanchor": "right"},
         xaxis={"title": title, "zeroline": True, "zerolinewidth": 1},
         yaxis={
             "autorange": "reversed",
@@ -33,70 +109,3 @@ def _axis(figure: go.Figure, titles: list[str], *, title: str) -> go.Figure:
         },
     )
     return figure
-
-
-def energy(rows: pd.DataFrame, *, unit: str) -> go.Figure:
-    """Differences with their bootstrap intervals; hollow where the interval holds 0."""
-    figure = go.Figure()
-    place = pd.Series(range(len(rows)), index=rows.index)
-    for name, colour, mine in (
-        ("more in B", MORE, rows[rows["difference"] > 0]),
-        ("more in A", LESS, rows[rows["difference"] <= 0]),
-    ):
-        sure = (mine["lo"] > 0) | (mine["hi"] < 0)
-        figure.add_scatter(
-            x=mine["difference"],
-            y=place[mine.index],
-            mode="markers",
-            name=name,
-            customdata=mine[["concept_id", "lo", "hi", "energy_a", "energy_b", "delta"]].to_numpy(),
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": mine["hi"] - mine["difference"],
-                "arrayminus": mine["difference"] - mine["lo"],
-                "thickness": 1.4,
-                "width": 3,
-            },
-            marker={
-                "size": 10,
-                "color": colour,
-                "symbol": ["circle" if s else "circle-open" for s in sure],
-                "line": {"width": 2, "color": colour},
-            },
-            hovertemplate="difference %{x:.3g}, 95 % interval %{customdata[1]:.3g} to "
-            "%{customdata[2]:.3g}<br>mean in A %{customdata[3]:.3g}, in B %{customdata[4]:.3g}"
-            "<br>δ %{customdata[5]:.3g}<extra></extra>",
-        )
-    return _axis(figure, _titles(rows), title=f"mean score in B minus in A ({unit})")
-
-
-def within(rows: pd.DataFrame) -> go.Figure:
-    """Size of the difference inside classes, with what chance alone makes of it."""
-    place = list(range(len(rows)))
-    figure = go.Figure(
-        go.Bar(
-            x=rows["within"],
-            y=place,
-            orientation="h",
-            name="within classes",
-            marker={"color": "#2A6F97"},
-            customdata=rows[["concept_id", "chance", "p"]].to_numpy(),
-            hovertemplate="%{x:.3g} standard deviations<br>chance %{customdata[1]:.3g}, "
-            "p %{customdata[2]:.3g}<extra></extra>",
-        )
-    )
-    for column, name, dash in (
-        ("chance", "chance", "solid"),
-        ("chance_95", "95 % of chance", "dot"),
-    ):
-        figure.add_scatter(
-            x=rows[column],
-            y=place,
-            mode="lines+markers" if len(rows) == 1 else "lines",
-            name=name,
-            line={"color": MORE if dash == "solid" else CHANCE, "dash": dash, "width": 2},
-            hovertemplate=f"{name} %{{x:.3g}}<extra></extra>",
-        )
-    figure.update_layout(bargap=0.35)
-    return _axis(figure, _titles(rows), title="mean over classes of |difference|, in pooled SD")

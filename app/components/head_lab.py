@@ -12,7 +12,7 @@ import streamlit as st
 from jaxtyping import Float64, Int64
 
 from app import db, edits, state
-from app.components import assets, lab_concepts, levels, pack
+from app.components import assets, diverse_rows, lab_concepts, levels, pack
 from app.components.format import concept_name, plain, short
 from core import bottleneck
 from core.intervention.strategies import Levels
@@ -26,6 +26,8 @@ _element = st.components.v2.component(
 )
 MOST = 64
 """concepts sent to the browser, beside those that belong to their groups; the rest is folded"""
+N_DIVERSE = 8
+"""most probable classes whose diverse rows are sent at once; of another, when it is asked for"""
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,7 @@ def payload(
         ],
         "truth": int(truth[0]) if len(truth) else None,
         "y": int(asked[0]) if len(asked) else int(before.argmax()),
+        "diverse": _diverse(lab, kept, [*np.argsort(-before)[:N_DIVERSE], *truth, *asked]),
         "head": {
             "bias": pack.b64(loaded.head.bias, "<f8"),
             "folded": pack.b64(folded, "<f8"),
@@ -189,6 +192,16 @@ def payload(
         "edits": text,
         "reply": {"edits": text, "p": pack.b64(lab.probabilities(columns), "<f8")},
     }
+
+
+def _diverse(lab: Lab, kept: Int64[np.ndarray, " m"], classes: list[int]) -> dict[str, list[int]]:
+    """By class index: ids of few of the concepts `kept` that contribute much and are unlike one
+    another, before any edit. Ids, because later answers may keep others than the browser holds."""
+    rows = sorted({int(y) for y in classes})
+    parts = lab.loaded.head.weight[rows][:, kept] * lab.scores[0, kept]
+    ids = lab.loaded.concept_ids[kept]
+    found = diverse_rows.picks(lab.bank_id, ids, parts)
+    return {str(y): ids[picked].tolist() for y, picked in zip(rows, found, strict=True)}
 
 
 def order(new: dict[int, float] | None, *, focus: int | None) -> None:

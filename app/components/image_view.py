@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from app import db
-from app.components import assets, concept_parts, pack
+from app.components import assets, concept_parts, diverse_rows, pack
 from app.components.format import concept_name
 from app.components.pack import b64, jpeg
 from core import bottleneck
@@ -31,13 +31,19 @@ N_CLASSES = 8
 
 @dataclass(frozen=True)
 class Reading:
-    """What a head makes of one image: weights are y by k over the concepts named."""
+    """What a head makes of one image: weights are y by k over the concepts named.
+
+    Where `residual`, the logits hold a rest beside bias and contributions.
+    """
 
     head: str
     class_names: list[str]
     probabilities: np.ndarray
     class_ids: np.ndarray
     weights: np.ndarray
+    logits: np.ndarray
+    bias: np.ndarray
+    residual: bool
 
 
 def active(bank: pd.Series, image_id: int) -> tuple[pd.DataFrame, dict[str, Any]] | None:
@@ -79,6 +85,9 @@ def read(
         p[chosen],
         loaded.class_ids[chosen],
         weights,
+        logits[0, chosen],
+        loaded.head.bias[chosen],
+        loaded.head.residual,
     )
 
 
@@ -204,9 +213,19 @@ def payload(
         "classes": []
         if reading is None
         else [
-            {"name": name, "p": float(p)}
-            for name, p in zip(reading.class_names, reading.probabilities, strict=True)
+            {"name": name, "p": float(p), "logit": float(z), "bias": float(b)}
+            for name, p, z, b in zip(
+                reading.class_names,
+                reading.probabilities,
+                reading.logits,
+                reading.bias,
+                strict=True,
+            )
         ],
+        "residual": reading is not None and reading.residual,
+        "diverse": diverse_rows.of_image(
+            int(bank["bank_id"]), concepts, None if reading is None else reading.weights
+        ),
         "weights": None if reading is None else b64(reading.weights, "<f8"),
         "saliency": saliency,
         "saliencyNote": note,

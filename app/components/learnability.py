@@ -16,15 +16,16 @@ PLAIN, EVEN, BANK = "plain probe", "even", "bank"
 
 
 def summary(found: pd.DataFrame) -> pd.DataFrame:
-    """One row a bank: mean AUC of its two kinds beside the plain probe, and who wins how often."""
+    """One row a bank: mean AUC of its two kinds beside the plain probe, and on how many of the
+    Labels probed either side wins, as numbers."""
     rows: dict[str, dict[str, Any]] = {}
     for _, row in found.iterrows():
         line = rows.setdefault(row["bank"], {"Bank": row["bank"], "Labels": row["n"]})
         kind = "latent" if row["kind"] == "latent" else "top"
         line[f"{kind} auc"] = row["auc"]
         line["raw auc"] = row["raw_auc"]
-        line[f"{kind} loses"] = f"{row['plain_wins']} of {row['n']}"
-        line[f"{kind} wins"] = f"{row['bank_wins']} of {row['n']}"
+        line[f"{kind} loses"] = int(row["plain_wins"])
+        line[f"{kind} wins"] = int(row["bank_wins"])
     return pd.DataFrame(list(rows.values()))
 
 
@@ -32,7 +33,14 @@ def summary_table(rows: pd.DataFrame) -> None:
     def auc(title: str, about: str) -> Any:
         return st.column_config.NumberColumn(title, help=about, format="%.3f", width=100)
 
-    wins = "Labels where the 95 % interval of the AUC difference leaves out 0, in favour of the "
+    def wins(title: str, whose: str) -> Any:
+        return st.column_config.NumberColumn(
+            title,
+            help="How many of the labels in the column Labels: the 95 % interval of the AUC "
+            f"difference leaves out 0, in favour of the {whose}",
+            format="%d",
+        )
+
     st.dataframe(
         rows,
         key="probe-summary",
@@ -47,14 +55,19 @@ def summary_table(rows: pd.DataFrame) -> None:
                            "pooled activation; chance 0.5"),
             "latent auc": auc("Best latent", "Mean AUC of the single concept that is best on the "
                               "other folds; chance 0.5"),
-            "latent loses": st.column_config.TextColumn("plain wins", help=f"{wins}plain probe"),
-            "latent wins": st.column_config.TextColumn("latent wins", help=f"{wins}latent"),
+            "latent loses": wins("plain wins", "plain probe, over the best latent"),
+            "latent wins": wins("latent wins", "best latent"),
             "top auc": auc("Top latents", "Mean AUC of a logistic probe on the 16 concepts that "
                            "differ most on the other folds; chance 0.5"),
-            "top loses": st.column_config.TextColumn("plain wins ", help=f"{wins}plain probe"),
-            "top wins": st.column_config.TextColumn("top wins", help=f"{wins}top latents"),
+            "top loses": wins("plain wins ", "plain probe, over the top latents"),
+            "top wins": wins("top wins", "top latents"),
         },
     )  # fmt: skip
+
+
+def winner(lo: float, hi: float) -> str:
+    """Whom the interval of an AUC difference, concepts minus plain probe, speaks for."""
+    return PLAIN if hi < 0 else BANK if lo > 0 else EVEN
 
 
 def prepared(found: pd.DataFrame) -> pd.DataFrame:
@@ -67,7 +80,7 @@ def prepared(found: pd.DataFrame) -> pd.DataFrame:
         ]
     for kind in ("latent", "top"):
         rows[f"{kind}_winner"] = [
-            PLAIN if hi < 0 else BANK if lo > 0 else EVEN
+            winner(lo, hi)
             for lo, hi in zip(rows[f"{kind}_gain_lo"], rows[f"{kind}_gain_hi"], strict=True)
         ]
     rows["flag"] = [

@@ -67,7 +67,11 @@ def between(one: str, two: str, pairs: pd.DataFrame) -> Space:
         return Space(same, about, none, nothing, nothing)
     before, after = (vectors[at[rows]].astype(np.float64) for at, vectors in held)
     agree = float(np.median(matching.paired(before, after)))
-    about = f"Channels of the two layers agree with a median correlation of {agree:.2f}: "
+    counted = f"{len(rows):,}" + (f" of {len(pairs):,}" if len(rows) < len(pairs) else "")
+    about = (
+        f"Over {counted} images, whose activations both stores keep, channels of the two layers "
+        f"agree with a median correlation of {agree:.2f}: "
+    )
     if agree < ALIGNED:
         return Space(False, about + "no shared space, no cosine.", none, nothing, nothing)
     return Space(True, about + "a shared space.", rows, before, after)

@@ -4,28 +4,37 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from app import db, state
-from app.components import class_bars, class_tables, cluster, gallery, linear_heads
+from app.components import (
+    class_bars,
+    class_choice,
+    class_parts,
+    class_tables,
+    cluster,
+    gallery,
+    importance_methods,
+    linear_heads,
+)
 from app.components.format import number, percent, plain, short, signed
-from core import diverse
+from data.queries import backbone_importance
 from data.queries import classes as one
-from data.queries import heads as head_of
-
-SHOWN = (12, diverse.MOST)
 
 st.title("Classes", anchor=False)
 con = db.cursor()
 heads = linear_heads.known()
 if heads.empty:
+    banks = backbone_importance.banks(con)
     state.unknown(
         "head", state.param("h"),
-        exists="This store has no head, so no class rests on concepts.",
+        exists="This store has no head, so no class rests on concepts." if banks.empty else
+        "This store has no head. What the backbone's own logits rest on stands below.",
         onward=[("What it does hold", "overview", {})],
     )  # fmt: skip
+    if not banks.empty:
+        importance_methods.of_banks(banks)
     st.stop()
 asked = state.param("h")
 matching = heads[heads["name"] == asked]
@@ -74,75 +83,46 @@ def turn() -> None:
         state.link("Intervene", "intervene", icon=":material/tune:", h=head["name"], y=class_id)
 
 
-def listing() -> tuple[bool, int]:
-    """Whether concepts are chosen to differ, and how many at most; from the address."""
-    kind, _, most = (state.param("x") or "").partition("-")
-    n = next((s for s in SHOWN if str(s) == most), SHOWN[0])
-    now = (kind == "diverse", n)
-
-    def write() -> None:
-        kind_now = "diverse" if st.session_state["diverse"] else "largest"
-        state.set_params(x=f"{kind_now}-{st.session_state['most']}")
-
-    with st.container(horizontal=True, vertical_alignment="center"):
-        state.follow("diverse", now[0])
-        st.toggle(
-            "Diverse", key="diverse", on_change=write,
-            help="Concepts that fire on the same images say the same thing twice. Chosen greedily "
-            "for a large share and scores unlike those already chosen (a determinantal point "
-            "process), instead of by share alone.",
-        )  # fmt: skip
-        state.follow("most", now[1])
-        st.segmented_control(
-            "At most", SHOWN, key="most", required=True, on_change=write,
-            format_func=lambda n: f"at most {n}", label_visibility="collapsed",
-        )  # fmt: skip
-    return now
-
-
-def chosen(rows: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    differ, most = listing()
-    if not differ or rows.empty:
-        return rows.head(most)
-    ordered = rows.sort_values("concept_id")
-    scores = head_of.image_scores(
-        con, bank_id, ordered["concept_id"].to_numpy(np.int64),
-        image_ids=images["image_id"].to_numpy(np.int64),
-    )  # fmt: skip
-    return ordered.iloc[diverse.pick(ordered["share"].to_numpy(), scores.T, most=most)]
-
-
 def rests_on(explained: pd.Series, images: pd.DataFrame) -> None:
     rows = one.importances(con, head_id, class_id)
     st.markdown(
         "**What the logit rests on**",
-        help="Contribution: weight x score, exact for a linear head. Share: sum of its size over "
-        "the images that the head takes for the class, over that of all concepts. Beside the bar: "
-        "mean contribution in logits.",
+        help="Contribution: weight x score, exact for a linear head; the bars are means over the "
+        "images that the head takes for the class, and add up to the mean logit.  \nIn brackets, "
+        f"the share of the logit. {class_parts.OF_LOGIT}",
     )
+    bias, rest = float(explained["bias"]), float(explained["fixed"] - explained["bias"])
     st.caption(
-        f"Mean logit {number(explained['logit'])} = concepts "
-        f"{signed(float(explained['logit'] - explained['fixed']))}, bias"
-        f"{' and rest' if head['residual'] else ''} {signed(float(explained['fixed']))}, over "
+        f"Mean logit {number(explained['logit'])} = bias {signed(bias)}, concepts "
+        f"{signed(float(explained['logit'] - explained['fixed']))}"
+        f"{f', rest of the images {signed(rest)}' if head['residual'] else ''}, over "
         f"{int(explained['n']):,} images taken for the class"
     )
-    shown = chosen(rows, images)
+    shown = class_choice.chosen(rows, images, bank_id=bank_id)
     if shown.empty:
         st.info("No concept contributes to this class.")
         return
-    n_rest = int(explained["n_concepts"]) - len(shown)
+    misleads = class_parts.warning(explained, rows)
+    if misleads:
+        st.warning(misleads)
+    parts = class_parts.parts(explained, shown)
     event = st.plotly_chart(
-        class_bars.chart(shown, n_rest=n_rest), key=f"bars-{head_id}-{class_id}-{len(shown)}",
+        class_bars.chart(parts), key=f"bars-{head_id}-{class_id}-{len(shown)}",
         on_select="rerun", selection_mode="points", config={"displayModeBar": False},
     )  # fmt: skip
     best = percent(float(rows["share"].head(len(shown)).sum()))
     st.caption(
         f"{len(shown)} of {int(explained['n_concepts']):,} contributing concepts shown, "
-        f"{percent(float(shown['share'].sum()))} of the share (the {len(shown)} largest: {best})"
+        f"{percent(float(shown['share'].sum()))} of the size (the {len(shown)} largest: {best})",
+        help=class_parts.OF_SIZE,
     )
+    with st.expander("The same in numbers"):
+        picked = class_parts.table(parts, key=f"parts-{head_id}-{class_id}-{len(shown)}")
     for point in event["selection"]["points"]:
         if point.get("customdata"):
-            state.open_page("concept", b=bank_name, c=int(point["customdata"][0]))
+            picked = int(point["customdata"][0])
+    if picked is not None and picked >= 0:
+        state.open_page("concept", b=bank_name, c=picked)
 
 
 def lies(explained: pd.Series, images: pd.DataFrame) -> None:
@@ -222,9 +202,13 @@ else:
         rests_on(found, points)
     with wide:
         lies(found, points)
-confused, dominant, faithful = st.tabs(["Confusions", "Dominant concepts", "Fidelity"])
+confused, by_method, dominant, faithful = st.tabs(
+    ["Confusions", "Importance by method", "Dominant concepts", "Fidelity"]
+)
 with confused:
     confusions()
+with by_method:
+    importance_methods.show(bank_id=bank_id, bank_name=bank_name, head=head, class_id=class_id)
 with dominant:
     st.caption(
         "Over all classes: how often a concept adds most to the logit of the predicted class, and "
@@ -241,4 +225,4 @@ with faithful:
         "Sobol indices have no sign, so they order by size alone."
     )
     class_tables.fidelity(one.fidelity(con, head_id))
-    class_tables.sobol(one.importances(con, head_id, class_id, method="sobol"))
+    importance_methods.judged(bank_id)

@@ -14,13 +14,16 @@ from app.components import (
     concept_list,
     concept_names,
     concept_naming,
+    concept_order,
     concept_parts,
+    concept_probes,
     concept_tables,
     gallery,
 )
 from app.components.format import concept_name, number, plain, rate, short
 from data.queries import build as ask
 from data.queries import concept as one
+from data.queries import probes
 
 con = db.cursor()
 found = state.bank()
@@ -85,7 +88,7 @@ def turn() -> None:
         if at is None:
             st.caption(f"not among the {len(ids):,} concepts listed now")
         else:
-            by = concept_list.LABELS[concept_list.order()]
+            by = concept_order.words()
             st.caption(f"**{at + 1:,} / {len(ids):,}** in {plain(short(bank_name))} · {by}")
         state.link(
             "All concepts",
@@ -123,10 +126,16 @@ def left() -> None:
     )
     st.markdown(
         "**Label check**",
-        help="The name is a claim; these are the labels that the "
-        "scores tell apart best on held-out images",
+        help="The name is a claim; this is how well the scores and maps tell every label on "
+        "held-out images. A click on a title sorts",
     )
     concept_tables.labels(one.label_scores(con, bank_id, concept_id), key=f"labels-{concept_id}")
+    concept_probes.show(
+        probes.of_concept(con, bank_id, concept_id),
+        probes.learnability(con, bank_id, concept_id),
+        label=concept["label"] if isinstance(concept["label"], str) else None,
+        key=f"probes-{bank_id}-{concept_id}",
+    )
     st.markdown("**Neighbours in this bank**")
     other = concept_tables.neighbours(
         one.neighbours(con, bank_id, concept_id), key=f"near-{bank_id}-{concept_id}"

@@ -12,6 +12,7 @@ from app.components import (
     concept_list,
     concept_map,
     concept_names,
+    concept_order,
     concept_table,
     concept_tree,
     image_map,
@@ -30,6 +31,8 @@ ICONS = {
     "tree": ":material/account_tree:",
 }
 PER_PAGE = {"table": 50, "gallery": 24, "tree": concept_tree.PER_PAGE}
+WHOLE = 300
+"""so many concepts still make one table, which a click on a header sorts as a whole"""
 
 st.title("Concepts", anchor=False)
 found = state.bank()
@@ -93,16 +96,8 @@ def narrow() -> None:
         args=("q", "search", "p"),
         label_visibility="collapsed",
     )
-    state.follow("order", concept_list.order())
-    sort.selectbox(
-        "Sort by",
-        list(concept_list.LABELS),
-        key="order",
-        on_change=state.write,
-        args=("o", "order", "p"),
-        label_visibility="collapsed",
-        format_func=lambda o: f"Sort: {concept_list.LABELS[o]}",
-    )
+    with sort:
+        concept_order.pick(bank_id, bank_name)
     with more.popover("Filters", icon=":material/filter_list:", width="stretch"):
         state.follow("dead", not chosen.dead)
         st.toggle(
@@ -232,11 +227,17 @@ elif view == "tree" and has_tree:
     key = f"tree-{bank_id}-{start}-{state.param('q')}-{state.param('o')}-{state.param('f')}"
     opened = concept_tree.show(bank, ids, top, of=has_tree, key=key)
 else:
-    start = page_of(len(ids), PER_PAGE[view]) * PER_PAGE[view]
-    shown = ids[start : start + PER_PAGE[view]].tolist()
+    n = WHOLE if view == "table" and len(ids) <= WHOLE else PER_PAGE[view]
+    start = page_of(len(ids), n) * n
+    shown = ids[start : start + n].tolist()
     key = f"{view}-{bank_id}-{start}-{state.param('q')}-{state.param('o')}-{state.param('f')}"
     if view == "table":
-        opened = concept_table.table(bank, shown, key=key)
+        if len(shown) < len(ids):
+            st.caption(
+                f"“Sort” orders all {len(ids):,} concepts, by any column. A click on a column's "
+                f"header sorts only the {len(shown)} of this page."
+            )
+        opened = concept_table.table(bank, shown, order=concept_order.key(), key=key)
     else:
         facts = ask.build(con)
         grid = (int(facts["grid_h"]), int(facts["grid_w"]))

@@ -40,6 +40,8 @@ if rows.empty:
         for _, notice in ask.notices(con).query("stage == 'depth'").iterrows():
             st.warning(f"The build tried and said: {plain(notice['message'])}")
     st.stop()
+for _, notice in ask.notices(con).query("stage == 'depth'").iterrows():
+    st.warning(f"Not all was done: {plain(notice['message'])}")
 layers = rows.drop_duplicates("position").sort_values("position")
 positions = [int(p) for p in layers["position"]]
 names = dict(zip(positions, layers["layer"], strict=True))

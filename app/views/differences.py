@@ -1,29 +1,24 @@
-"""Two sets of images: which concepts one shows more of, alone or in combination with the class."""
+"""Two sets of images: which concepts one shows more of, alone, by class, or tied to the class."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from app import db, state
 from app.components import compared, difference_charts, difference_examples, gallery, image_sets
+from app.components import difference_kinds as kinds
 from app.components import difference_table as table
+from app.components import difference_top as top
 from app.components.format import number, plain, short
-from core import comparing
+from core import class_shifts, comparing
 from data.queries import build as ask
 from data.queries import comparing as asking
 
-KINDS = {"energy": "Energy", "within": "Within classes"}
-ABOUT = {
-    "energy": "Energy: mean score over the set. Shows concepts that one set has more of.",
-    "within": "Within classes: the difference is taken in each class, its size averaged over "
-    "classes. Shows concepts that go with other classes in B than in A, even where neither set has "
-    "more of them.",
-}
 TIMES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-TOP = 10  # concepts drawn a direction
 
 st.title("Differences", anchor=False)
 found = state.bank()
@@ -85,16 +80,16 @@ def choose() -> None:
     )  # fmt: skip
 
 
-def pick_kind(bar: Any, n_classes: int) -> str:
-    kinds = list(KINDS) if n_classes else ["energy"]
+def pick_kind(bar: Any, n_classes: int, *, paired: bool) -> str:
+    offered = kinds.offered(n_classes)
     asked_kind = state.param("k")
-    kind = asked_kind if asked_kind in kinds else kinds[-1] if a.split != b.split else kinds[0]
+    first = kinds.default(a, b, n_classes=n_classes, paired=paired)
+    kind = asked_kind if asked_kind in offered else first
     state.follow("kind", kind)
     bar.segmented_control(
-        "Compare by", kinds, key="kind", required=True, on_change=state.write, args=("k", "kind"),
-        format_func=lambda k: KINDS[k], label_visibility="collapsed",
+        "Compare by", offered, key="kind", required=True, on_change=state.write, args=("k", "kind"),
+        format_func=lambda k: kinds.KINDS[k], label_visibility="collapsed",
     )  # fmt: skip
-    bar.caption(ABOUT[kind])
     return kind
 
 
@@ -116,9 +111,14 @@ def pick_temperature(bar: Any, rows: pd.DataFrame) -> float:
     )
     value = times * default
     strong = comparing.delta(rows["difference"].to_numpy(), value)
+    beyond = ((rows["lo"] > 0) | (rows["hi"] < 0)).to_numpy()
+    told = [
+        f"{sign} for {int(those.sum()):,} ({int((those & beyond).sum()):,})"
+        for sign, those in (("δ > 0.9", strong > 0.9), ("δ < 0.1", strong < 0.1))
+    ]
     bar.caption(
-        f"T = {number(value)} {plain(unit)} · δ > 0.9 for {int((strong > 0.9).sum()):,}, δ < 0.1 "
-        f"for {int((strong < 0.1).sum()):,} of {len(rows):,} concepts"
+        f"T = {number(value)} {plain(unit)} · {', '.join(told)} of {len(rows):,} concepts; in "
+        "brackets those whose interval leaves 0 out"
     )
     return value
 
@@ -127,12 +127,8 @@ def open_concept(concept_id: int) -> None:
     state.open_page("concept", b=bank_name, c=concept_id)
 
 
-def picture(top: pd.DataFrame, kind: str) -> None:
-    figure = (
-        difference_charts.within(top)
-        if kind == "within"
-        else difference_charts.energy(top, unit=unit)
-    )
+def picture(drawn: pd.DataFrame, kind: str) -> None:
+    figure = difference_charts.largest(drawn, kind=kind, unit=unit, classes=classes)
     event = st.plotly_chart(
         figure, key=f"top-{kind}-{bank_id}-{a.text()}-{b.text()}", on_select="rerun",
         selection_mode="points", config={"displayModeBar": False},
@@ -148,7 +144,7 @@ def examples(rows: pd.DataFrame, kind: str) -> None:
     names = (image_sets.describe(a, classes), image_sets.describe(b, classes))
     shown = difference_examples.groups(
         key, bank_id, rows, a, b, names=names, n_tokens=grid[0] * grid[1],
-        classes=classes if kind == "within" else None,
+        classes=None if kind == "energy" else classes,
     )  # fmt: skip
     opened = gallery.show(
         shown, key=f"shown-{kind}-{bank_id}-{a.text()}-{b.text()}", grid=grid,
@@ -157,6 +153,32 @@ def examples(rows: pd.DataFrame, kind: str) -> None:
     )  # fmt: skip
     if opened is not None:
         state.open_page("image", b=bank_name, i=opened)
+
+
+def summary(
+    kind: str, more: pd.DataFrame, less: pd.DataFrame, *, n: tuple[int, int], n_classes: int
+) -> str:
+    """How many differences there are and what they are measured on."""
+    n_concepts, drawn = len(rows), "pairs" if matched is not None else "images"
+    by_chance = number((0.05 if kind == "within" else 0.025) * n_concepts)
+    words = ("tied closer", "tied looser") if kind == "tie" else ("stronger", "weaker")
+    told = (
+        f"Beyond chance, {int(more['sure'].sum()):,} of {n_concepts:,} "
+        f"concepts are {words[0]} in B and {int(less['sure'].sum()):,} {words[1]}; about "
+        f"{by_chance} each would be so by chance. "
+    )
+    if kind == "energy":
+        return told + (
+            f"Measured on {n[0]:,} and {n[1]:,} images; 95 % intervals from {comparing.RESAMPLES} "
+            f"bootstrap resamples of {drawn}. Hollow: the interval holds 0."
+        )
+    swapped = "images of a class" if matched is None else "the two of a pair"
+    return told + (
+        f"Measured on {n[0]:,} and {n[1]:,} images of the {n_classes:,} classes with two or more "
+        f"on both sides. Chance: {swapped} change sides at random, {comparing.RESAMPLES} times; "
+        f"95 % intervals from as many bootstrap resamples of the {drawn} of each class. Hollow: "
+        "within 95 % of chance."
+    )
 
 
 choose()
@@ -179,47 +201,34 @@ elif both:
         f":material/info: {both:,} images are in both sets; intervals treat the sets as if they "
         "were drawn apart."
     )
-rows = compared.frame(key, bank_id, a, b)
+comparable = class_shifts.comparable(of_a, of_b)
+left, right = st.columns([3, 2], gap="large")
+kind = pick_kind(left, len(comparable), paired=matched is not None)
+about = kinds.ABOUT[kind]
+if len(comparable) < 2 and classes:
+    about += " Further views need two classes or more that both sets hold, two images each."
+(left if kind == "energy" else st).caption(about)
+rows = compared.frame(key, bank_id, a, b, kind)
 if rows.empty:
     st.info("This bank has no concept.")
     st.stop()
-n_classes = compared.shared_classes(of_a, of_b)
-left, right = st.columns(2, gap="large")
-kind = pick_kind(left, n_classes)
-if kind == "within":
-    rows = rows.sort_values(["within", "concept_id"], ascending=[False, True])
-    top = rows.head(2 * TOP)
-    best = rows.head(4)
-    rows = rows.assign(delta=comparing.delta(rows["difference"].to_numpy(), 1.0))
-    above = int((rows["within"] > rows["chance_95"]).sum())
-    st.caption(
-        f"{n_classes:,} classes with two images or more on both sides, {len(ids_a):,} and "
-        f"{len(ids_b):,} images. {above:,} of {len(rows):,} concepts lie above the 95 % of chance; "
-        f"{number(0.05 * len(rows))} would by chance. Chance: "
-        f"{'images of a class' if matched is None else 'the two of a pair'} change sides at "
-        f"random, {comparing.RESAMPLES} times."
-    )
-else:
+if kind == "energy":
     value = pick_temperature(right, rows)
     rows = rows.assign(delta=comparing.delta(rows["difference"].to_numpy(), value))
-    rows = rows.sort_values(["difference", "concept_id"], ascending=[False, True])
-    more, less = rows[rows["difference"] > 0], rows[rows["difference"] < 0]
-    top = pd.concat([more.head(TOP), less.tail(TOP)])
-    best = pd.concat([more.head(2), less.tail(2)])
-    sure = int(((rows["lo"] > 0) | (rows["hi"] < 0)).sum())
-    st.caption(
-        f"{sure:,} of {len(rows):,} intervals leave 0 out; about {number(0.05 * len(rows))} would "
-        f"by chance. 95 % intervals: {comparing.RESAMPLES} bootstrap resamples of {len(ids_a):,} "
-        f"and {len(ids_b):,} images. Hollow: the interval holds 0."
-    )
+    used = len(ids_a), len(ids_b)
+else:
+    used = int(np.isin(of_a, comparable).sum()), int(np.isin(of_b, comparable).sum())
+more, less = top.directions(rows, kind)
+st.caption(summary(kind, more, less, n=used, n_classes=len(comparable)))
 narrow, wide = st.columns([5, 6], gap="medium")
 with narrow:
-    if top.empty:
+    drawn = top.picked(more, less)
+    if drawn.empty:
         st.info("The sets do not differ in any concept.")
     else:
-        picture(top, kind)
+        picture(drawn, kind)
 with wide:
-    examples(best, kind)
+    examples(top.exemplary(more, less, kind), kind)
 opened = table.show(rows, kind=kind, unit=unit, classes=classes, key=f"all-{kind}-{bank_id}")
 if opened is not None:
     open_concept(opened)

@@ -7,6 +7,7 @@ import streamlit as st
 from app import db, state
 from app.components import learnability, standings
 from app.components.format import plain, short
+from app.components.standing_columns import GROUPS
 from data.queries import build as ask
 from data.queries import leaderboard as board
 
@@ -25,37 +26,44 @@ if banks.empty:
 
 def all_banks() -> None:
     st.caption(
-        "A number means little alone. Under each bank stands its control: as many random "
-        "directions, coded as sparsely by least squares. Chance and real activations close the "
-        "table. A click on a title sorts; titles explain themselves on hover."
+        "A number means little alone. Under each bank stand its control, as many random "
+        "directions, coded as sparsely, and its chance; real activations and models without "
+        "concepts close the table. n is what a number was counted on. A click on a title sorts; "
+        "titles explain themselves on hover."
     )
-    figures = board.figures(con)
-    heads = board.head_accuracies(con)
-    baselines = board.baseline_accuracies(con)
-    if figures.empty and heads.empty:
+    figures, baselines = board.figures(con), board.baseline_accuracies(con)
+    if figures.empty:
         st.info("Nothing was measured of the banks of this store.")
         return
-    choices = [*standings.GROUPS, standings.HEADS]
-    left, right = st.columns([5, 2], vertical_alignment="center")
-    groups = left.pills(
+    rows, counts = standings.standings(banks, figures, baselines)
+    groups = st.pills(
         "Measures",
-        choices,
-        default=standings.SHOWN,
+        list(GROUPS),
+        default=["Summary"],
         selection_mode="multi",
         key="measures",
         label_visibility="collapsed",
     )
-    counts = right.toggle("Show n", key="counts", help="How many cases each number is of")
-    rows = standings.standings(banks, figures, heads, baselines)
+    there = [kind for kind in standings.WHICH if (rows["what"] == kind).any()]
+    kinds = st.pills(
+        "Rows",
+        there,
+        default=there,
+        format_func=standings.TITLES.__getitem__,
+        selection_mode="multi",
+        key="rows",
+        label_visibility="collapsed",
+    )
     splits = sorted(ask.splits(con)["split"], key=lambda split: split == "train")
-    standings.table(rows, groups=list(groups), counts=counts, splits=splits)
-    missing = [n for n in ("r2", "stability") if n not in rows or rows[n].isna().any()]
-    if missing:
-        st.caption(
-            "Empty cells: a bank that does not reconstruct has no reconstruction measures; "
-            "stability is measured where the recipe sets it; heads that equal the backbone are "
-            "left out."
-        )
+    wanted = standings.measures(groups, splits, rows)
+    standings.table(rows, counts, wanted=wanted, kinds=kinds)
+    readers = board.readers(con)
+    said = ", ".join(plain(short(head)) for head in readers.loc[~readers["residual"], "head"])
+    st.caption(
+        "Empty cells: what cannot be measured of a bank, as reconstruction where nothing is "
+        "rebuilt, or was not asked for, as stability."
+        + (f" Accuracy and fidelity are of the heads {said}." if said else "")
+    )
 
 
 def learnable() -> None:

@@ -31,7 +31,11 @@ class Stopped(Protocol):
     def tokens(self) -> Float[Tensor, "b t d"]: ...
 
     def __call__(self, tokens: Float[Tensor, "b t d"]) -> Float[Tensor, "b y"]:
-        """Logits with these tokens at the layer, everything else as it was."""
+        """Logits with these tokens at the layer, everything else as it was. Without gradients."""
+        ...
+
+    def attributed(self, tokens: Float[Tensor, "b t d"]) -> Float[Tensor, "b y"]:
+        """The same with gradients: logits can be differentiated with respect to `tokens`."""
         ...
 
 
@@ -59,6 +63,10 @@ class Resumed:
     @torch.no_grad()
     def __call__(self, tokens: Float[Tensor, "b t d"]) -> Float[Tensor, "b y"]:
         """Logits with these tokens at the layer; its CLS and register tokens stay."""
+        return self.attributed(tokens)
+
+    def attributed(self, tokens: Float[Tensor, "b t d"]) -> Float[Tensor, "b y"]:
+        """As a call, with gradients where the caller asks for them."""
         new = self.layout.join(tokens.to(self.tokens), self.extra)
         with _replayed(self.network, self.done, self.layer, new):
             logits: Tensor = self.call(self.network, self.pixels).logits

@@ -18,11 +18,12 @@ from core.concepts.kmeans import unit_rows
 from core.concepts.sae_loop import Plan, optimise
 from core.concepts.sae_training import n_kept
 from core.concepts.selection import kept
+from core.concepts.stored import Stored
 from core.types import FitData
 
 
 @dataclass(frozen=True)
-class Bank:
+class Bank(Stored):
     directions: Float[Tensor, "k d"]
     """the dictionary's directions: unit rows"""
     encoder: Float[Tensor, "k d"]
@@ -42,19 +43,6 @@ class Bank:
         """At most top_k positive codes a token, in units of activation; the rest exactly 0."""
         pre = torch.relu((x - self.decoder_bias) @ self.encoder.T + self.encoder_bias)
         return kept(pre, int(self.top_k)) * self.scale
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {
-            "directions": self.directions,
-            "encoder": self.encoder,
-            "encoder_bias": self.encoder_bias,
-            "decoder_bias": self.decoder_bias,
-            "scale": self.scale,
-            "top_k": self.top_k,
-        }
-
-    def facts(self) -> list[dict[str, float]]:
-        return []
 
 
 def fit(

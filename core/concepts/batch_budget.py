@@ -19,14 +19,14 @@ from core.types import FitData
 def trained(
     data: FitData, weights: Weights, plan: Plan, *, prefixes: Sequence[int], top_k: int
 ) -> tuple[Weights, float]:
-    """Weights trained in place, and the threshold, in `Weights.unit`."""
+    """Trained weights, on the CPU, and the threshold, in `Weights.unit`."""
     threshold = Running()
 
     def step(x: Float[Tensor, "b d"], _: float) -> Step:
         return differentiated(weights.parameters(), objective(x, prefixes, top_k, threshold))
 
     optimise(data, weights, step, plan, also={"threshold": threshold.state})
-    return weights, threshold.mean
+    return weights.cpu(), threshold.mean
 
 
 class Running:
@@ -57,7 +57,7 @@ def objective(
         codes = pre * (pre >= weakest)
         if weakest > 0:
             threshold.add(weakest.item())
-        rebuilt, loss, first = p["decoder_bias"], torch.zeros(()), 0
+        rebuilt, loss, first = p["decoder_bias"], x.new_zeros(()), 0
         for last in prefixes:
             rebuilt = rebuilt + codes[:, first:last] @ p["dictionary"][first:last]
             residual = x - rebuilt

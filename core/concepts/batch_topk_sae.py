@@ -15,13 +15,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from core.concepts.batch_budget import trained
+from core.concepts.placing import placed
 from core.concepts.sae_loop import Plan
 from core.concepts.sae_training import Weights, n_kept
+from core.concepts.stored import Stored
 from core.types import FitData
 
 
 @dataclass(frozen=True)
-class Bank:
+class Bank(Stored):
     directions: Float[Tensor, "k d"]
     """the dictionary: unit rows"""
     encoder: Float[Tensor, "k d"]
@@ -39,18 +41,6 @@ class Bank:
         """Codes above the threshold, in units of activation; the rest exactly 0."""
         pre = torch.relu((x - self.decoder_bias) @ self.encoder.T + self.encoder_bias)
         return pre * (pre >= self.threshold)
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {
-            "directions": self.directions,
-            "encoder": self.encoder,
-            "encoder_bias": self.encoder_bias,
-            "decoder_bias": self.decoder_bias,
-            "threshold": self.threshold,
-        }
-
-    def facts(self) -> list[dict[str, float]]:
-        return []
 
 
 def fit(
@@ -70,6 +60,7 @@ def fit(
     exceeds n_concepts, for fewer tokens than latents, equal tokens and activations that are not
     finite.
     """
+    data = placed(data)
     weights, threshold = trained(
         data,
         Weights.initial(data.tokens, n_concepts, tied=True, seed=seed),

@@ -19,29 +19,24 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from core.concepts import supervised
+from core.concepts.stored import Stored
 from core.types import FitData
 
 
 @dataclass(frozen=True)
-class Bank:
+class Bank(Stored):
     directions: Float[Tensor, "k d"]
     """unit rows"""
     bias: Float[Tensor, " k"]
     """in units of activation: distance of the origin to each separator"""
     measured: list[dict[str, float]] = field(default_factory=list)
+    """label (index into Labels.names), train_accuracy, test_accuracy, train_auc, test_auc,
+    base_rate (share of test images that show it). Test values are NaN without both kinds."""
     signed = True
     offset = None
 
     def encode(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
         return x @ self.directions.T + self.bias
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {"directions": self.directions, "bias": self.bias}
-
-    def facts(self) -> list[dict[str, float]]:
-        """label (index into Labels.names), train_accuracy, test_accuracy, train_auc, test_auc,
-        base_rate (share of test images that show it). Test values are NaN without both kinds."""
-        return self.measured
 
 
 def fit(

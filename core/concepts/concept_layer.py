@@ -13,15 +13,12 @@ import torch
 from jaxtyping import Float, Integer, UInt8
 from torch import Tensor
 
+from core.concepts.stored import Stored
 from core.types import Head, Readout
-
-_OPTIONAL = (
-    "read_weight", "read_bias", "read_classes", "read_about", "concept_text", "class_text",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Bank:
+class Bank(Stored):
     directions: Float[Tensor, "k d"]
     """unit rows"""
     gain: Float[Tensor, " k"]
@@ -37,6 +34,7 @@ class Bank:
     """None: the concepts are labelled ones"""
     class_text: UInt8[Tensor, " c"] | None = None
     measured: list[dict[str, float]] = field(default_factory=list)
+    """of labelled concepts, rows of `core.concepts.supervised.facts`"""
     signed = True
     offset = None
 
@@ -60,15 +58,6 @@ class Bank:
             named if ids is None else ids.numpy(),
             about,
         )
-
-    def tensors(self) -> dict[str, Tensor]:
-        given = {name: getattr(self, name) for name in _OPTIONAL}
-        shared = {"directions": self.directions, "gain": self.gain, "bias": self.bias}
-        return shared | {name: t for name, t in given.items() if t is not None}
-
-    def facts(self) -> list[dict[str, float]]:
-        """Of labelled concepts, rows of `core.concepts.supervised.facts`."""
-        return self.measured
 
 
 def of(

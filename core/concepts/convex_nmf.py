@@ -19,11 +19,12 @@ from core.concepts import nnls
 from core.concepts.kmeans import centroids, nearest_centre, unit_rows
 from core.concepts.rows import refuse_more_than_rank, sampled
 from core.concepts.semi_nmf import updated_codes
+from core.concepts.stored import Stored
 from core.types import FitData
 
 
 @dataclass(frozen=True)
-class Bank:
+class Bank(Stored):
     directions: Float[Tensor, "k d"]
     """unit rows; each, scaled, is a convex combination of tokens"""
     signed = False
@@ -35,12 +36,6 @@ class Bank:
     def encode(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
         """The non-negative least-squares code of each token, in units of activation."""
         return nnls.codes(x, self.directions)
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {"directions": self.directions}
-
-    def facts(self) -> list[dict[str, float]]:
-        return []
 
 
 def fit(
@@ -56,7 +51,7 @@ def fit(
     """Factorise at most `max_rows` train tokens over at most `n_anchors` of them.
 
     Stops when ten iterations lower the relative error by less than `tol` of it. Raises ValueError
-    for more concepts than rows, channels or anchors, and for activations that are not finite.
+    for more concepts than the tokens' rank or anchors, and for activations that are not finite.
     """
     if n_anchors < n_concepts:
         raise ValueError(

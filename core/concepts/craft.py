@@ -19,6 +19,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from core.concepts import craft_tree, implicit, nmf
+from core.concepts.stored import Stored
 from core.types import Crops, FitData
 
 _LOOKED_AT = 2_000
@@ -26,7 +27,7 @@ _LOOKED_AT = 2_000
 
 
 @dataclass(frozen=True)
-class Bank:
+class Bank(Stored):
     directions: Float[Tensor, "k d"]
     """unit rows, non-negative; of banks per class, class after class"""
     owners: Int[Tensor, " k"]
@@ -63,20 +64,6 @@ class Bank:
         ]
         return torch.cat(codes, dim=-1)
 
-    def tensors(self) -> dict[str, Tensor]:
-        return {
-            "directions": self.directions,
-            "owners": self.owners,
-            "crops": self.crops,
-            "subs": self.subs,
-            "sub_crops": self.sub_crops,
-            "sub_layer": self.sub_layer,
-            "n_attributed": self.n_attributed,
-        }
-
-    def facts(self) -> list[dict[str, float]]:
-        return []
-
 
 def fit(
     data: FitData,
@@ -102,8 +89,8 @@ def fit(
     (0: none) at `sub_layer`, by default the nearest earlier layer that is never negative. The build
     attributes each concept's score on its `n_attributed` strongest images (0: none), which takes
     18 passes with gradients an image.
-    Raises ValueError without crops, for signed activations, for more concepts than crops or
-    channels, for crops that are all equal, and per class where images have none.
+    Raises ValueError without crops, for signed activations, for more concepts than the crops'
+    rank, for crops that are all equal, and per class where images have none.
     """
     if not (0 < patch <= 1 and 0 < stride <= 1 and max_crops >= 1):
         raise ValueError(

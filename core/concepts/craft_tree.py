@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from core.concepts import nmf, nnls
+from core.concepts.rows import numerical_rank
 from core.types import Crops, FitData
 
 SHOWN = 12
@@ -64,7 +65,7 @@ def grow(
 ) -> Tree:
     """Split the `n_parents` concepts with the largest sums of codes into `n_sub` each.
 
-    A concept whose crops are not enough for so many different parts stays whole. Raises ValueError
+    A concept whose crops are too few, or of lower rank than `n_sub`, stays whole. Raises ValueError
     for a layer that does not exist or is signed.
     """
     none = Tree(torch.zeros(0, 4), torch.zeros(0, 7), "")
@@ -88,7 +89,7 @@ def grow(
     subs, kept, n = [], [], 0
     for k, rows in groups.items():
         x = seen[np.searchsorted(union, rows)]
-        if n_sub > x.shape[1] or len(x.unique(dim=0)) < n_sub:
+        if numerical_rank(x, most=n_sub) < n_sub:
             continue
         parts, error = nmf.factorise(
             x, n_sub, seed=seed, max_iter=200, tol=1e-4, progress=lambda _: None

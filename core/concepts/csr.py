@@ -29,6 +29,7 @@ from torch import Tensor
 
 from core.concepts import csr_training, supervised
 from core.concepts.prototypes import Atlas, Projector, atlas, project, similarity
+from core.concepts.stored import Stored
 from core.heads import fit_probe
 from core.types import FitData, Head, Readout
 
@@ -38,7 +39,7 @@ _TOKENS = 16_384
 
 
 @dataclass(frozen=True)
-class Bank:
+class Bank(Stored):
     directions: Float[Tensor, "k d"]
     """unit rows"""
     projector: Float[Tensor, "p d"]
@@ -57,6 +58,7 @@ class Bank:
     head_bias: Float[Tensor, " y"] | None = None
     head_classes: Integer[Tensor, " y"] | None = None
     measured: list[dict[str, float]] = field(default_factory=list)
+    """label (index into Labels.names), train_auc, n_prototypes (alive)"""
     signed = True
     offset = None
 
@@ -80,20 +82,6 @@ class Bank:
             "Linear layer on the largest similarity of each concept, trained on the train images "
             "after the prototypes.",
         )
-
-    def tensors(self) -> dict[str, Tensor]:
-        named = {name: getattr(self, name) for name in _TENSORS}
-        return {name: value for name, value in named.items() if value is not None}
-
-    def facts(self) -> list[dict[str, float]]:
-        """label (index into Labels.names), train_auc, n_prototypes (alive)."""
-        return self.measured
-
-
-_TENSORS = (
-    "directions", "projector", "shift", "blocks", "prototypes", "alive", "hits", "exemplar",
-    "head_weight", "head_bias", "head_classes",
-)  # fmt: skip
 
 
 @torch.inference_mode(mode=False)

@@ -33,13 +33,14 @@ from torch import Tensor
 
 from core.concepts import energy_training, supervised
 from core.concepts.energy_training import Joint
+from core.concepts.stored import Stored
 from core.types import FitData, Head, Readout
 
 _TITLE = "energy"
 
 
 @dataclass(frozen=True)
-class Bank:
+class Bank(Stored):
     directions: Float[Tensor, "k d"]
     """unit rows"""
     size: Float[Tensor, " k"]
@@ -60,6 +61,8 @@ class Bank:
     head_bias: Float[Tensor, " y"]
     head_classes: Integer[Tensor, " y"]
     measured: list[dict[str, float]] = field(default_factory=list)
+    """label (index into Labels.names), train_accuracy, test_accuracy, train_auc, test_auc,
+    base_rate (share of test images that show it)"""
     signed = True
     offset = None
 
@@ -81,15 +84,6 @@ class Bank:
         weight = self.class_weight.double().numpy()
         found = pooled.astype(np.float64) @ weight.T + self.class_offset.double().numpy()
         return float(self.shares[1]) * found
-
-    def tensors(self) -> dict[str, Tensor]:
-        names = [name for name in self.__dataclass_fields__ if name != "measured"]
-        return {name: getattr(self, name) for name in names}
-
-    def facts(self) -> list[dict[str, float]]:
-        """label (index into Labels.names), train_accuracy, test_accuracy, train_auc, test_auc,
-        base_rate (share of test images that show it)."""
-        return self.measured
 
 
 @torch.inference_mode(mode=False)

@@ -14,13 +14,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from core.concepts.placing import placed
 from core.concepts.sae_loop import Objective, Plan, Step, differentiated, optimise
 from core.concepts.sae_training import Weights
+from core.concepts.stored import Stored
 from core.types import FitData
 
 
 @dataclass(frozen=True)
-class Bank:
+class Bank(Stored):
     directions: Float[Tensor, "k d"]
     """the dictionary: unit rows"""
     encoder: Float[Tensor, "k d"]
@@ -40,19 +42,6 @@ class Bank:
         shared = (x - self.decoder_bias) @ self.encoder.T
         size = torch.relu(shared * self.magnitude + self.magnitude_bias)
         return size * (shared + self.encoder_bias > 0)
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {
-            "directions": self.directions,
-            "encoder": self.encoder,
-            "encoder_bias": self.encoder_bias,
-            "decoder_bias": self.decoder_bias,
-            "magnitude": self.magnitude,
-            "magnitude_bias": self.magnitude_bias,
-        }
-
-    def facts(self) -> list[dict[str, float]]:
-        return []
 
 
 def fit(
@@ -74,6 +63,7 @@ def fit(
     """
     if sparsity < 0:
         raise ValueError(f"sparsity must be 0 or more, not {sparsity}")
+    data = placed(data)
     weights = Weights.initial(
         data.tokens,
         n_concepts,
@@ -86,6 +76,7 @@ def fit(
         return differentiated(weights.parameters(), objective(x, warmth * sparsity))
 
     optimise(data, weights, step, Plan(n_steps, batch, lr, revive_every, seed))
+    weights = weights.cpu()
     return Bank(
         directions=weights.dictionary,
         encoder=weights.encoder,

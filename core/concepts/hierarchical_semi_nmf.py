@@ -22,11 +22,12 @@ from core.concepts import nnls
 from core.concepts.kmeans import unit_rows
 from core.concepts.rows import refuse_more_than_rank, sampled
 from core.concepts.semi_nmf import factorise
+from core.concepts.stored import Stored
 from core.types import FitData
 
 
 @dataclass(frozen=True)
-class Bank:
+class Bank(Stored):
     directions: Float[Tensor, "k d"]
     """unit rows, coarsest level first; below it, what sets a concept apart from its parent"""
     parents: Int[Tensor, " k"]
@@ -47,18 +48,6 @@ class Bank:
         """Codes of all levels, in units of activation: a parent is on wherever a child is."""
         return nnls.codes(x, self.fine) @ self.shares
 
-    def tensors(self) -> dict[str, Tensor]:
-        return {
-            "directions": self.directions,
-            "parents": self.parents,
-            "levels": self.levels,
-            "fine": self.fine,
-            "shares": self.shares,
-        }
-
-    def facts(self) -> list[dict[str, float]]:
-        return []
-
 
 def fit(
     data: FitData,
@@ -74,7 +63,7 @@ def fit(
 
     `levels` are sizes from coarse to fine and must sum to `n_concepts`; without them a fifth of the
     concepts are parents of the rest. Raises ValueError for sizes that do not rise or do not sum,
-    for more fine concepts than rows or channels, and for activations that are not finite.
+    for more fine concepts than the tokens' rank, and for activations that are not finite.
     """
     sizes = tuple(levels) or (max(1, n_concepts // 5), n_concepts - max(1, n_concepts // 5))
     rising = all(a < b for a, b in pairwise(sizes))

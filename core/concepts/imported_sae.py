@@ -4,18 +4,22 @@ Three forms are read, told apart by the JSON:
 
 * `cfg.json` of SAELens: `W_enc` (d k), `b_enc` (k), `W_dec` (k d), `b_dec` (d), for "jumprelu"
   `threshold` (k), for "gated" `b_gate`, `b_mag`, `r_mag` (k) instead of `b_enc`; the rule from
-  `architecture` and `activation_fn`, its number from `k` or `activation_fn_kwargs`.
-* no JSON: the same four keys, `W_enc`, `b_enc`, `W_dec`, `b_dec`; rule "relu" unless the recipe
-  says another.
+  `architecture` and `activation_fn`, its number from `k` or `activation_fn_kwargs`; the place from
+  `hook_name`.
+* no JSON: the same keys; rule "relu" unless the recipe says another, and for "threshold" a
+  `threshold` of one number.
 * `sae.json`, one's own names: {"encoder": key, "encoder_bias": key, "decoder": key,
-  "decoder_bias": key, "rule": "relu" | "topk" | "threshold" | "jumprelu", "top_k": number,
-  "threshold": key or number, "centred": true when decoder_bias is subtracted first, "layer": name}.
+  "decoder_bias": key, "rule": "relu" | "topk" | "threshold" | "jumprelu" | "gated", "top_k":
+  number, "threshold": key or number, "magnitude": key (its logarithm) and "magnitude_bias": key for
+  "gated", "centred": true when decoder_bias is subtracted first, "layer": name}.
 
-A matrix may lie either way round; its shape says which.
+A matrix may lie either way round; its shape says which. What contradicts itself is refused, and so
+is a file that holds what only another rule uses, until the recipe names the rule.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,20 +27,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.concepts.sae_files import RULES, Found, read
+from core.concepts.sae_files import Found, read
+from core.concepts.sae_plan import RULES, Asked
 from core.concepts.selection import kept
+from core.concepts.stored import Stored
 from core.types import FitData
 
 
 @dataclass(frozen=True)
-class Bank:
+class Bank(Stored):
     directions: Float[Tensor, "k d"]
     """the decoder's rows, made of unit length"""
     encoder: Float[Tensor, "k d"]
     encoder_bias: Float[Tensor, " k"]
     decoder_bias: Float[Tensor, " d"]
     rule: Tensor
-    """0-d, index into `sae_files.RULES`"""
+    """0-d, index into `sae_plan.RULES`"""
     limit: Float[Tensor, " k"]
     """"topk": how many, the same for all; "threshold", "jumprelu": codes must exceed it"""
     centred: Tensor
@@ -68,23 +74,6 @@ class Bank:
             return kept(pre, int(self.limit[0]))
         return pre * (pre > self.limit)
 
-    def tensors(self) -> dict[str, Tensor]:
-        return {
-            "directions": self.directions,
-            "encoder": self.encoder,
-            "encoder_bias": self.encoder_bias,
-            "decoder_bias": self.decoder_bias,
-            "rule": self.rule,
-            "limit": self.limit,
-            "centred": self.centred,
-            "magnitude": self.magnitude,
-            "magnitude_bias": self.magnitude_bias,
-            "strength": self.strength,
-        }
-
-    def facts(self) -> list[dict[str, float]]:
-        return []
-
 
 def fit(
     data: FitData,
@@ -94,20 +83,23 @@ def fit(
     path: str = "",
     rule: str = "",
     top_k: int = 0,
+    hook: str = "",
 ) -> Bank:
     """Nothing is fitted: the autoencoder at `path` (a file or its folder) is taken over.
 
-    `rule` and `top_k` say what a file without a JSON cannot. `n_concepts` other than 0 must be the
-    number of its latents. Raises ValueError naming the file for a file that is missing or is no
-    autoencoder, a rule that is unknown, shapes that contradict each other, another width than the
-    activations', another layer, and weights that are not finite.
+    `rule` and `top_k` say what a file without a JSON cannot; `hook` confirms that the place which a
+    cfg.json names is this layer. `n_concepts` other than 0 must be the number of its latents.
+    Raises ValueError naming the file for a file that is missing or is no autoencoder, a rule that
+    is unknown or that the file contradicts, shapes that contradict each other, another width than
+    the activations', another layer, and weights that are not finite.
     """
     if not path:
         raise ValueError(
             'an imported autoencoder needs params = { path = "FILE.safetensors or its folder" }'
         )
-    found = read(Path(path), rule=rule, top_k=top_k)
+    found = read(Path(path), Asked(rule, top_k))
     _fits(found, data, path, n_concepts=n_concepts)
+    _at_its_place(found, data.layer, path, hook=hook)
     strength = found.decoder.norm(dim=1)
     data.progress(f"{len(strength)} latents, rule {found.rule}")
     return Bank(
@@ -138,10 +130,35 @@ def _fits(found: Found, data: FitData, path: str, *, n_concepts: int) -> None:
             f"{path} is an autoencoder for activations of width {d}, but those of this layer have "
             f"width {width}{turned}; choose the layer it was trained on"
         )
-    if found.layer and data.layer and found.layer != data.layer:
-        raise ValueError(
-            f"{path} was trained on layer {found.layer}, but the activations are of layer "
-            f"{data.layer}; write layer = {found.layer!r} under [backbone]"
-        )
     if n_concepts not in (0, k):
         raise ValueError(f"{path} has {k} latents; leave n_concepts = {n_concepts} out")
+
+
+def _at_its_place(found: Found, layer: str, path: str, *, hook: str) -> None:
+    if found.layer and layer and found.layer != layer:
+        raise ValueError(
+            f"{path} was trained on layer {found.layer}, but the activations are of layer "
+            f"{layer}; write layer = {found.layer!r} under [backbone]"
+        )
+    if hook and hook != found.hook:
+        raise ValueError(
+            f"params say hook = {hook!r}, but {path} says {found.hook or 'nothing'!r}; leave hook "
+            "out, or confirm the place that the file names"
+        )
+    if found.hook and layer and not hook and not _same_place(found.hook, layer):
+        raise ValueError(
+            f"{path} was trained at {found.hook}, but the activations are of layer {layer}; choose "
+            f"its layer under [backbone], or, if that is this layer, write hook = {found.hook!r} "
+            "in the bank's params"
+        )
+
+
+def _same_place(hook: str, layer: str) -> bool:
+    """Whether a hook of TransformerLens is surely this layer: what leaves block n is the output
+    of the module called n, and what enters it that of the one before."""
+    if hook == layer:
+        return True
+    found = re.fullmatch(r"blocks\.(\d+)\.hook_resid_(pre|post)", hook)
+    if found is None:
+        return False
+    return layer.split(".")[-1] == str(int(found[1]) - (found[2] == "pre"))

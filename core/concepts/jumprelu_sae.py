@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
+from core.concepts.placing import placed
 from core.concepts.sae_loop import Objective, Plan, Step, differentiated, optimise
 from core.concepts.sae_training import Weights
+from core.concepts.stored import Stored
 from core.types import FitData
 
 
 @dataclass(frozen=True)
-class Bank:
+class Bank(Stored):
     directions: Float[Tensor, "k d"]
     """the dictionary: unit rows"""
     encoder: Float[Tensor, "k d"]
@@ -38,18 +40,6 @@ class Bank:
         """Codes above their threshold, in units of activation; the rest exactly 0."""
         pre = (x - self.decoder_bias) @ self.encoder.T + self.encoder_bias
         return pre * (pre > self.threshold)
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {
-            "directions": self.directions,
-            "encoder": self.encoder,
-            "encoder_bias": self.encoder_bias,
-            "decoder_bias": self.decoder_bias,
-            "threshold": self.threshold,
-        }
-
-    def facts(self) -> list[dict[str, float]]:
-        return []
 
 
 def fit(
@@ -75,6 +65,7 @@ def fit(
         raise ValueError(f"sparsity and bandwidth must be above 0, not {sparsity} and {bandwidth}")
     # a code z rebuilds z^2 of a token's variance, which is d: break-even lies at twice this
     start = 0.5 * math.sqrt(sparsity * data.tokens.width)
+    data = placed(data)
     weights = Weights.initial(
         data.tokens, n_concepts, tied=True, seed=seed, fresh={"log_threshold": math.log(start)}
     )
@@ -85,6 +76,7 @@ def fit(
         )
 
     optimise(data, weights, step, Plan(n_steps, batch, lr, revive_every, seed))
+    weights = weights.cpu()
     return Bank(
         directions=weights.dictionary,
         encoder=weights.encoder,

@@ -15,13 +15,14 @@ from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor
 
 from core.concepts.rows import sampled
+from core.concepts.stored import Stored
 from core.types import FitData
 
 _EPS = 1e-12
 
 
 @dataclass(frozen=True)
-class Bank:
+class Bank(Stored):
     directions: Float[Tensor, "k d"]
     """unit rows: from the mean token to each centre"""
     norms: Float[Tensor, " k"]
@@ -39,12 +40,6 @@ class Bank:
         closeness = ((x - self.mean) @ self.directions.T) * self.norms - self.norms.square() / 2
         nearest = closeness.argmax(-1, keepdim=True)
         return torch.zeros_like(closeness).scatter_(-1, nearest, self.norms[nearest])
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {"directions": self.directions, "norms": self.norms, "mean": self.mean}
-
-    def facts(self) -> list[dict[str, float]]:
-        return []
 
 
 def fit(

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from core.concepts import nnls
 from core.concepts.rows import refuse_more_than_rank, refuse_non_finite, refuse_unfit
+from core.concepts.stored import Stored
 from core.types import FitData
 
 _LOOKED_AT = 5_000
@@ -27,7 +28,7 @@ _INNER = 0.01
 
 
 @dataclass(frozen=True)
-class Bank:
+class Bank(Stored):
     directions: Float[Tensor, "k d"]
     """unit rows, non-negative"""
     signed = False
@@ -39,12 +40,6 @@ class Bank:
     def encode(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
         """The unique non-negative least-squares code of each token, in units of activation."""
         return nnls.codes(x, self.directions)
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {"directions": self.directions}
-
-    def facts(self) -> list[dict[str, float]]:
-        return []
 
 
 def fit(
@@ -59,7 +54,7 @@ def fit(
     """Factorise a sample of at most `max_rows` train tokens.
 
     Stops when an iteration lowers the relative error by less than `tol` of it. Raises ValueError
-    for signed activations, for more concepts than rows or channels, for tokens that are all equal
+    for signed activations, for more concepts than the tokens' rank, for tokens that are all equal
     and for activations that are not finite.
     """
     x = data.tokens.sample(max_rows, seed=seed)
@@ -111,10 +106,10 @@ def refuse(x: Float[Tensor, "n d"], *, n_concepts: int, title: str) -> None:
     """Raises ValueError, which begins with `title`, for rows that have no `n_concepts` parts."""
     refuse_non_finite(x)
     refuse_negative(x, title=title)
-    refuse_more_than_rank(x, n_concepts=n_concepts, title=title)
     if not (x > 0).any():
         raise ValueError("every activation is zero, so there is nothing to factorise")
     refuse_unfit(x, n_concepts=n_concepts, title=title)
+    refuse_more_than_rank(x, n_concepts=n_concepts, title=title)
 
 
 def refuse_negative(x: Float[Tensor, "n d"], *, title: str) -> None:

@@ -13,12 +13,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.concepts.rows import refuse_more_than_rank, sampled
+from core.concepts.rows import above_rounding, refuse_more_than_rank, sampled
+from core.concepts.stored import Stored
 from core.types import FitData
 
 
 @dataclass(frozen=True)
-class Bank:
+class Bank(Stored):
     directions: Float[Tensor, "k d"]
     """orthonormal rows, by falling variance; each one's largest entry is positive"""
     mean: Float[Tensor, " d"]
@@ -31,12 +32,6 @@ class Bank:
     def encode(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
         """Signed projections, in units of activation."""
         return (x - self.mean) @ self.directions.T
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {"directions": self.directions, "mean": self.mean}
-
-    def facts(self) -> list[dict[str, float]]:
-        return []
 
 
 def fit(data: FitData, *, n_concepts: int = 24, seed: int = 0, max_rows: int = 50_000) -> Bank:
@@ -52,10 +47,8 @@ def fit(data: FitData, *, n_concepts: int = 24, seed: int = 0, max_rows: int = 5
         centred = part.double() - mean
         covariance.addmm_(centred.T, centred)
     variance, vectors = torch.linalg.eigh(covariance / len(x))
-    # single-precision tokens carry relative rounding of about 1e-7, squared in a variance
-    rank = int((variance > 1e-12 * variance[-1]).sum())
-    rank = min(rank, len(x) - 1)
-    refuse_more_than_rank(x, n_concepts=n_concepts, title="PCA", most=rank)
+    rank = min(above_rounding(variance), len(x) - 1)
+    refuse_more_than_rank(x, n_concepts=n_concepts, title="PCA about the mean", rank=rank)
     rows = vectors.flip(1)[:, :n_concepts].T
     largest = rows.abs().argmax(1, keepdim=True)
     rows = rows * rows.gather(1, largest).sign()

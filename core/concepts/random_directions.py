@@ -16,11 +16,12 @@ from torch import Tensor
 from core.concepts.kmeans import unit_rows
 from core.concepts.rows import sampled
 from core.concepts.selection import kept
+from core.concepts.stored import Stored
 from core.types import FitData
 
 
 @dataclass(frozen=True)
-class Bank:
+class Bank(Stored):
     directions: Float[Tensor, "k d"]
     """unit rows"""
     centre: Float[Tensor, " d"]
@@ -38,17 +39,6 @@ class Bank:
     def encode(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
         """Positive projections times the gain, in units of activation."""
         return self.gain * _projections(x - self.centre, self.directions, int(self.top_k))
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {
-            "directions": self.directions,
-            "centre": self.centre,
-            "gain": self.gain,
-            "top_k": self.top_k,
-        }
-
-    def facts(self) -> list[dict[str, float]]:
-        return []
 
 
 def fit(

@@ -8,6 +8,10 @@ from torch import Tensor
 
 from core.types import FitData
 
+_ROUNDING = 1e-6
+"""share of the largest singular value: single precision rounds at about 1e-7 of it, sums of a
+layer's products a few times that"""
+
 
 def sampled(
     data: FitData, n: int, *, n_concepts: int, seed: int, title: str
@@ -53,16 +57,50 @@ def refuse_non_finite(x: Float[Tensor, "n d"]) -> None:
 
 
 def refuse_more_than_rank(
-    x: Float[Tensor, "n d"], *, n_concepts: int, title: str, most: int | None = None
+    x: Float[Tensor, "n d"], *, n_concepts: int, title: str, rank: int | None = None
 ) -> None:
-    """Raises ValueError for more concepts than `most`, by default the smaller side of `x`."""
-    most = min(x.shape) if most is None else most
-    if n_concepts > most:
+    """Raises ValueError for more concepts than the tokens' rank, measured unless it is known.
+
+    Beyond the rank, directions that rebuild the tokens depend on each other: a token has many codes
+    of equal error, and which of them its map shows is chance. That holds for NMF, too, though an
+    exact one may need more parts than the rank (Cohen & Rothblum 1993).
+    """
+    found = numerical_rank(x, most=n_concepts) if rank is None else rank
+    if n_concepts > found:
         raise ValueError(
-            f"{title} with {n_concepts} concepts needs at least as many independent rows and "
-            f"channels, but {x.shape[0]} tokens of width {x.shape[1]} have {most}; ask for at most "
-            f"{most}"
+            f"{title} with {n_concepts} concepts needs tokens of rank {n_concepts} or more, but "
+            f"these {len(x)} tokens of width {x.shape[1]} have rank {found}: each is a mixture of "
+            f"{found} directions, so codes of more would be arbitrary; ask for at most {found}, or "
+            "choose kmeans, vq or sae, whose concepts may outnumber the directions"
         )
+
+
+def numerical_rank(x: Float[Tensor, "n d"], *, most: int) -> int:
+    """min(rank, most): singular values above `_ROUNDING` of the largest, in double precision.
+
+    A random map to 2 * most channels keeps every rank up to `most` (Halko et al. 2011, arXiv
+    0909.4061, section 4), and the rows are left as soon as that is reached.
+    """
+    d = x.shape[1]
+    generator = torch.Generator().manual_seed(0)
+    if d <= 2 * most:
+        sketch = torch.eye(d, dtype=torch.float64)
+    else:
+        sketch = torch.randn(d, 2 * most, generator=generator, dtype=torch.float64)
+    gram = sketch.new_zeros(sketch.shape[1], sketch.shape[1])
+    rank = 0
+    for part in x.split(4096):
+        seen = part.double() @ sketch
+        gram.addmm_(seen.T, seen)
+        rank = above_rounding(torch.linalg.eigvalsh(gram))
+        if rank >= most:
+            return most
+    return rank
+
+
+def above_rounding(squares: Float[Tensor, " d"]) -> int:
+    """How many squared singular values, in ascending order, are more than rounding."""
+    return int((squares > _ROUNDING**2 * squares[-1]).sum())
 
 
 def _n_different(x: Float[Tensor, "n d"]) -> int:

@@ -14,14 +14,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from core.concepts.placing import placed
 from core.concepts.sae_loop import Plan
 from core.concepts.sae_training import Weights, train
 from core.concepts.selection import kept
+from core.concepts.stored import Stored
 from core.types import FitData
 
 
 @dataclass(frozen=True)
-class Bank:
+class Bank(Stored):
     directions: Float[Tensor, "k d"]
     """the dictionary: unit rows"""
     encoder: Float[Tensor, "k d"]
@@ -42,19 +44,6 @@ class Bank:
         centred = x - self.decoder_bias if bool(self.tied) else x
         pre = torch.relu(centred @ self.encoder.T + self.encoder_bias)
         return kept(pre, int(self.top_k))
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {
-            "directions": self.directions,
-            "encoder": self.encoder,
-            "encoder_bias": self.encoder_bias,
-            "decoder_bias": self.decoder_bias,
-            "top_k": self.top_k,
-            "tied": self.tied,
-        }
-
-    def facts(self) -> list[dict[str, float]]:
-        return []
 
 
 def fit(
@@ -77,12 +66,13 @@ def fit(
     """
     if not 0 < top_k <= n_concepts:
         raise ValueError(f"top_k must lie between 1 and n_concepts = {n_concepts}, not {top_k}")
+    data = placed(data)
     weights = train(
         data,
         Weights.initial(data.tokens, n_concepts, tied=tied, seed=seed),
         Plan(n_steps, batch, lr, revive_every, seed),
         top_k=top_k,
-    )
+    ).cpu()
     return Bank(
         directions=weights.dictionary,
         encoder=weights.encoder,

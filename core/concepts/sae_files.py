@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-RULES = ("relu", "topk", "threshold", "jumprelu", "gated")
-"""what makes a pre-activation a code: its positive part; the largest few; all above one number;
-all above a number each; a gate of its own"""
-_BARE = {"encoder": "W_enc", "encoder_bias": "b_enc", "decoder": "W_dec", "decoder_bias": "b_dec"}
-_SAELENS_RULES = {
-    "standard": "relu", "relu": "relu", "topk": "topk", "jumprelu": "jumprelu", "gated": "gated",
-}  # fmt: skip
+from core.concepts.sae_plan import (
+    Asked,
+    Plan,
+    of_bare,
+    of_own,
+    of_saelens,
+    refuse_other_rules,
+)
 
 
 @dataclass(frozen=True)
@@ -33,32 +32,24 @@ class Found:
     limit: Float[Tensor, " k"]
     centred: bool
     layer: str
+    """where it was trained, in this program's words; "": the file does not say"""
+    hook: str
+    """where it was trained, in SAELens' words"""
     magnitude: Float[Tensor, " k"]
     magnitude_bias: Float[Tensor, " k"]
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """Which tensor is which, and the rule."""
-
-    keys: Mapping[str, str]
-    rule: str
-    centred: bool
-    top_k: int = 0
-    threshold: str | float = 0.0
-    layer: str = ""
-    by_norm: bool = False
-    """codes are measured by what they add, so the decoder's norms belong to the encoder"""
-
-
-def read(path: Path, *, rule: str, top_k: int) -> Found:
+def read(path: Path, asked: Asked) -> Found:
     """Raises ValueError naming the file and what is wrong with it."""
-    file, facts = _files(path)
+    file = _weights(path)
+    plan = _plan(file, asked)
     try:
         tensors = {name: t.float() for name, t in load_file(file).items()}
+        with safe_open(file, "pt") as opened:
+            notes = dict(opened.metadata() or {})
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{file} is no safetensors file: {error}") from error
-    plan = _plan(facts, file, rule=rule, top_k=top_k)
+    refuse_other_rules(plan, {name: t.numel() for name, t in tensors.items()}, notes, file)
     missing = [key for key in plan.keys.values() if key not in tensors]
     if missing:
         raise ValueError(
@@ -68,7 +59,7 @@ def read(path: Path, *, rule: str, top_k: int) -> Found:
     return _shaped(tensors, plan, file)
 
 
-def _files(path: Path) -> tuple[Path, dict[str, Any]]:
+def _weights(path: Path) -> Path:
     if path.is_dir():
         found = sorted(path.glob("*.safetensors"))
         found = [f for f in found if f.stem != "sparsity"]  # SAELens keeps statistics beside
@@ -78,8 +69,12 @@ def _files(path: Path) -> tuple[Path, dict[str, Any]]:
         path = found[0]
     if not path.is_file():
         raise ValueError(f"{path} does not exist; name a .safetensors file or its folder")
-    for name in ("sae.json", "cfg.json"):
-        beside = path.with_name(name)
+    return path
+
+
+def _plan(file: Path, asked: Asked) -> Plan:
+    for name, form in (("sae.json", of_own), ("cfg.json", of_saelens)):
+        beside = file.with_name(name)
         if beside.is_file():
             try:
                 facts = json.loads(beside.read_text(encoding="utf-8"))
@@ -87,79 +82,29 @@ def _files(path: Path) -> tuple[Path, dict[str, Any]]:
                 raise ValueError(f"{beside} is not valid JSON: {error}") from error
             if not isinstance(facts, dict):
                 raise ValueError(f"{beside} must hold one JSON object")
-            return path, {**facts, "_": name}
-    return path, {}
+            return form(facts, beside, asked)
+    return of_bare(file, asked)
 
 
-def _plan(facts: dict[str, Any], file: Path, *, rule: str, top_k: int) -> _Plan:
-    if facts.get("_") == "cfg.json":
-        return _of_saelens(facts, file)
-    own = facts.get("_") == "sae.json"
-    rule = rule or str(facts.get("rule", "relu"))
-    known = RULES[:4]
-    if rule not in known:
-        raise ValueError(f"{file}: unknown rule {rule!r}; known: {', '.join(known)}")
-    lacking = [name for name in _BARE if own and name not in facts]
-    if lacking:
-        raise ValueError(f"{file.with_name('sae.json')} lacks {', '.join(lacking)}")
-    keys = {name: str(facts[name]) if own else key for name, key in _BARE.items()}
-    threshold = facts.get("threshold", 0.0)
-    if rule == "jumprelu" and not isinstance(threshold, str):
-        threshold = "threshold"
-    if rule == "jumprelu":
-        keys["threshold"] = threshold
-    return _Plan(
-        keys,
-        rule,
-        centred=bool(facts.get("centred", False)),
-        top_k=top_k or int(facts.get("top_k", 0)),
-        threshold=threshold,
-        layer=str(facts.get("layer", "")),
-    )
-
-
-def _of_saelens(facts: dict[str, Any], file: Path) -> _Plan:
-    architecture = str(facts.get("architecture", "standard"))
-    activation = facts.get("activation_fn_str", facts.get("activation_fn"))
-    if architecture == "standard" and activation:
-        architecture = str(activation)
-    if architecture not in _SAELENS_RULES:
-        raise ValueError(
-            f"{file}: SAELens architecture {architecture!r} is not read; "
-            f"known: {', '.join(_SAELENS_RULES)}"
-        )
-    rescaled = facts.get("normalize_activations", "none")
-    if rescaled not in ("none", None):
-        raise ValueError(
-            f"{file} was trained on activations rescaled by {rescaled!r}; fold that scale into its "
-            "weights (SAELens: fold_activation_norm_scaling_factor) and save it again"
-        )
-    rule = _SAELENS_RULES[architecture]
-    keys = dict(_BARE)
-    if rule == "gated":
-        keys |= {"encoder_bias": "b_gate", "magnitude": "r_mag", "magnitude_bias": "b_mag"}
-    if rule == "jumprelu":
-        keys["threshold"] = "threshold"
-    k = facts.get("k", (facts.get("activation_fn_kwargs") or {}).get("k", 0))
-    return _Plan(
-        keys,
-        rule,
-        centred=bool(facts.get("apply_b_dec_to_input", True)),
-        top_k=int(k),
-        by_norm=bool(facts.get("rescale_acts_by_decoder_norm", False)),
-    )
-
-
-def _shaped(tensors: dict[str, Tensor], plan: _Plan, file: Path) -> Found:
+def _shaped(tensors: dict[str, Tensor], plan: Plan, file: Path) -> Found:
     part = {name: tensors[key] for name, key in plan.keys.items()}
     for name, tensor in part.items():
         if not torch.isfinite(tensor).all():
             raise ValueError(f"{file}: {plan.keys[name]} has values that are not finite")
     k, d = part["encoder_bias"].numel(), part["decoder_bias"].numel()
+    if plan.width not in (0, d) or plan.n_latents not in (0, k):
+        raise ValueError(
+            f"{file} holds {k} latents for activations of width {d}, but its cfg.json says d_sae = "
+            f"{plan.n_latents or 'nothing'} and d_in = {plan.width or 'nothing'}; they are not of "
+            "one autoencoder"
+        )
     expected = {"encoder": (d, k), "decoder": (k, d), "encoder_bias": (k,), "decoder_bias": (d,)}
+    if plan.rule == "threshold":
+        expected["threshold"] = (1,)
     for name, tensor in part.items():
         shape = expected.get(name, (k,))
-        if tuple(tensor.shape) not in (shape, shape[::-1]):
+        single = shape == (1,) and tensor.numel() == 1
+        if tuple(tensor.shape) not in (shape, shape[::-1]) and not single:
             raise ValueError(
                 f"{file}: {plan.keys[name]} has shape {tuple(tensor.shape)}, but with "
                 f"{plan.keys['encoder_bias']} for {k} latents and {plan.keys['decoder_bias']} for "
@@ -182,12 +127,13 @@ def _shaped(tensors: dict[str, Tensor], plan: _Plan, file: Path) -> Found:
         _limit(part, plan, file, k=k),
         plan.centred,
         plan.layer,
+        plan.hook,
         part["magnitude"].exp() if "magnitude" in part else torch.ones(k),
         part.get("magnitude_bias", torch.zeros(k)),
     )
 
 
-def _limit(part: dict[str, Tensor], plan: _Plan, file: Path, *, k: int) -> Float[Tensor, " k"]:
+def _limit(part: dict[str, Tensor], plan: Plan, file: Path, *, k: int) -> Float[Tensor, " k"]:
     if plan.rule == "topk":
         if not 0 < plan.top_k <= k:
             raise ValueError(
@@ -197,10 +143,6 @@ def _limit(part: dict[str, Tensor], plan: _Plan, file: Path, *, k: int) -> Float
     if plan.rule == "jumprelu":
         return part["threshold"].reshape(-1)
     if plan.rule == "threshold":
-        try:
-            return torch.full((k,), max(0.0, float(plan.threshold)))
-        except ValueError as error:
-            raise ValueError(
-                f"{file}: threshold must be a number, not {plan.threshold!r}"
-            ) from error
+        given = float(part["threshold"]) if "threshold" in part else plan.threshold
+        return torch.full((k,), max(0.0, given))
     return torch.zeros(k)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from core.concepts.rows import refuse_non_finite
@@ -30,15 +30,15 @@ _SAVES = 10
 class Step:
     """What one batch gave."""
 
-    loss: float
-    """the objective a token, over d, in units of `Trained.unit` squared"""
+    loss: Float[Tensor, "*parts"]
+    """whose sum is the objective a token, over d, in units of `Trained.unit` squared"""
     gradients: dict[str, Tensor]
-    """one for each of `Trained.parameters`"""
-    fired: Int[Tensor, " f"]
+    """one for each of `Trained.parameters`; none where the parameters have moved already"""
+    fired: Bool[Tensor, " f"]
     """latents that were on at least once"""
     residual: Float[Tensor, "b d"]
-    n_on: int
-    """non-zero codes in the batch"""
+    codes: Shaped[Tensor, "b s"]
+    """those that are not 0, and zeros: L0 counts the former"""
 
 
 @runtime_checkable
@@ -67,6 +67,9 @@ class Trained(Protocol):
 Objective = Callable[[dict[str, Tensor]], tuple[Tensor, Tensor, Tensor]]
 """Parameters to (loss, codes b x k, residual b x d) on one batch."""
 
+Move = Callable[[Tensor, float, float], Step]
+"""(x, warmth, lr): moves the parameters by one batch"""
+
 StepOf = Callable[[Tensor, float], Step]
 """(x, warmth): the objective on a batch. `warmth` rises from 0 to 1 over the first tenth of the
 steps and multiplies every sparsity penalty."""
@@ -94,10 +97,12 @@ def optimise(
     plan: Plan,
     *,
     also: Mapping[str, Tensor] | None = None,
+    fused: Callable[[torch.optim.Optimizer], Move] | None = None,
 ) -> None:
     """Adam with warm-up and decay; silent latents are revived; a killed run goes on.
 
     `also` are further tensors that steps change in place; they are kept in the run's state too.
+    `fused` makes moves of its own of Adam's moments, in place of gradients of `step`.
     Raises ValueError for activations that are not finite, naming how many of a batch, and when
     the loss diverges.
     """
@@ -107,44 +112,58 @@ def optimise(
     parameters = weights.parameters()
     optimiser = torch.optim.Adam(parameters.values(), lr=plan.lr, betas=(0.9, 0.999), fused=True)
     height = _schedule(n_steps)
-    idle = torch.zeros(weights.n_latents, dtype=torch.long)
+    device = next(iter(parameters.values())).device
+    idle = torch.zeros(weights.n_latents, dtype=torch.long, device=device)
     also = {"idle": idle, **(also or {})}
     generator = torch.Generator().manual_seed(plan.seed)
     saved = data.checkpoint.load() if data.checkpoint else None
     done = unpack(saved, parameters, optimiser, generator, also) if saved else 0
+    move = fused(optimiser) if fused else _descent(weights, step, optimiser)
     batches = _endless(data.tokens, plan.batch, seed=plan.seed)
     for i, x in zip(range(n_steps), batches, strict=False):
         if i < done:
             continue
-        for group in optimiser.param_groups:
-            group["lr"] = plan.lr * height(i)
-        result = step(x / weights.unit, min(1.0, 10 * i / n_steps))
-        if not math.isfinite(result.loss):
+        result = move(x, min(1.0, 10 * i / n_steps), plan.lr * height(i))
+        say = i % _SAY == 0 or i == n_steps - 1
+        # to ask a GPU at every step would be to wait for it
+        if (say or device.type == "cpu") and not math.isfinite(result.loss.sum().item()):
             refuse_non_finite(x)
-            raise ValueError(f"training diverged at step {i + 1}; lower lr = {plan.lr}")
-        for name, parameter in parameters.items():
-            parameter.grad = result.gradients[name]
-        if "dictionary" in parameters:
-            # a unit row moves only along the sphere
-            d, g = parameters["dictionary"], result.gradients["dictionary"]
-            g.sub_((g * d).sum(1, keepdim=True) * d)
-        optimiser.step()
-        weights.settle()
-        idle += 1
-        idle[result.fired] = 0
+            raise ValueError(f"training diverged by step {i + 1}; lower lr = {plan.lr}")
+        idle.add_(1).masked_fill_(result.fired, 0)
         if (i + 1) % every == 0 and i + 1 <= 0.8 * n_steps:
             dead = (idle >= every).nonzero()[:, 0]
             _revive(weights, optimiser, dead, result.residual, generator)
-            idle[dead] = 0
-        if i % _SAY == 0 or i == n_steps - 1:
+        if say:
             dead_share = (idle >= every).float().mean().item()
             data.progress(
-                f"step {i + 1} of {n_steps}, loss {result.loss:.4f}, R2 "
-                f"{_r2(x / weights.unit, result.residual):.3f}, L0 {result.n_on / len(x):.1f}, "
-                f"dead {dead_share:.1%}"
+                f"step {i + 1} of {n_steps}, loss {result.loss.sum().item():.4f}, R2 "
+                f"{_r2(x / weights.unit, result.residual):.3f}, L0 "
+                f"{result.codes.count_nonzero().item() / len(x):.1f}, dead {dead_share:.1%}"
             )
         if data.checkpoint and (i + 1) % max(1, n_steps // _SAVES) == 0 and i + 1 < n_steps:
             data.checkpoint.save(pack(i + 1, parameters, optimiser, generator, also))
+
+
+def _descent(weights: Trained, step: StepOf, optimiser: torch.optim.Optimizer) -> Move:
+    """Adam along the gradients."""
+
+    def move(x: Float[Tensor, "b d"], warmth: float, lr: float) -> Step:
+        result = step(x / weights.unit, warmth)
+        if not result.loss.isfinite().all():
+            return result
+        for name, parameter in weights.parameters().items():
+            parameter.grad = result.gradients[name]
+        if "dictionary" in result.gradients:
+            # a unit row moves only along the sphere
+            d, g = weights.parameters()["dictionary"], result.gradients["dictionary"]
+            g.sub_((g * d).sum(1, keepdim=True) * d)
+        for group in optimiser.param_groups:
+            group["lr"] = lr
+        optimiser.step()
+        weights.settle()
+        return result
+
+    return move
 
 
 def differentiated(parameters: dict[str, Tensor], objective: Objective) -> Step:
@@ -154,11 +173,11 @@ def differentiated(parameters: dict[str, Tensor], objective: Objective) -> Step:
         found = torch.autograd.grad(loss, list(leaves.values()))
     on = codes.detach() > 0
     return Step(
-        loss=loss.item(),
+        loss=loss.detach(),
         gradients=dict(zip(leaves, found, strict=True)),
-        fired=on.any(0).nonzero()[:, 0],
+        fired=on.any(0),
         residual=residual.detach(),
-        n_on=int(on.sum()),
+        codes=on,
     )
 
 
@@ -195,9 +214,9 @@ def _revive(
     if len(dead) == 0:
         return
     worst = torch.multinomial(
-        residual.square().sum(1) + EPS, len(dead), replacement=True, generator=generator
+        residual.square().sum(1).cpu() + EPS, len(dead), replacement=True, generator=generator
     )
-    rows = residual[worst]
+    rows = residual[worst.to(residual.device)]
     rows = rows / rows.norm(dim=1, keepdim=True).clamp_min(EPS)
     for parameter in weights.revive(dead, rows):
         for name, moment in optimiser.state[parameter].items():

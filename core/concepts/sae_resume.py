@@ -22,7 +22,7 @@ def pack(
         state[f"parameter.{name}"] = parameter
         for moment, value in optimiser.state[parameter].items():
             state[f"moment.{name}.{moment}"] = torch.as_tensor(value)
-    return {name: tensor.detach().clone() for name, tensor in state.items()}
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in state.items()}
 
 
 def unpack(

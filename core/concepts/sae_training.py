@@ -8,14 +8,15 @@ of D and of the encoder are S'^T @ (b x d) products with the same sparsity.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from core.concepts.rows import refuse_non_finite
-from core.concepts.sae_loop import EPS, Plan, Step, optimise
+from core.concepts.sae_loop import EPS, Move, Plan, Step, optimise
 from core.concepts.selection import by_latent, strongest
 from core.types import FitData, TokenStream
 
@@ -69,10 +70,11 @@ class Weights:
             raise ValueError("all tokens are equal, so there is nothing to learn")
         generator = torch.Generator().manual_seed(seed)
         rows = torch.randn(k, seen.shape[1], generator=generator)
-        rows = rows / rows.norm(dim=1, keepdim=True)
+        rows = (rows / rows.norm(dim=1, keepdim=True)).to(seen.device)
         fresh = fresh or {}
-        extra = {name: torch.full((k,), value) for name, value in fresh.items()}
-        return cls(rows, rows.clone(), torch.zeros(k), centre / unit, tied, unit, extra, fresh)
+        flat = rows.new_zeros(k)
+        extra = {name: torch.full_like(flat, value) for name, value in fresh.items()}
+        return cls(rows, rows.clone(), flat, centre / unit, tied, unit, extra, fresh)
 
     @property
     def n_latents(self) -> int:
@@ -87,15 +89,20 @@ class Weights:
             **self.extra,
         }
 
+    def cpu(self) -> Weights:
+        names = ("dictionary", "encoder", "encoder_bias", "decoder_bias")
+        moved = {name: getattr(self, name).cpu() for name in names}
+        return replace(self, **moved, extra={n: values.cpu() for n, values in self.extra.items()})
+
     def settle(self) -> None:
         """Unit rows in the dictionary."""
         self.dictionary.div_(self.dictionary.norm(dim=1, keepdim=True).clamp_min(EPS))
 
     def revive(self, dead: Int[Tensor, " f"], rows: Float[Tensor, "f d"]) -> list[Tensor]:
         """Encoder rows start at a fifth of the live ones (Bricken et al. 2023)."""
-        live = torch.ones(len(self.encoder), dtype=torch.bool)
+        live = torch.ones_like(self.encoder_bias, dtype=torch.bool)
         live[dead] = False
-        norm = self.encoder[live].norm(dim=1).mean() if live.any() else torch.tensor(1.0)
+        norm = self.encoder[live].norm(dim=1).mean() if live.any() else 1.0
         self.dictionary[dead] = rows
         self.encoder[dead] = rows * 0.2 * norm
         self.encoder_bias[dead] = 0.0
@@ -127,7 +134,7 @@ def step(weights: Weights, x: Float[Tensor, "b d"], *, top_k: int) -> Step:
     # d loss / d value, only where the latent is on
     d_values = back(slope) * on
     d_codes = Sparse(index, d_values, n_columns=weights.n_latents)
-    fired = torch.zeros(weights.n_latents, dtype=torch.bool)
+    fired = torch.zeros_like(weights.encoder_bias, dtype=torch.bool)
     fired[index[on]] = True
     d_encoder_bias = torch.zeros_like(weights.encoder_bias)
     d_encoder_bias.index_add_(0, index.reshape(-1), d_values.reshape(-1))
@@ -135,16 +142,16 @@ def step(weights: Weights, x: Float[Tensor, "b d"], *, top_k: int) -> Step:
     if weights.tied:
         d_decoder_bias = d_decoder_bias - d_encoder_bias @ weights.encoder
     return Step(
-        loss=residual.square().mean().item(),
+        loss=residual.square().mean(),
         gradients={
             "dictionary": codes.transposed_matmul(slope),
             "encoder": d_codes.transposed_matmul(centred),
             "encoder_bias": d_encoder_bias,
             "decoder_bias": d_decoder_bias,
         },
-        fired=fired.nonzero()[:, 0],
+        fired=fired,
         residual=residual,
-        n_on=int(on.sum()),
+        codes=values,
     )
 
 
@@ -191,5 +198,18 @@ def train(data: FitData, weights: Weights, plan: Plan, *, top_k: int) -> Weights
     def step_of(x: Float[Tensor, "b d"], _: float) -> Step:
         return step(weights, x, top_k=top_k)
 
-    optimise(data, weights, step_of, plan)
+    optimise(data, weights, step_of, plan, fused=_fused(weights, top_k=top_k, batch=plan.batch))
     return weights
+
+
+def _fused(
+    weights: Weights, *, top_k: int, batch: int
+) -> Callable[[torch.optim.Optimizer], Move] | None:
+    """Steps by kernels of their own: on a GPU, where Triton is there."""
+    if not weights.encoder.is_cuda or find_spec("triton") is None:
+        return None
+    from core.concepts import sae_fused
+
+    if not sae_fused.fits(weights, top_k):
+        return None
+    return lambda optimiser: sae_fused.Fused(weights, optimiser, top_k=top_k, batch=batch)

@@ -26,11 +26,15 @@ def strongest(
 ) -> tuple[Float[Tensor, "*n s"], Int[Tensor, "*n s"]]:
     """The values and indices of the `top_k` largest, in no order.
 
-    A row with a NaN or an infinity gives NaN at index 0. Raises ValueError unless 1 <= top_k <= k.
+    A row with a NaN or an infinity gives NaN at index 0 (off the CPU: what torch makes of it).
+    Raises ValueError unless 1 <= top_k <= k.
     """
     k = codes.shape[-1]
     if not 1 <= top_k <= k:
         raise ValueError(f"top_k must lie between 1 and {k}, not {top_k}")
+    if codes.device.type != "cpu":
+        found = codes.topk(top_k, dim=-1, sorted=False)
+        return found.values, found.indices
     rows = codes.reshape(-1, k).contiguous()
     values = rows.new_empty(len(rows), top_k)
     index = torch.empty(len(rows), top_k, dtype=torch.long)
@@ -48,6 +52,10 @@ def kept(codes: Float[Tensor, "*n k"], top_k: int) -> Float[Tensor, "*n k"]:
 def by_latent(index: Int[Tensor, "b s"], k: int) -> tuple[Int[Tensor, " n"], Int[Tensor, " k"]]:
     """The entries of `index`, counted row by row, in the order of the latents they name, and where
     each latent's begin."""
+    if index.device.type != "cpu":
+        flat = index.reshape(-1)
+        counts = torch.bincount(flat, minlength=k)
+        return flat.argsort(stable=True), counts.cumsum(0) - counts
     order, starts = torch.empty(index.numel(), dtype=torch.long), torch.zeros(k, dtype=torch.long)
     _by_latent(index.reshape(-1).numpy(), order.numpy(), starts.numpy())
     return order, starts

@@ -18,6 +18,7 @@ from torch import Tensor
 from core.concepts import nnls
 from core.concepts.kmeans import centroids, nearest_centre, unit_rows
 from core.concepts.rows import refuse_more_than_rank, sampled
+from core.concepts.stored import Stored
 from core.types import FitData
 
 _ELSEWHERE = 0.05
@@ -26,7 +27,7 @@ error, which drives concepts apart, beyond the tokens, so less keeps them nearer
 
 
 @dataclass(frozen=True)
-class Bank:
+class Bank(Stored):
     directions: Float[Tensor, "k d"]
     """unit rows"""
     signed = False
@@ -38,12 +39,6 @@ class Bank:
     def encode(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
         """The non-negative least-squares code of each token, in units of activation."""
         return nnls.codes(x, self.directions)
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {"directions": self.directions}
-
-    def facts(self) -> list[dict[str, float]]:
-        return []
 
 
 def fit(
@@ -58,7 +53,7 @@ def fit(
     """Factorise a sample of at most `max_rows` train tokens.
 
     Stops when ten iterations lower the relative error by less than `tol` of it. Raises ValueError
-    for more concepts than rows or channels and for activations that are not finite.
+    for more concepts than the tokens' rank and for activations that are not finite.
     """
     x = sampled(data, max_rows, n_concepts=n_concepts, seed=seed, title="Semi-NMF")
     refuse_more_than_rank(x, n_concepts=n_concepts, title="Semi-NMF")

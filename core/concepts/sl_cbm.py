@@ -34,18 +34,18 @@ from torch.nn.functional import cross_entropy
 
 from core.concepts import supervised
 from core.concepts.sl_cbm_parts import distance, entropy, forward, initial
+from core.concepts.stored import Stored
 from core.types import FitData, Head, ImageStream, Readout
 
 _LIKENESS = 1e4
 """of the paper's code: weight of the concept loss beside the entropy's sum over tokens"""
 _SHARED = ("bias", "gain", "shift", "ask", "ask_bias", "query", "key")
-_HEAD = ("head_weight", "head_bias", "head_classes")
 _SAY = 50
 """steps between two messages"""
 
 
 @dataclass(frozen=True)
-class Bank:
+class Bank(Stored):
     directions: Float[Tensor, "k d"]
     """unit rows: those of the 1x1 projection"""
     size: Float[Tensor, " k"]
@@ -64,6 +64,7 @@ class Bank:
     head_bias: Float[Tensor, " y"] | None = None
     head_classes: Integer[Tensor, " y"] | None = None
     measured: list[dict[str, float]] = field(default_factory=list)
+    """label (index into Labels.names), train_accuracy, train_auc of the pooled score"""
     signed = True
     offset = None
 
@@ -93,16 +94,6 @@ class Bank:
             "weight": self.directions * self.size[:, None],
             **{name: getattr(self, name) for name in _SHARED},
         }
-
-    def tensors(self) -> dict[str, Tensor]:
-        named = {"directions": self.directions, "size": self.size}
-        named |= {name: getattr(self, name) for name in _SHARED}
-        head = {name: getattr(self, name) for name in _HEAD}
-        return named | {name: value for name, value in head.items() if value is not None}
-
-    def facts(self) -> list[dict[str, float]]:
-        """label (index into Labels.names), train_accuracy, train_auc of the pooled score."""
-        return self.measured
 
 
 @torch.inference_mode(mode=False)

@@ -14,7 +14,7 @@ direction is its atom taken back to activations.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from torch import Tensor
 from core.concepts import modality_gap, nnls
 from core.concepts.concept_layer import lines_of, packed
 from core.concepts.rows import refuse_non_finite
+from core.concepts.stored import Stored
 from core.types import FitData, TextSide
 
 CHUNK = 8192
@@ -33,7 +34,7 @@ TRIED = 4_000_000
 
 
 @dataclass(frozen=True)
-class Bank:
+class Bank(Stored):
     directions: Float[Tensor, "k d"]
     """unit rows, in the space of activations"""
     offset: Float[Tensor, " d"]
@@ -46,7 +47,6 @@ class Bank:
     project: Float[Tensor, "d r"] | None = None
     """centred tokens to the space of the atoms; None: they are there already"""
     signed = False
-    measured: list[dict[str, float]] = field(default_factory=list)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -61,19 +61,6 @@ class Bank:
     def _codes(self, centred: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
         z = centred if self.project is None else centred @ self.project
         return lasso(z, self.atoms, penalty=float(self.penalty))
-
-    def tensors(self) -> dict[str, Tensor]:
-        given = {
-            "directions": self.directions,
-            "offset": self.offset,
-            "atoms": self.atoms,
-            "penalty": self.penalty,
-            "concept_text": self.concept_text,
-        }
-        return given if self.project is None else {**given, "project": self.project}
-
-    def facts(self) -> list[dict[str, float]]:
-        return self.measured
 
 
 def fit(

@@ -19,6 +19,7 @@ from core.concepts.rows import refuse_unfit
 from core.concepts.sae_loop import EPS, Plan, Step, optimise
 from core.concepts.sae_training import Sparse, Weights, n_kept
 from core.concepts.selection import strongest
+from core.concepts.stored import Stored
 from core.types import FitData
 
 _SEEN = 50_000
@@ -26,7 +27,7 @@ _SEEN = 50_000
 
 
 @dataclass(frozen=True)
-class Bank:
+class Bank(Stored):
     directions: Float[Tensor, "k d"]
     """unit rows"""
     norms: Float[Tensor, " k"]
@@ -45,17 +46,6 @@ class Bank:
         cosine = (x - self.mean) @ self.directions.T
         index = strongest(cosine, int(self.top_k))[1]
         return torch.zeros_like(cosine).scatter_(-1, index, self.norms[index])
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {
-            "directions": self.directions,
-            "norms": self.norms,
-            "mean": self.mean,
-            "top_k": self.top_k,
-        }
-
-    def facts(self) -> list[dict[str, float]]:
-        return []
 
 
 def fit(
@@ -117,11 +107,11 @@ class Codebook:
         chosen = Sparse(index, torch.ones_like(index, dtype=x.dtype), n_columns=self.n_latents)
         residual = centred - chosen.matmul(self.codes)[0]
         return Step(
-            loss=residual.square().mean().item(),
+            loss=residual.square().mean(),
             gradients={"codes": chosen.transposed_matmul(residual * (-2.0 / x.numel()))},
-            fired=index.unique(),
+            fired=torch.bincount(index.flatten(), minlength=self.n_latents) > 0,
             residual=residual,
-            n_on=index.numel(),
+            codes=chosen.values,
         )
 
     def settle(self) -> None:

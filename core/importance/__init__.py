@@ -8,6 +8,7 @@ from core.importance.gradient_input import gradient_input
 from core.importance.integrated_gradients import integrated_gradients
 from core.importance.linear import linear
 from core.importance.occlusion import occlusion
+from core.importance.resumed import ResumedLogit
 from core.importance.sobol import sobol
 from core.importance.types import Function, LinearLogit, Method
 
@@ -28,4 +29,4 @@ METHODS: Mapping[str, Method] = {
     ),
 }  # fmt: skip
 
-__all__ = ["METHODS", "Function", "LinearLogit", "Method"]
+__all__ = ["METHODS", "Function", "LinearLogit", "Method", "ResumedLogit"]

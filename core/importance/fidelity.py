@@ -43,12 +43,11 @@ def _area(
 ) -> Float64[np.ndarray, " n"]:
     k = scores.shape[1]
     rank = importance.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
-    outputs = []
+    shown = [rank < round(step * k / STEPS) for step in range(STEPS + 1)]
     with torch.no_grad():
-        for step in range(STEPS + 1):
-            first = rank < round(step * k / STEPS)
-            outputs.append(function(scores * (first if keep_first else ~first)))
-    return curve_area(torch.stack(outputs, dim=1).numpy())
+        # all steps at once: a function that runs a network likes few large batches
+        outputs = function(torch.cat([scores * (s if keep_first else ~s) for s in shown]))
+    return curve_area(outputs.unflatten(0, (STEPS + 1, -1)).T.numpy())
 
 
 def mu_fidelity(

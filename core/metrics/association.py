@@ -51,13 +51,34 @@ def area_matched_iou(
     wanted = np.flatnonzero(n_on > 0)
     if wanted.size == 0:
         return out
-    most = int(min(n_on.max(), len(codes)))
+    token, label = np.nonzero(covered)
+    share = covered[token, label]
     for k in range(codes.shape[1]):
         column = codes[:, k]
         on = np.flatnonzero(column > 0)
-        top = on[np.argsort(-column[on], kind="stable")[:most]]
-        inside = np.cumsum(covered[top][:, wanted], axis=0)
-        taken = np.minimum(n_on[wanted], len(top))
-        hit = np.where(taken > 0, inside[taken - 1, np.arange(len(wanted))], 0) if len(top) else 0.0
+        rank = np.full(len(codes), len(codes))
+        rank[on[np.argsort(-column[on], kind="stable")]] = np.arange(len(on))
+        chosen = rank[token] < np.minimum(n_on, len(on))[label]
+        hit = np.bincount(label[chosen], share[chosen], minlength=len(areas))[wanted]
+        taken = np.minimum(n_on[wanted], len(on))
         out[k, wanted] = hit / (taken + areas[wanted] - hit)
     return out
+
+
+def chance_iou(covered: Float[np.ndarray, "m l"]) -> Float64[np.ndarray, " l"]:
+    """The IoU that `area_matched_iou` expects of a random map, 0..1; NaN without tokens.
+
+    A mask over the share p of all cells, and p of them at random, have p² in common: p / (2 - p).
+    An upper bound for maps with fewer positive tokens than the mask has.
+    """
+    if not len(covered):
+        return np.full(covered.shape[1], np.nan)
+    p = covered.mean(0, dtype=np.float64)
+    return p / (2 - p)
+
+
+def above_chance(
+    iou: Float[np.ndarray, "k l"], chance: Float[np.ndarray, " l"]
+) -> Float64[np.ndarray, "k l"]:
+    """1: the mask itself, 0: a random map, so that masks of every size compare; NaN stays NaN."""
+    return (iou - chance) / (1 - chance)

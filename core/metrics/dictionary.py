@@ -46,13 +46,15 @@ def effective_rank(directions: Float[Tensor, "k d"]) -> float:
     return float((-(p * p.log()).sum()).exp()) if len(p) else float("nan")
 
 
-def stability(one: Float[Tensor, "k d"], two: Float[Tensor, "m d"]) -> float:
-    """Mean |cosine| of the best one-to-one matching of two fits' directions, 0..1; 1: the same.
+def stability(one: Float[Tensor, "k d"], two: Float[Tensor, "m d"], *, signed: bool) -> float:
+    """Mean cosine of the best one-to-one matching of two fits' directions; 1: the same.
 
-    Hungarian matching, as in Fel et al. 2023 (arXiv 2306.07304, section 3). Of two banks of
-    different size the larger one's spare directions stay unmatched.
+    Hungarian matching, as in Fel et al. 2023 (arXiv 2306.07304, section 3). signed: codes may be
+    negative, so that a direction and its opposite are one concept, and |cosine| counts, 0..1; else
+    -1..1. Of two banks of different size the larger one's spare directions stay unmatched.
     """
-    cosine = (_unit(one) @ _unit(two).T).abs().numpy()
+    cosine = (_unit(one) @ _unit(two).T).numpy()
+    cosine = np.abs(cosine) if signed else cosine
     rows, columns = linear_sum_assignment(cosine, maximize=True)
     return float(cosine[rows, columns].mean())
 

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Integer
 from scipy.special import expit, logit
-from scipy.stats import rankdata
 
 _Z = 1.959964
 """of a two-sided 95 % interval"""
@@ -88,10 +87,18 @@ def placements(
         down = mine[y[mine] == 0]
         if len(up) == 0 or len(down) == 0:
             continue
-        ranks = rankdata(scores[np.concatenate([up, down])])
-        out[up] = (ranks[: len(up)] - rankdata(scores[up])) / len(down)
-        out[down] = 1 - (ranks[len(up) :] - rankdata(scores[down])) / len(up)
+        out[up] = _below(np.sort(scores[down]), scores[up])
+        out[down] = 1 - _below(np.sort(scores[up]), scores[down])
     return Placements(out, y == 1)
+
+
+def _below(
+    ordered: Float[np.ndarray, " m"], values: Float[np.ndarray, " n"]
+) -> Float64[np.ndarray, " n"]:
+    """Share of `ordered` that lies below each value; ties count half."""
+    below = np.searchsorted(ordered, values, side="left")
+    not_above = np.searchsorted(ordered, values, side="right")
+    return (below + not_above) / (2 * len(ordered))
 
 
 def auc(found: Placements) -> Interval:

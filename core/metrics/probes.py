@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Float64, Integer
 
-STRENGTHS = (0.03, 1.0)
-"""inverse L2 strengths to choose from, as scikit-learn's C"""
+STRENGTHS = (0.001, 0.005, 0.01, 0.1, 1.0, 5.0)
+"""inverse L2 strengths to choose from, as scikit-learn's C (those of Ramaswamy et al. 2023, arXiv
+2207.09615)"""
 _STEPS = 80
 
 
@@ -38,16 +39,36 @@ def fit_logistic(
 
     Minimises c * log loss + |w|^2 / 2 with a free intercept, as scikit-learn does.
     """
-    eigen, rotation = np.linalg.eigh(x.transpose(0, 2, 1) @ x)
-    z = x @ rotation
+    return _fit(*_turned(x), y, c=c)
+
+
+def _turned(
+    x: Float[np.ndarray, "b n d"],
+) -> tuple[Float[np.ndarray, "b n r"], Float[np.ndarray, "b r"]]:
+    """The rows along the principal axes of x'x, and its eigenvalues; at most n axes matter."""
+    if x.shape[1] < x.shape[2]:
+        eigen, rows = np.linalg.eigh(x @ x.transpose(0, 2, 1))
+        eigen = np.maximum(eigen, 0)
+        return rows * np.sqrt(eigen)[:, None], eigen
+    eigen, axes = np.linalg.eigh(x.transpose(0, 2, 1) @ x)
+    return x @ axes, np.maximum(eigen, 0)
+
+
+def _fit(
+    z: Float[np.ndarray, "b n r"],
+    eigen: Float[np.ndarray, "b r"],
+    y: Float[np.ndarray, "b n t"],
+    *,
+    c: Float[np.ndarray, "b t"],
+) -> Float[np.ndarray, "b n t"]:
     known = ~np.isnan(y)
-    target = np.where(known, y, 0).astype(x.dtype)
-    strength = (1 / c[:, None, :]).astype(x.dtype)
+    target = np.where(known, y, 0).astype(z.dtype)
+    strength = (1 / c[:, None, :]).astype(z.dtype)
     # rows that are not fitted on only loosen the bound
-    curvature = np.maximum(eigen, 0)[:, :, None] / 4 + strength
-    flat = x.shape[1] / 4
-    w = np.zeros((x.shape[0], x.shape[2], y.shape[2]), dtype=x.dtype)
-    b = np.zeros((x.shape[0], 1, y.shape[2]), dtype=x.dtype)
+    curvature = eigen[:, :, None] / 4 + strength
+    flat = z.shape[1] / 4
+    w = np.zeros((z.shape[0], z.shape[2], y.shape[2]), dtype=z.dtype)
+    b = np.zeros((z.shape[0], 1, y.shape[2]), dtype=z.dtype)
     before_w, before_b = w, b
     age = np.ones_like(b)
     for _ in range(_STEPS):
@@ -79,18 +100,19 @@ def held_out_logits(
 ) -> Float[np.ndarray, "b n t"]:
     """Logits of fits that left out each column's fold; the next fold chooses the strength."""
     n_folds = int(fold_of.max()) + 1
+    turned = _turned(x)
     out_of = fold_of[None, :, None] != fold[:, None, :]
     trained = np.where(out_of, y, np.nan)
-    c = np.full(fold.shape, STRENGTHS[0])
+    c = np.full(fold.shape, STRENGTHS[len(STRENGTHS) // 2])
     if n_folds > 2:
         judge = fold_of[None, :, None] == ((fold + 1) % n_folds)[:, None, :]
         losses = []
         for strength in STRENGTHS:
-            z = fit_logistic(x, np.where(judge, np.nan, trained), c=np.full(fold.shape, strength))
+            z = _fit(*turned, np.where(judge, np.nan, trained), c=np.full(fold.shape, strength))
             loss = np.logaddexp(0, z) - np.nan_to_num(y) * z
             losses.append((loss * (judge & ~np.isnan(y))).sum(1))
         c = np.array(STRENGTHS)[np.argmin(losses, axis=0)]
-    return fit_logistic(x, trained, c=c)
+    return _fit(*turned, trained, c=c)
 
 
 def ranked(

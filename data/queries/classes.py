@@ -22,9 +22,13 @@ def classes(con: duckdb.DuckDBPyConnection, head_id: int) -> pd.DataFrame:
 
 
 def explanation(con: duckdb.DuckDBPyConnection, head_id: int, class_id: int) -> pd.Series | None:
-    """n, logit, fixed, n_concepts, layout, variance; None where no image is taken for the class."""
+    """n, logit, fixed, bias, n_concepts, layout, variance, of which logit, fixed and bias in
+    logits; None where no image is taken for the class."""
     rows = con.execute(
-        "SELECT * FROM explanation WHERE head_id = $head_id AND class_id = $class_id",
+        """
+        SELECT explanation.*, bias FROM explanation JOIN head_bias USING (head_id, class_id)
+        WHERE head_id = $head_id AND class_id = $class_id
+        """,
         {"head_id": head_id, "class_id": class_id},
     ).df()
     return None if rows.empty else rows.iloc[0]
@@ -130,11 +134,22 @@ def dominance(con: duckdb.DuckDBPyConnection, head_id: int) -> pd.DataFrame:
 
 
 def fidelity(con: duckdb.DuckDBPyConnection, head_id: int) -> pd.DataFrame:
-    """method, metric, value, random, n."""
+    """method, metric, value, random, control (NaN: none), n."""
     return con.execute(
         """
-        SELECT method, metric, value, random, n FROM fidelity
+        SELECT method, metric, value, random, control, n FROM fidelity
         WHERE head_id = $head_id ORDER BY metric, method
+        """,
+        {"head_id": head_id},
+    ).df()
+
+
+def same(con: duckdb.DuckDBPyConnection, head_id: int) -> pd.DataFrame:
+    """method, same_as, difference, n of the methods that gave what a stored one gives."""
+    return con.execute(
+        """
+        SELECT method, same_as, difference, n FROM same_importance
+        WHERE head_id = $head_id ORDER BY method
         """,
         {"head_id": head_id},
     ).df()

@@ -55,10 +55,10 @@ def altered(con: duckdb.DuckDBPyConnection, split: str) -> str | None:
 
 
 def concepts(con: duckdb.DuckDBPyConnection, bank_id: int) -> pd.DataFrame:
-    """concept_id, name, map_scale and peak_p99 of a bank's concepts, in order of id."""
+    """concept_id, name, name_source, map_scale and peak_p99 of a bank's concepts, by id."""
     return con.execute(
         """
-        SELECT concept_id::BIGINT AS concept_id, name, map_scale, peak_p99
+        SELECT concept_id::BIGINT AS concept_id, name, name_source, map_scale, peak_p99
         FROM concept WHERE bank_id = $bank_id ORDER BY concept_id
         """,
         {"bank_id": bank_id},

@@ -150,17 +150,17 @@ def neighbours(con: duckdb.DuckDBPyConnection, bank_id: int, concept_id: int) ->
     ).df()
 
 
-def label_scores(
-    con: duckdb.DuckDBPyConnection, bank_id: int, concept_id: int, *, limit: int = 12
-) -> pd.DataFrame:
-    """The labelled concepts that the scores tell apart best: name, grouping, part, auc, n, iou."""
+def label_scores(con: duckdb.DuckDBPyConnection, bank_id: int, concept_id: int) -> pd.DataFrame:
+    """Every labelled concept, the one that the scores tell apart best first.
+
+    labelled_id, name, grouping, part, auc, n, iou, iou_chance, iou_n.
+    """
     return con.execute(
         """
-        SELECT labelled_id, name, grouping, part, auc, n, iou
+        SELECT labelled_id, name, grouping, part, auc, n, iou, iou_chance, iou_n
         FROM label_score JOIN labelled_concept USING (labelled_id)
         WHERE bank_id = $bank_id AND concept_id = $concept_id
         ORDER BY auc DESC, labelled_id
-        LIMIT $limit
         """,
-        {"bank_id": bank_id, "concept_id": concept_id, "limit": limit},
+        {"bank_id": bank_id, "concept_id": concept_id},
     ).df()

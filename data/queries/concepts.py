@@ -11,35 +11,64 @@ import pandas as pd
 from jaxtyping import Int
 
 ORDERS: dict[str, str] = {
-    "frequency": "frequency DESC",
-    "rarest": "frequency",
-    "peak": "peak_p99 DESC",
     "name": "lower(name)",
-    "auc": "name_auc DESC",
-    "margin": "name_auc - second_auc DESC",
-    "cosine": "word.score DESC",
-    "lead": "word.margin DESC",
-    "iou": "name_iou DESC",
-    "accuracy": "test_accuracy DESC",
-    "classes": "class_entropy",
-    "spread": "class_entropy DESC",
-    "place": "position_entropy",
-    "density": "density DESC",
-    "mean": "mean DESC",
-    "std": "std DESC",
-    "gap": "present_q50 - absent_q50 DESC",
-    "alike": "monosemanticity DESC",
-    "apart": "separability DESC",
-    "skew": "skew DESC",
-    "kurtosis": "kurtosis DESC",
-    "class": "class_share DESC",
-    "image": "image_share DESC",
-    "labels": "label_separability DESC",
-    "twins": "nearest_cosine DESC",
-    "border": "border_share DESC",
     "id": "concept_id",
+    "people": "list_position($people::UINTEGER[], concept_id)",
+    "by": "list_position(['label', 'word', 'matched', 'vocabulary'], name_source)",
+    "frequency": "frequency",
+    "n_active": "n_active",
+    "peak_p99": "peak_p99",
+    "name_auc": "name_auc",
+    "name_n": "name_n",
+    "second": "lower(second)",
+    "second_auc": "second_auc",
+    "name_margin": "name_margin",
+    "doubt": "nullif(doubt, '')",
+    "margin": "name_auc - second_auc",
+    "word": "lower(word)",
+    "cosine": "cosine",
+    "lead": "lead",
+    "name_iou": "name_iou",
+    "name_iou_chance": "name_iou_chance",
+    "name_iou_n": "name_iou_n",
+    "test_accuracy": "test_accuracy",
+    "gap": "present_q50 - absent_q50",
+    "class_entropy": "class_entropy",
+    "position_entropy": "position_entropy",
+    "density": "density",
+    "flags": "nullif(flags, '')",
+    "monosemanticity": "monosemanticity",
+    "monosemanticity_chance": "monosemanticity_chance",
+    "separability": "separability",
+    "separability_chance": "separability_chance",
+    "label_separability": "label_separability",
+    "label_separability_chance": "label_separability_chance",
+    "nearest_cosine": "nearest_cosine",
+    "top_lift": "top_lift",
+    "top_lift_n": "top_lift_n",
+    "border_share": "border_share",
+    "class_share": "class_share",
+    "image_share": "image_share",
+    "skew": "skew",
+    "kurtosis": "kurtosis",
+    "mean": "mean",
+    "std": "std",
 }
-"""key in the address -> ORDER BY, missing values last"""
+"""key in the address -> what is compared, of _FACTS; every column of the table is among them"""
+_FACTS = """
+    SELECT concept.* EXCLUDE (mean_map), second.name AS second,
+        word.name AS word, word.score AS cosine, word.margin AS lead,
+        lift.value AS top_lift, lift.n AS top_lift_n
+    FROM concept
+    LEFT JOIN labelled_concept second ON second.labelled_id = concept.second_id
+    LEFT JOIN concept_name word ON word.bank_id = concept.bank_id
+        AND word.concept_id = concept.concept_id
+        AND word.source = 'vocabulary' AND word.rank = 0
+    LEFT JOIN neighbour lift ON lift.bank_id = concept.bank_id
+        AND lift.concept_id = concept.concept_id AND lift.kind = 'lift' AND lift.rank = 0
+    WHERE concept.bank_id = $bank_id
+"""
+"""one row a concept of the bank"""
 
 
 @dataclass(frozen=True)
@@ -65,17 +94,23 @@ class Filters:
 
 
 def matching(
-    con: duckdb.DuckDBPyConnection, bank_id: int, *, filters: Filters, order: str
+    con: duckdb.DuckDBPyConnection,
+    bank_id: int,
+    *,
+    filters: Filters,
+    order: str,
+    rising: bool = False,
+    people: Sequence[int] = (),
 ) -> Int[np.ndarray, " n"]:
-    """concept_id of every concept that passes, in order. Raises KeyError for an unknown order."""
+    """concept_id of every concept that passes, in order, those without a value last either way.
+
+    `people`: concepts that people named or marked, which no store holds, in the order of what they
+    said; the order "people" goes by it. Raises KeyError for an unknown order.
+    """
     rows = con.execute(
         f"""
-        SELECT concept_id FROM concept
-        LEFT JOIN (SELECT concept_id, score, margin FROM concept_name
-                   WHERE bank_id = $bank_id AND source = 'vocabulary' AND rank = 0) word
-            USING (concept_id)
-        WHERE bank_id = $bank_id
-            AND ($search = '' OR contains(lower(name), lower($search))
+        SELECT concept_id FROM ({_FACTS})
+        WHERE ($search = '' OR contains(lower(name), lower($search))
                 OR CAST(concept_id AS VARCHAR) = ltrim($search, '#')
                 OR concept_id IN (SELECT unnest($also::UINTEGER[])))
             AND (NOT $dead OR map_scale > 0)
@@ -83,7 +118,8 @@ def matching(
             AND ($source = '' OR name_source = $source)
             AND ($first = 0 OR concept_id < $first)
             AND density <= $densest AND frequency BETWEEN $lowest AND $highest
-        ORDER BY {ORDERS[order]} NULLS LAST, concept_id
+            AND len($people::UINTEGER[]) >= 0  -- bound whatever the order
+        ORDER BY {ORDERS[order]} {"ASC" if rising else "DESC"} NULLS LAST, concept_id
         """,  # the order is one of the texts above, never a value
         {
             "bank_id": bank_id,
@@ -96,9 +132,20 @@ def matching(
             "first": filters.first,
             "lowest": filters.lowest,
             "highest": filters.highest,
+            "people": list(people),
         },
     ).fetchnumpy()
     return np.asarray(rows["concept_id"], dtype=np.int64)
+
+
+def orders(con: duckdb.DuckDBPyConnection, bank_id: int) -> list[str]:
+    """Those of ORDERS of which at least one concept of the bank has a value; "people" always."""
+    counts = ", ".join(f'count({what}) AS "{key}"' for key, what in ORDERS.items())
+    found = con.execute(
+        f"SELECT {counts} FROM ({_FACTS})", {"bank_id": bank_id, "people": [0]}
+    ).fetchone()
+    assert found is not None  # counts are one row
+    return [key for key, n in zip(ORDERS, found, strict=True) if key == "people" or n > 0]
 
 
 def concepts(
@@ -108,20 +155,11 @@ def concepts(
     runner-up label, word, cosine, lead those of the nearest word of a vocabulary, and top_lift with
     top_lift_n images of the concept that each goes together with most."""
     return con.execute(
-        """
-        SELECT concept.* EXCLUDE (mean_map), second.name AS second,
-            word.name AS word, word.score AS cosine, word.margin AS lead,
-            lift.value AS top_lift, lift.n AS top_lift_n
+        f"""
+        SELECT facts.*
         FROM (SELECT unnest($ids) AS concept_id, generate_subscripts($ids, 1) AS place)
-        JOIN concept USING (concept_id)
-        LEFT JOIN labelled_concept second ON second.labelled_id = concept.second_id
-        LEFT JOIN concept_name word ON word.bank_id = concept.bank_id
-            AND word.concept_id = concept.concept_id
-            AND word.source = 'vocabulary' AND word.rank = 0
-        LEFT JOIN neighbour lift ON lift.bank_id = concept.bank_id
-            AND lift.concept_id = concept.concept_id AND lift.kind = 'lift' AND lift.rank = 0
-        WHERE concept.bank_id = $bank_id
-        ORDER BY place, concept.concept_id
+        JOIN ({_FACTS}) facts USING (concept_id)
+        ORDER BY place, concept_id
         """,
         {"bank_id": bank_id, "ids": [int(c) for c in concept_ids]},
     ).df()

@@ -5,34 +5,89 @@ from __future__ import annotations
 import duckdb
 import pandas as pd
 
+IN_MASKS = ("precision", "energy", "pointing", "iou", "dice")
+"""metrics of a bank's maps against masks"""
+_READER = """
+    reader AS (
+        SELECT bank_id, head_id, name AS head, residual FROM head WHERE linear
+        QUALIFY row_number() OVER (PARTITION BY bank_id ORDER BY residual, head_id) = 1
+    )
+"""
+_ACCURACY = """
+    SELECT reader.bank_id, accuracy.split, accuracy, metric.control, accuracy.chance, accuracy.n
+    FROM reader JOIN accuracy ON accuracy.model = reader.head AND target = 'label'
+    LEFT JOIN metric ON metric.head_id = reader.head_id AND metric.scope = 'head'
+        AND metric.name = 'class_accuracy' AND metric.split = accuracy.split
+    WHERE NOT residual
+"""
+_TIMES = """
+    part AS (
+        SELECT bank_id, seconds, CASE
+                WHEN starts_with(name, 'fit ') THEN 'fit'
+                WHEN starts_with(name, 'maps of ') THEN 'maps'
+                WHEN starts_with(name, 'describe ') THEN 'description'
+                WHEN regexp_matches(name, '^(quality|probes of|refit) ') THEN 'quality'
+                WHEN regexp_matches(name, '^(head|explain|fidelity) ') THEN 'heads'
+                ELSE 'rest' END AS name
+        FROM stage WHERE bank_id IS NOT NULL
+    ),
+    timed AS (
+        SELECT bank_id, coalesce(name, 'total') AS part, sum(seconds) AS seconds,
+            if(name = 'fit', n_train, n_images) AS n
+        FROM part, (
+            SELECT count(*) AS n_images,
+                coalesce(nullif(count(*) FILTER (split = 'train'), 0), count(*)) AS n_train
+            FROM image
+        )
+        GROUP BY GROUPING SETS ((bank_id, name, n_train, n_images), (bank_id, n_train, n_images))
+    )
+"""
+"""of the build, by what it did for a bank; n: images that it had, of the fit those of train"""
+
 
 def figures(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """Every row of `quality` with its bank's name as `bank`, banks in the order built."""
+    """bank, measure, value, control, chance, best, n: all that tells banks apart, one by one.
+
+    Banks in the order built. `measure` is that of `quality`; "mask " and the name of a metric of
+    maps; the metric of `fidelity`, of the bank's reader (see `readers`) and its exact importances,
+    whose chance are random orders; "on " and a split, the reader's accuracy on labels; or "time "
+    and a part of the build (`_times`). NULL: there is none.
+    """
     return con.execute(
-        """
-        SELECT bank.name AS bank, quality.*
-        FROM quality JOIN bank USING (bank_id)
+        f"""
+        WITH {_READER}, {_TIMES}, found AS (
+            SELECT bank_id, measure, value, control, chance, best, n FROM quality
+            UNION ALL BY NAME
+            SELECT bank_id, 'mask ' || name AS measure, value, control, chance, n FROM metric
+            WHERE scope = 'bank' AND name IN $in_masks AND variant = '{{}}'
+            UNION ALL BY NAME
+            SELECT bank_id, metric AS measure, value, control, random AS chance, n
+            FROM reader JOIN fidelity USING (head_id) WHERE method = 'linear'
+            UNION ALL BY NAME
+            SELECT bank_id, 'on ' || split AS measure, accuracy AS value, control, chance, n
+            FROM ({_ACCURACY})
+            UNION ALL BY NAME
+            SELECT bank_id, 'time ' || part AS measure, seconds AS value, n FROM timed
+        )
+        SELECT bank.name AS bank, measure, value, control, chance, best, found.n
+        FROM found JOIN bank USING (bank_id)
         ORDER BY bank_id, measure
-        """
+        """,
+        {"in_masks": list(IN_MASKS)},
     ).df()
 
 
-def head_accuracies(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """bank, head, split, n, accuracy, chance on labels, of heads that read the bank's scores alone.
+def readers(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """bank, head, residual: the linear head that stands for its bank.
 
-    A head that adds each image's rest, or no function of the scores, says little about its bank.
-    Of several heads over a bank the first stands for it.
+    The first that reads its scores alone, else the first. One that adds each image's rest is
+    "residual": its accuracy says little about its bank and does not count.
     """
     return con.execute(
-        """
-        WITH chosen AS (
-            SELECT bank_id, min(head_id) AS head_id FROM head
-            WHERE NOT residual AND linear GROUP BY bank_id
-        )
-        SELECT bank.name AS bank, head.name AS head, split, accuracy.n, accuracy, chance
-        FROM chosen JOIN head USING (head_id, bank_id) JOIN bank USING (bank_id)
-        JOIN accuracy ON accuracy.model = head.name AND target = 'label'
-        ORDER BY bank_id, split
+        f"""
+        WITH {_READER}
+        SELECT bank.name AS bank, head, residual
+        FROM reader JOIN bank USING (bank_id) ORDER BY bank_id
         """
     ).df()
 

@@ -132,7 +132,7 @@ def _differences(con: Con, rng: np.random.Generator) -> None:
 
 def _leaderboard(con: Con, rng: np.random.Generator) -> None:
     for query in (
-        leaderboard.figures, leaderboard.head_accuracies, leaderboard.baseline_accuracies,
+        leaderboard.figures, leaderboard.readers, leaderboard.baseline_accuracies,
         leaderboard.probe_summary,
     ):  # fmt: skip
         query(con)

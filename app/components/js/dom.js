@@ -30,6 +30,11 @@ export function num(value, digits = 3) {
   return text.replace("-", "\u2212");
 }
 
+// A share as per cent, with its sign.
+export function percent(share) {
+  return Number.isFinite(share) ? `${num(100 * share)} %` : "n/a";
+}
+
 // Probability: at least two decimals, never a rounded 0 or 1 that is none.
 export function chance(p) {
   if (p > 0 && p < 0.001) return "< 0.001";

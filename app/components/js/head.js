@@ -51,6 +51,24 @@ export function contributions({ weights }, scores, y) {
   return Float64Array.from(scores, (s, k) => weights[y * scores.length + k] * s);
 }
 
+// Each part over the sum of all, as core.logit_shares: NaN where that is 0 but for rounding.
+export function sharesOfSum(parts) {
+  let sum = 0, size = 0;
+  for (const v of parts) { sum += v; size += Math.abs(v); }
+  return Array.from(parts, (v) => (Math.abs(sum) <= 1e-12 * size ? NaN : v / sum));
+}
+
+// Whether the parts' sum is less than a tenth of what they are in size together.
+export function cancelled(parts) {
+  let sum = 0, size = 0;
+  for (const v of parts) { sum += v; size += Math.abs(v); }
+  return Math.abs(sum) < 0.1 * size;
+}
+
+export const OF_LOGIT = "Share of the logit: the part over (logit \u2212 bias); with the rest they add up to 100 %. "
+  + "Negative: it works against what all parts together do, so where the logit lies below its bias, what is for "
+  + "the class is negative. Where parts for and against nearly cancel, shares pass 100 % without anything being large.";
+
 // The logit of class y as a list of steps that add up to it: bias, the largest contributions,
 // what the other concepts give together, and the image's rest where the head carries one.
 export function waterfall(head, scores, y, most = 12) {
@@ -65,9 +83,11 @@ export function waterfall(head, scores, y, most = 12) {
     steps.push({ kind: "other", n, value: others.reduce((sum, k) => sum + parts[k], head.folded[y]) });
   }
   if (head.rest) steps.push({ kind: "rest", value: head.rest[y] });
+  const brought = steps.slice(1); // all but the bias
+  sharesOfSum(brought.map((s) => s.value)).forEach((share, i) => { brought[i].share = share; });
   const sum = steps.reduce((total, s) => total + s.value, 0);
   const logit = logits(head, scores)[y];
-  return { steps, sum, logit, gap: Math.abs(sum - logit) };
+  return { steps, sum, logit, gap: Math.abs(sum - logit), cancels: cancelled(brought.map((s) => s.value)) };
 }
 
 // How unsettled a concept is: 1 where the score lies midway between its absent and present

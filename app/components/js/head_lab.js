@@ -152,6 +152,9 @@ export default function headLab({ data, parentElement, setStateValue }) {
   lab.send = setStateValue;
   lab.reply = { key: data.key, edits: formatEdits(parseEdits(data.reply.edits)), p: f64(data.reply.p) };
   if (lab.data?.key === data.key) { // an answer: what stands here stays
+    const late = lab.state.sort === "diverse" && !lab.data.diverse[lab.y] && data.diverse[lab.y];
+    lab.data.diverse = data.diverse;
+    if (late) lab.rebuild();
     if (fresh) obey(lab, data.order);
     check(lab);
     return;

@@ -1,11 +1,14 @@
 // Right of the picture: concepts ranked, saliency maps side by side, labels beside scores.
 import { CLASS_MAP, classLayers } from "./class_map.js";
 import { largest, mapOf, mean, resample, spearman } from "./codes.js";
-import { chance, choice, el, fill, idOf, num, signedNum } from "./dom.js";
+import { chance, choice, el, fill, idOf, num, percent, signedNum } from "./dom.js";
+import { cancelled, OF_LOGIT, sharesOfSum } from "./head.js";
 import { fit, paintMap, paintPicture } from "./paint.js";
 import { place } from "./overlay.js";
 
 const SORTS = { contribution: "Contribution", score: "Score", share: "Score / max" };
+const DIVERSE = "Concepts that fire on the same images say the same thing twice. Chosen greedily for a large value and "
+  + "for scores over images unlike those already chosen (a determinantal point process), 32 at most";
 const POOLED = { mean: "Mean", max: "Largest" }; // by bank.pool
 const HELP = {
   contribution: "Weight of the class times the concept's score, in logits: what it adds to the class",
@@ -20,6 +23,27 @@ export function ranked({ scores, weights, most }, sort, y) {
   return Array.from(scores, (score, index) => ({ index, score, value: value(index) }))
     .filter((row) => row.value !== 0)
     .sort((a, b) => Math.abs(b.value) - Math.abs(a.value) || a.index - b.index);
+}
+
+// Which rows of `ranked` the list shows: the largest, or those picked as unlike one another.
+export function listed(data, rows, { sort, y, diverse, limit }) {
+  if (!diverse) return { of: rows, shown: rows.slice(0, limit) };
+  const at = new Map(rows.map((row) => [row.index, row]));
+  const of = data.diverse[sort][sort === "contribution" ? y : 0].map((i) => at.get(i)).filter((row) => row);
+  return { of, shown: of.slice(0, limit) };
+}
+
+// The logit of class y in one line: what is shown, the other concepts, the image's rest, the bias.
+export function logitParts({ scores, weights, classes, residual }, shown, y) {
+  const m = scores.length, { logit, bias } = classes[y];
+  const sum = (rows) => rows.reduce((total, row) => total + row.value, 0);
+  const every = Array.from(scores, (s, k) => ({ value: weights[y * m + k] * s }));
+  const all = residual ? sum(every) : logit - bias;
+  const parts = [...shown.map((row) => row.value), all - sum(shown), ...(residual ? [logit - bias - all] : [])];
+  const shares = sharesOfSum(parts), n = shown.length;
+  return { logit, bias, shares, shown: { value: sum(shown), share: shares.slice(0, n).reduce((a, b) => a + b, 0) },
+    others: { n: every.filter((row) => row.value !== 0).length - n, value: parts[n], share: shares[n] },
+    rest: residual ? { value: parts[n + 1], share: shares[n + 1] } : null, cancels: cancelled(parts) };
 }
 
 // A map's mean (or largest value) is its concept's score; stored codes are steps of `scale`, so
@@ -55,7 +79,8 @@ function mini(view, map, grid, signed, top, size) {
 function conceptList(view) {
   const { data, state } = view;
   const sorts = Object.entries(SORTS).filter(([key]) => key !== "contribution" || data.weights);
-  const rows = ranked(data, state.sort, state.y), shown = rows.slice(0, state.limit);
+  const rows = ranked(data, state.sort, state.y), { of, shown } = listed(data, rows, state);
+  const parts = state.sort === "contribution" ? logitParts(data, shown, state.y) : null;
   const top = rows.length ? Math.abs(rows[0].value) : 1;
   const again = (changes) => {
     Object.assign(state, changes);
@@ -68,27 +93,40 @@ function conceptList(view) {
   return [
     el("div", { class: "cx-row-head" },
       choice("Sort", sorts, state.sort, (sort) => again({ sort }), HELP),
+      el("label", { class: "cx-check", title: DIVERSE }, el("input", { type: "checkbox", checked: state.diverse,
+        "data-role": "diverse", onchange: (e) => again({ diverse: e.target.checked }) }), "diverse"),
       state.sort === "contribution" && el("label", { class: "cx-soft" }, "to ", el("select", {
         "aria-label": "Class", onchange: (e) => again({ y: Number(e.target.value) }) },
       data.classes.map((c, i) => el("option", { value: String(i), selected: i === state.y },
         `${c.name} (${chance(c.p)})`)))),
       el("span", { class: "cx-soft cx-right", title: HELP[state.sort] }, state.sort === "contribution"
-        ? `logits, head “${data.head}”` : state.sort === "score" ? data.unit : "share of its largest")),
+        ? `logits and share of the logit, head “${data.head}”` : state.sort === "score" ? data.unit : "share of its largest")),
     rows.length === 0 && el("p", { class: "cx-soft" }, state.sort === "contribution"
       ? "No concept with a weight for this class is active in this image."
       : "No concept of this bank is active in this image."),
-    el("div", { class: "cx-concepts" }, shown.map((row) => conceptRow(view, row, top))),
+    el("div", { class: "cx-concepts" }, shown.map((row, i) => conceptRow(view, row, { top, share: parts?.shares[i] }))),
     el("div", { class: "cx-row-head" },
-      rows.length > shown.length && state.limit < 32 && el("button", { type: "button", class: "cx-link",
-        onclick: () => again({ limit: 32 }) }, `more (to ${Math.min(32, rows.length)})`),
+      of.length > shown.length && state.limit < 32 && el("button", { type: "button", class: "cx-link",
+        onclick: () => again({ limit: 32 }) }, `more (to ${Math.min(32, of.length)})`),
       state.limit > 12 && el("button", { type: "button", class: "cx-link",
         onclick: () => again({ limit: 12 }) }, "fewer"),
-      el("span", { class: "cx-soft" }, `${shown.length} of ${rows.length} ${
-        state.sort === "contribution" ? "with a contribution to the class" : "active here"}`)),
+      el("span", { class: "cx-soft", "data-role": "count" }, `${shown.length} of ${rows.length} ${
+        state.sort === "contribution" ? "with a contribution to the class" : "active here"} shown${
+        state.diverse ? ", unlike one another" : ""}`)),
+    parts && sumLine(parts, shown.length),
     lockedFacts(view)];
 }
 
-function conceptRow(view, { index, value, score }, top) {
+function sumLine({ logit, bias, shown, others, rest, cancels }, n) {
+  const piece = (name, { value, share }) => `${name} ${signedNum(value)} (${percent(share)})`;
+  return el("p", { class: "cx-soft cx-logit", title: OF_LOGIT, "data-role": "logit" },
+    [`logit ${num(logit)} = bias ${signedNum(bias)}`, piece(`these ${n}`, shown),
+      others.n > 0 ? piece(`${others.n} other concepts`, others) : "", rest ? piece("rest of the image", rest) : ""]
+      .filter(Boolean).join(" \u00b7 "),
+    cancels && el("b", { class: "cx-bad" }, " Parts for and against nearly cancel: go by the logits, not by the shares."));
+}
+
+function conceptRow(view, { index, value, score }, { top, share }) {
   const { data, state } = view;
   const map = mapOf(data.codes, index), chosen = { kind: "concept", index };
   const on = state.locked?.kind === "concept" && state.locked.index === index;
@@ -104,7 +142,8 @@ function conceptRow(view, { index, value, score }, top) {
     el("small", { class: "cx-soft" }, `${idOf(data.concepts.ids[index], name)} score ${num(score)}`)),
   el("div", { class: "cx-signed", title: HELP[state.sort] }, el("i", { class: value < 0 ? "neg" : "pos",
     style: { left: value < 0 ? `${50 - width}%` : "50%", width: `${width}%` } })),
-  el("b", { class: "cx-value" }, state.sort === "share" ? num(value) : signedNum(value)));
+  el("div", { class: "cx-value" }, state.sort === "share" ? num(value) : signedNum(value),
+    share !== undefined && el("small", { class: "cx-soft", title: OF_LOGIT }, percent(share))));
 }
 
 function lockedFacts(view) {

@@ -51,7 +51,7 @@ function build(root) {
     el("div", { class: "cx-stage" }, ui.canvas, ui.tip), ui.legend, ui.patch), ui.side);
   const view = { ui, data: null, picture: null, hover: null, pointer: null, token: -1,
     state: { locked: null, against: null, tokens: [], how: "max", style: "heat", opacity: 0.65, threshold: 0.05,
-      smooth: true, scale: "concept", sort: null, limit: 12, tab: "concepts", y: null, parts: false,
+      smooth: true, scale: "concept", sort: null, diverse: false, limit: 12, tab: "concepts", y: null, parts: false,
       mask: null } };
   view.draw = () => draw(view);
   view.refresh = () => { toolbar(view); draw(view); patchPanel(view); sidePanel(view); };

@@ -53,25 +53,52 @@ export function shownClasses(before, now, truth, most = 6) {
   return out;
 }
 
+// Concepts picked as unlike one another for class y; null: Python has not answered for it yet.
+export function picksOf({ diverse, at }, y) {
+  return diverse[y]?.map((id) => at.get(id)).filter((i) => i !== undefined) ?? null;
+}
+
 // Rows in the chosen order, by the model's own scores: an edit never makes rows jump.
+// "diverse": those picked for the class in the order picked, then the others by contribution.
 export function order(lab, { sort, y, query }) {
+  const picked = new Map((picksOf(lab, y) ?? []).map((i, rank) => [i, rank]));
   const parts = contributions(lab.head, lab.scores, y);
   const words = query.trim().toLowerCase();
   const keys = {
     contribution: (i) => -Math.abs(parts[i]),
+    diverse: (i) => picked.get(i) ?? Infinity,
     uncertainty: (i) => -uncertainty(lab.scores[i], lab.concepts[i].absent, lab.concepts[i].present),
     labels: (i) => (disagrees(lab.concepts[i], lab.scores[i]) ? 0 : 1),
     name: () => 0,
     group: (i) => (lab.concepts[i].group === null ? "\uffff" : lab.concepts[i].group),
   }[sort];
   const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+  const next = { contribution: (i) => -Math.abs(lab.head.weights[y * lab.scores.length + i]),
+    diverse: (i) => -Math.abs(parts[i]) }[sort] ?? (() => 0);
   return lab.concepts.map((_, i) => i)
     .filter((i) => !words || [lab.concepts[i].name, lab.concepts[i].id, lab.concepts[i].group, lab.concepts[i].also]
       .join(" ").toLowerCase().includes(words))
     .sort((a, b) => compare(keys(a), keys(b))
-      || compare(sort === "contribution" ? -Math.abs(lab.head.weights[y * lab.scores.length + a]) : 0,
-        sort === "contribution" ? -Math.abs(lab.head.weights[y * lab.scores.length + b]) : 0)
-      || compare(lab.concepts[a].name, lab.concepts[b].name) || a - b);
+      || compare(next(a), next(b)) || compare(lab.concepts[a].name, lab.concepts[b].name) || a - b);
+}
+
+// Which rows of an order are drawn: the first `room`, and those that are `held` (edited) or in hand
+// wherever they stand, but never more than `most`; then the last of the others go, then of the held.
+export function shownRows(found, { room, most, held, focus }) {
+  const first = new Set(found.slice(0, room));
+  const stay = found.filter((i) => i === focus || held(i)).sort((a, b) => (b === focus) - (a === focus)).slice(0, most);
+  const others = found.filter((i) => first.has(i) && !stay.includes(i)).slice(0, most - stay.length);
+  const shown = new Set([...stay, ...others]);
+  return { rows: found.filter((i) => shown.has(i)), beyond: stay.filter((i) => !first.has(i)).length,
+    hidden: found.filter((i) => held(i) && !shown.has(i)).length };
+}
+
+// How many of how many, and why more than asked for, or not all that are edited.
+export function countText({ rows, beyond, hidden }, n, { nFolded, picked }) {
+  return [`${rows.length} of ${n} shown`, picked === null ? "" : `${picked} are unlike one another`,
+    beyond ? `${beyond} below the first stay${beyond === 1 ? "s" : ""} because edited or chosen` : "",
+    hidden ? `${hidden} more edited: see the edits below` : "",
+    nFolded ? `${nFolded} more of this head are kept at the model\u2019s value` : ""].filter(Boolean).join("; ");
 }
 
 // [[id, absent value]] of the concepts that exclude this one.

@@ -1,11 +1,13 @@
 // Concept rows of the intervention element: built once an order, then only their numbers change.
 import { choice, el, fill, idOf, num, signedNum } from "./dom.js";
 import { isPresent } from "./head.js";
-import { corrections, isOff, isUnusual, order, preset } from "./lab_model.js";
+import { corrections, countText, isOff, isUnusual, order, picksOf, preset, shownRows } from "./lab_model.js";
 
-const SORTS = [["contribution", "Contribution"], ["uncertainty", "Uncertainty"], ["labels", "Labels"],
+const SORTS = [["contribution", "Contribution"], ["diverse", "Diverse"], ["uncertainty", "Uncertainty"], ["labels", "Labels"],
   ["name", "Name"], ["group", "Group"]];
 const HELP = { contribution: "What the concept adds to the chosen class, by size",
+  diverse: "Large contributions to the chosen class from concepts that fire on other images than those already listed: "
+    + "a determinantal point process, 32 at most",
   uncertainty: "Scores midway between the concept's absent and present medians first",
   labels: "Concepts that the labels of this image contradict first",
   name: "A to Z", group: "Concepts that exclude each other together" };
@@ -52,10 +54,12 @@ function valueLine(lab) {
 export function buildRows(lab) {
   const { data, state, ui } = lab;
   const found = order(data, { ...state, y: lab.y });
-  // edited concepts and the one in hand stay in sight, wherever the order puts them
-  const shown = found.filter((i, rank) => rank < state.limit || i === lab.focus
-    || lab.live.has(data.concepts[i].id));
-  lab.rows = shown.map((index) => buildRow(lab, index));
+  // a search goes on over all; of a class that Python has not answered for yet the largest come first
+  const picks = state.sort === "diverse" && !state.query.trim() ? picksOf(data, lab.y) : null;
+  const room = Math.min(state.limit, picks?.length ?? found.length);
+  const shown = shownRows(found, { room, most: MOST_ROWS, focus: lab.focus,
+    held: (i) => lab.live.has(data.concepts[i].id) });
+  lab.rows = shown.rows.map((index) => buildRow(lab, index));
   fill(ui.values, valueLine(lab));
   fill(ui.rows,
     el("div", { class: "cx-lab-row cx-head" }, ["", "Concept", el("span", { title: "Handle: value in use. "
@@ -65,12 +69,12 @@ export function buildRows(lab) {
     lab.rows.map((r) => r.node),
     found.length === 0 && el("p", { class: "cx-soft" }, "No concept of this head fits the search."),
     el("div", { class: "cx-row-head cx-more" },
-      found.length > shown.length && state.limit < MOST_ROWS && el("button", { type: "button", class: "cx-link",
-        onclick: () => { state.limit = MOST_ROWS; lab.rebuild(); } }, `more (to ${Math.min(MOST_ROWS, found.length)})`),
+      (picks ?? found).length > room && state.limit < MOST_ROWS && el("button", { type: "button", class: "cx-link",
+        onclick: () => { state.limit = MOST_ROWS; lab.rebuild(); } }, `more (to ${Math.min(MOST_ROWS, (picks ?? found).length)})`),
       state.limit > 12 && el("button", { type: "button", class: "cx-link",
         onclick: () => { state.limit = 12; lab.rebuild(); } }, "fewer"),
-      el("span", { class: "cx-soft" }, `${shown.length} of ${found.length}`
-        + (data.head.nFolded ? `; ${data.head.nFolded} more of this head are kept at the model's value` : ""))));
+      el("span", { class: "cx-soft", "data-role": "count" }, countText(shown, found.length,
+        { nFolded: data.head.nFolded, picked: picks === null ? null : room }))));
 }
 
 function buildRow(lab, index) {

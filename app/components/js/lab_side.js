@@ -1,6 +1,6 @@
 // Left of the concept rows: the decision before and now, the check, the waterfall; and the history.
-import { chance, el, fill, num, signedNum } from "./dom.js";
-import { waterfall } from "./head.js";
+import { chance, el, fill, num, percent, signedNum } from "./dom.js";
+import { OF_LOGIT, waterfall } from "./head.js";
 import { shownClasses } from "./lab_model.js";
 
 export function labCaption({ data, ui, pointed }) {
@@ -46,7 +46,7 @@ export function verdict(gap, most) {
 
 export function waterfallBox(lab) {
   const { data, now, ui, y } = lab;
-  const { steps, sum, logit, gap } = waterfall(data.head, now.scores, y);
+  const { steps, sum, logit, gap, cancels } = waterfall(data.head, now.scores, y);
   const ends = [];
   let at = 0;
   for (const s of steps) { ends.push([at, at + s.value]); at += s.value; }
@@ -60,12 +60,16 @@ export function waterfallBox(lab) {
   fill(ui.waterfall,
     el("div", { class: "cx-row-head" }, el("b", {}, "Logit of "), el("span", { class: "cx-name" }, data.classes[y].name),
       el("span", { class: "cx-soft cx-right" }, "red adds, blue takes away")),
+    cancels && el("p", { class: "cx-rare" }, "Parts for and against nearly cancel: go by the logits, not by the shares."),
+    el("div", { class: "cx-step cx-soft" }, [["part"], [""], ["logits", "cx-num"], ["of logit", "cx-num", OF_LOGIT]]
+      .map(([text, name, title]) => el("span", { class: name, title }, text))),
     el("div", { class: "cx-fall" }, steps.map((s, i) => el("div", { class: `cx-step${s.kind === "concept"
       && lab.live.has(data.concepts[s.index].id) ? " edited" : ""}`, title: titles[s.kind] },
     el("span", { class: "cx-name", title: names[s.kind](s) }, names[s.kind](s)),
     el("div", { class: "cx-beam" }, el("i", { class: s.value < 0 ? "neg" : "pos",
       style: { left: share(Math.min(...ends[i])), width: `${(100 * Math.abs(s.value)) / span}%` } })),
-    el("span", { class: "cx-num" }, signedNum(s.value))))),
+    el("span", { class: "cx-num" }, signedNum(s.value)),
+    el("span", { class: "cx-num cx-soft", title: OF_LOGIT }, s.share === undefined ? "" : percent(s.share))))),
     el("div", { class: "cx-step cx-sum" }, el("span", {}, "sum"), el("span", { class: exact ? "cx-good" : "cx-bad",
       title: "The steps above, added up, against the logit computed from all weights" },
     exact ? "✓ equals the logit" : `✗ logit is ${num(logit, 6)}`), el("b", { class: "cx-num" }, num(sum, 4))));
