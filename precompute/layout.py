@@ -11,6 +11,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Integer
+from sklearn.neighbors import NearestNeighbors
 
 from data import write
 from precompute.activations import ActivationStore
@@ -36,12 +37,21 @@ def layout(
     """UMAP of the rows under cosine distance; NaN for fewer than 8 of them. epochs None: 500.
 
     Seeded and single-threaded, hence the same on every run (McInnes et al. 2018, arXiv
-    1802.03426). Importing umap compiles for seconds, so it happens here and not at the top.
+    1802.03426). Importing umap compiles for seconds, so it happens here and not at the top; it is
+    given its neighbours, exact ones, since its own search would compile for seconds more.
     """
     k = len(points)
     if k < FEWEST:
         nothing = np.full(k, np.nan, dtype=np.float32)
         return nothing, nothing
+    n = min(NEIGHBOURS, k - 1)
+    distances, indices = NearestNeighbors(n_neighbors=n, metric="cosine").fit(points).kneighbors()
+    # umap counts a point among its own neighbours
+    itself = np.arange(k)[:, None]
+    known = (
+        np.hstack([itself, indices[:, : n - 1]]),
+        np.hstack([np.zeros((k, 1)), distances[:, : n - 1]]).astype(np.float32),
+    )
     with warnings.catch_warnings():
         # umap warns that TensorFlow is missing, which it does not need here, and that a fixed seed
         # means one thread, which is what is wanted
@@ -49,7 +59,8 @@ def layout(
         from umap import UMAP
 
         placed = UMAP(
-            n_neighbors=min(NEIGHBOURS, k - 1),
+            n_neighbors=n,
+            precomputed_knn=known,
             min_dist=0.15,
             metric="cosine",
             init="spectral" if k > 32 else "random",
