@@ -20,7 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; default: all")
     parser.add_argument("--images", type=int, default=512, help="images of the build benchmark")
-    parser.add_argument("--large", action="store_true", help="also the large factorisation")
+    parser.add_argument("--quick", action="store_true", help="without the large factorisation")
     parser.add_argument("--db", type=Path, help="store to query (default: the newest)")
     options = parser.parse_args()
     parts = options.parts or PARTS
@@ -29,7 +29,7 @@ def main() -> None:
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start\n")
     built = building.report(options.images) if "building" in parts else None
     if "training" in parts:
-        training.report(large=options.large)
+        training.report(large=not options.quick)
     if "encoding" in parts:
         encoding.report()
     if "intervening" in parts:
