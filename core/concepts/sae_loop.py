@@ -149,8 +149,6 @@ def _descent(weights: Trained, step: StepOf, optimiser: torch.optim.Optimizer) -
 
     def move(x: Float[Tensor, "b d"], warmth: float, lr: float) -> Step:
         result = step(x / weights.unit, warmth)
-        if not result.loss.isfinite().all():
-            return result
         for name, parameter in weights.parameters().items():
             parameter.grad = result.gradients[name]
         if "dictionary" in result.gradients:
