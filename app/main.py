@@ -20,7 +20,7 @@ from data.queries import build as ask
 from data.store import StoreError
 
 st.set_page_config(
-    page_title="Conceptarium",
+    page_title="Lucidarium",
     page_icon=Path(__file__).with_name("icon.svg"),
     layout="wide",
     initial_sidebar_state=228,  # px

@@ -17,7 +17,7 @@ COLOURS = PALETTE[:7]
 """grey is for all further concepts"""
 
 _ELEMENT = st.components.v2.component(
-    "conceptarium_cluster",
+    "lucidarium_cluster",
     html='<div class="clu"></div>',
     css=assets.style("cluster"),
     js=assets.module("cluster"),

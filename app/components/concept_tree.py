@@ -17,7 +17,7 @@ from data.queries import concepts as ask
 from data.queries import trees
 
 _ELEMENT = st.components.v2.component(
-    "conceptarium_tree",
+    "lucidarium_tree",
     html='<div class="tree"></div>',
     css=assets.style("tree"),
     js=assets.module("tree"),

@@ -20,7 +20,7 @@ SIDES = {"S": 84, "M": 116, "L": 160}
 
 
 _ELEMENT = st.components.v2.component(
-    "conceptarium_gallery",
+    "lucidarium_gallery",
     html='<div class="gal"></div>',
     css=assets.style("controls", "gallery"),
     js=assets.module("gallery"),

@@ -19,7 +19,7 @@ from core.intervention.strategies import Levels
 from data.queries import heads, images
 
 _element = st.components.v2.component(
-    "conceptarium.head_lab",
+    "lucidarium.head_lab",
     html='<div class="cx-root"></div>',
     css=assets.style("controls", "head_lab"),
     js=assets.module("head_lab"),

@@ -18,7 +18,7 @@ from core import bottleneck
 from data.queries import heads, images, truth
 
 _element = st.components.v2.component(
-    "conceptarium.image_view",
+    "lucidarium.image_view",
     html='<div class="cx-root"></div>',
     css=assets.style("controls", "image_view"),
     js=assets.module("image_view"),

@@ -20,7 +20,7 @@ from data.queries import build as ask
 from data.queries import images
 
 _element = st.components.v2.component(
-    "conceptarium.spatial",
+    "lucidarium.spatial",
     html='<div class="cx-root"></div>',
     css=assets.style("controls", "head_lab", "spatial"),
     js=assets.module("spatial"),

@@ -13,7 +13,7 @@ const ABOUT = {
   image: "Each image by its own largest value: shows where, not how much",
 };
 const START = { style: "heat", opacity: 0.6, threshold: 0.05, smooth: true, scale: "concept" };
-const KEEP = "conceptarium.overlay";
+const KEEP = "lucidarium.overlay";
 
 export function remembered() {
   try { return { ...START, ...JSON.parse(sessionStorage.getItem(KEEP) ?? "{}") }; }
