@@ -21,7 +21,7 @@ import streamlit as st
 
 from app import db
 from app.components.format import plain, short
-from data.queries import build as ask
+from data.queries import build
 
 VIEWS: tuple[str, ...] = ("overview", "concepts", "concept", "image", "classes", "differences")
 VIEWS += ("intervene", "leaderboard", "metrics", "compare", "depth")
@@ -168,7 +168,7 @@ def _remember() -> None:
 
 def bank() -> pd.Series | None:
     """Row of the bank that the address names, else the first; None when the store has none."""
-    banks = ask.banks(db.cursor())
+    banks = build.banks(db.cursor())
     if banks.empty:
         return None
     name = param("b")

@@ -11,8 +11,7 @@ import pandas as pd
 import torch
 
 from core import saliency
-from core.concepts import craft
-from core.concepts.attribution import ScoredBackbone
+from core.concepts import CraftBank, ScoredBackbone
 from core.maps import LEVELS
 from core.types import ConceptBank
 from data import write
@@ -41,7 +40,7 @@ def put(
     folder: Path,
 ) -> None:
     """Rows of `concept_attribution`, for banks whose codes can be differentiated (craft)."""
-    if not isinstance(bank, craft.Bank) or bank.n_attributed == 0:
+    if not isinstance(bank, CraftBank) or bank.n_attributed == 0:
         return
     scored = ScoredBackbone(sources.backbone, bank)
     top = _strongest(description, int(bank.n_attributed))

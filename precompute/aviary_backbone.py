@@ -25,7 +25,7 @@ from transformers import (
     ViTImageProcessorPil,
 )
 
-from core.backbones.weights import quiet
+from core.backbones import quiet
 from data.datasets.types import Dataset
 
 ROWS, COLUMNS = 96, 128  # pixels

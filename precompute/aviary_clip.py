@@ -27,8 +27,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, normalize
 from tqdm import tqdm
 from transformers import CLIPConfig, CLIPModel, PreTrainedTokenizerFast, ViTImageProcessorPil
 
-from core.backbones import text as towers
-from core.backbones.weights import quiet
+from core.backbones import load_text_tower, quiet
 from data.datasets.captions import PHRASES, captions, fits, truth, words
 from data.datasets.types import Dataset
 from precompute.aviary_backbone import COLUMNS, GREY, ROWS, SHIFT, normalised, read
@@ -210,7 +209,7 @@ def zero_shot(
     """AUC of the cosine between image and words, for every concept; chance 0.5."""
     if not len(pixels):
         return np.full(shown.shape[1], np.nan)
-    said = towers.load(str(folder)).embed(list(PHRASES.values()))
+    said = load_text_tower(str(folder)).embed(list(PHRASES.values()))
     seen = torch.cat([see(network, normalised(part)).whole for part in pixels.split(256)])
     cosine = seen.numpy() @ said.T
     return np.array([

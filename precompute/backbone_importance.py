@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float, Float64, Integer
 from torch import Tensor
 
-from core.backbones.resume import Resumes, Stopped
+from core.backbones import Resumes, Stopped
 from core.importance import METHODS, ResumedLogit
 from core.recipe import EffectSpec
 from core.types import ConceptBank

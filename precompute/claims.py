@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Integer
 
-from core.naming import same_words
+from core.naming.labels import same_words
 from precompute.control import ControlCodes
 from precompute.encode import Codes
 

@@ -14,7 +14,7 @@ from jaxtyping import Float, Float64, Int64, Integer
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from core.backbones.earlier import earlier
+from core.backbones import at_earlier_layer
 from core.types import Backbone, Box, Crops, FitData
 from data.datasets.types import Dataset
 from data.images import open_image
@@ -78,7 +78,7 @@ class ImageCrops:
         image, box = crops.image[chosen], crops.box[chosen]
         _, probe = next(self._batches(image, box, np.arange(len(image))))
         here = self.backbone.forward(probe).tokens
-        for backbone in earlier(self.backbone, layer=layer):
+        for backbone in at_earlier_layer(self.backbone, layer=layer):
             there = backbone.forward(probe).tokens
             same = there.shape == here.shape and bool(torch.equal(there, here))
             if layer or not (same or bool((there < 0).any())):

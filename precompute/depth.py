@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from jaxtyping import Float, Integer
 
-from core.backbones import depth as inside
+from core.backbones import ManyLayers, open_layers
 from core.metrics import learnability, probes
 from core.recipe import DepthSpec
 from core.types import Backbone
@@ -53,7 +53,7 @@ def put(
     if not spec.layers:
         return
     try:
-        layers = inside.open_layers(backbone, spec.layers)
+        layers = open_layers(backbone, spec.layers)
         rows, y = _images(activations, scene, limit=spec.limit)
         seconds, pooled, used = _pooled(
             layers, dataset, activations.rows.iloc[rows], folder / short(*layers.names, str(rows)),
@@ -167,7 +167,7 @@ def _images(
 
 
 def _pooled(
-    layers: inside.ManyLayers,
+    layers: ManyLayers,
     dataset: Dataset,
     rows: pd.DataFrame,
     folder: Path,

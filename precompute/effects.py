@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64, Integer
 
-from core.backbones.resume import Resumes
+from core.backbones import Resumes
 from core.intervention import sae_edits
 from core.recipe import EffectSpec
 from core.types import ConceptBank

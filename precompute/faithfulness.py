@@ -12,8 +12,8 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 
 from core.intervention import presence
+from core.measure import mean_of
 from core.metrics import faithfulness
-from core.metrics.measure import mean_of
 from core.metrics.perturbation import curve_area
 from core.types import Backbone, ConceptBank, Grid
 from data.images import open_image

@@ -14,8 +14,7 @@ from scipy.sparse import csc_array
 from torch import Tensor
 
 from core import bottleneck
-from core.importance import METHODS, Function, LinearLogit
-from core.importance.fidelity import deletion, insertion, mu_fidelity
+from core.importance import METHODS, Function, LinearLogit, c_deletion, c_insertion, mu_fidelity
 from core.types import Head
 from data import write
 from precompute import columns
@@ -146,7 +145,7 @@ def tested(
     generator = torch.Generator().manual_seed(seed)
     draws = [torch.rand(x.shape, generator=generator, dtype=x.dtype) for _ in range(SHUFFLES)]
     pairs: Pairs = {}
-    for metric, area in (("C-insertion", insertion), ("C-deletion", deletion)):
+    for metric, area in (("C-insertion", c_insertion), ("C-deletion", c_deletion)):
         # of what is random only the order counts here, so that all methods share it
         random = np.mean([area(function, x, draw) for draw in draws], axis=0)
         for name, importance in importances.items():

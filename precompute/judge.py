@@ -10,7 +10,7 @@ from einops import rearrange
 from jaxtyping import Bool, Float, Integer
 
 from core.metrics import association
-from core.naming import Match, doubts, given, match, same_words
+from core.naming.labels import Match, doubts, given, match, same_words
 from precompute.encode import Codes
 from precompute.scene import Scene
 

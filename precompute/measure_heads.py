@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Integer
 
-from core.metrics import cgim, existence, location
-from core.metrics.measure import Measure, mean_of
+from core.measure import Measure, mean_of
+from core.metrics import cgim, clm, existence
 from core.metrics.perturbation import accuracy_by_effective_concepts
 from core.types import Head
 from precompute.claims import Claims
@@ -148,7 +148,7 @@ def location_rows(reading: Reading, claims: Claims, ground: Ground) -> list[Row]
     weighed = existence.contributions(
         reading.head.weight, claims.scores[placed], reading.predicted[placed]
     )
-    judged = location.judge(
+    judged = clm.judge(
         weighed,
         ground.pictures,
         parts=parts,
@@ -162,5 +162,5 @@ def location_rows(reading: Reading, claims: Claims, ground: Ground) -> list[Row]
             (("alpha", alpha), ("denominator", denominator), ("l", length)))
         for length in lengths
         for alpha in ALPHAS
-        for denominator, measure in location.clm(judged, length=length, alpha=alpha).items()
+        for denominator, measure in clm.clm(judged, length=length, alpha=alpha).items()
     ]  # fmt: skip

@@ -8,8 +8,8 @@ import numpy as np
 from einops import rearrange
 from jaxtyping import Float
 
-from core.metrics.localisation import localisation
-from core.metrics.measure import Measure, mean_of
+from core.measure import Measure, mean_of
+from core.metrics.mask_overlap import localisation
 from precompute.claims import Claims
 from precompute.ground import Ground
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from core.metrics.localisation import localisation
-from core.metrics.measure import mean_of
+from core.measure import mean_of
+from core.metrics.mask_overlap import localisation
 from core.types import Box, Grid
 from data.datasets.types import Dataset
 from data.images import from_runs

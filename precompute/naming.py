@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float
 
-from core import naming_text
-from core.naming import agreement
+from core.naming import vocabulary
+from core.naming.labels import agreement
 from core.recipe import TextSpec
 from core.types import ConceptBank
 from data import write
@@ -70,17 +70,17 @@ def prepare(
         with log.timed(f"name {title}", codes.n_concepts, "concepts"):
             if texts.joint:
                 directions = bank.directions.numpy()
-                placed = naming_text.by_direction(directions, seen, seed=scene.seed)
+                placed = vocabulary.by_direction(directions, seen, seed=scene.seed)
             else:
                 scores = codes.scores[scene.train].tocsc()
-                placed = naming_text.by_images(scores, seen, seed=scene.seed)
+                placed = vocabulary.by_images(scores, seen, seed=scene.seed)
             _put_places(con, bank_id, placed)
             name(con, bank_id, title, known, log)
 
     return named
 
 
-def _put_places(con: Con, bank_id: int, placed: naming_text.Placed) -> None:
+def _put_places(con: Con, bank_id: int, placed: vocabulary.Placed) -> None:
     k, c = len(placed.concept), len(placed.control)
     write.put(
         con,
@@ -114,11 +114,11 @@ def name(con: Con, bank_id: int, title: str, known: Vocabulary, log: Log) -> Non
         "SELECT vector FROM control_vector WHERE bank_id = $b ORDER BY draw", {"b": bank_id}
     ).fetchnumpy()
     words, words_in = known.words, known.words_in
-    twin = naming_text.twins(words, words_in)
+    twin = vocabulary.twins(words, words_in)
     kept = np.array([i for i in range(len(words)) if i not in twin], dtype=np.int64)
     e = words_in.shape[1]
     try:
-        found = naming_text.name(_rows(placed, e), _rows(drawn, e),
+        found = vocabulary.name(_rows(placed, e), _rows(drawn, e),
                                  words_in[kept])  # fmt: skip
     except ValueError as error:
         log.notice(STAGE, title, error)
@@ -132,7 +132,7 @@ def name(con: Con, bank_id: int, title: str, known: Vocabulary, log: Log) -> Non
         template=known.template,
         n_words=len(kept),
         chance=found.chance,
-        min_margin=naming_text.MIN_MARGIN,
+        min_margin=vocabulary.MIN_MARGIN,
         n_control=len(drawn["vector"]),
         control_named=found.control_named,
     )
@@ -164,7 +164,7 @@ def name(con: Con, bank_id: int, title: str, known: Vocabulary, log: Log) -> Non
 
 def notice_twins(words: Sequence[str], words_in: Float[np.ndarray, "v e"], log: Log) -> None:
     """Says which words name nothing because the model reads them as an earlier one."""
-    twin = naming_text.twins(words, words_in)
+    twin = vocabulary.twins(words, words_in)
     if twin:
         told = [f"{words[i]!r} as {words[earlier]!r}" for i, earlier in list(twin.items())[:5]]
         more = "; ..." if len(twin) > len(told) else ""
@@ -183,7 +183,7 @@ def _rows(found: dict[str, Any], width: int) -> Float[np.ndarray, "m e"]:
     return np.stack(list(vectors)) if len(vectors) else np.zeros((0, width), dtype=np.float32)
 
 
-def _judge(con: Con, bank_id: int, found: naming_text.Names) -> None:
+def _judge(con: Con, bank_id: int, found: vocabulary.Names) -> None:
     """Rows of `quality`: how many have a word, beside the control; and is it the label's?"""
     n = con.execute("SELECT n_concepts FROM bank WHERE bank_id = $b", {"b": bank_id}).fetchall()
     write.put_row(

@@ -11,8 +11,7 @@ import torch
 from jaxtyping import Float
 
 from core import backbones
-from core.backbones import joint
-from core.backbones import text as towers
+from core.backbones import JOINT_LAYER, load_text_tower
 from core.recipe import TextSpec
 from core.types import Backbone
 from data.images import open_image
@@ -59,7 +58,7 @@ def _read(spec: TextSpec, activations: ActivationStore, sources: Sources, work: 
     listed = vocabulary.read(path, lambda error: log.notice("texts", path.name, error))
     model = spec.model or sources.model
     with log.timed("embed words", len(listed), "words"):
-        tower = towers.load(model)
+        tower = load_text_tower(model)
         words = vocabulary.readable(
             listed,
             lambda word: tower.problem(spec.template.replace("{}", word)),
@@ -78,7 +77,7 @@ def _read(spec: TextSpec, activations: ActivationStore, sources: Sources, work: 
             f"image vectors of {model!r} have {seen.shape[1]} numbers, its text vectors "
             f"{words_in.shape[1]}; its two parts do not belong together"
         )
-    in_space = own and sources.backbone.layer == joint.LAYER
+    in_space = own and sources.backbone.layer == JOINT_LAYER
     tag = _tag(words, words_in)
 
     def embed(further: Sequence[str]) -> Float[np.ndarray, "v e"]:

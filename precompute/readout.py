@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Integer
 
-from core.backbones.resume import Resumes
+from core.backbones import Resumes
 from core.metrics import reconstruction
 from core.types import ConceptBank
 from precompute.bench import Bench, Readout

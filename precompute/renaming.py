@@ -13,8 +13,7 @@ import duckdb
 import numpy as np
 from jaxtyping import Float
 
-from core.backbones import text as towers
-from core.backbones.weights import is_local
+from core.backbones import TextTower, is_local, load_text_tower
 from data import store, write
 from data.annotations import open_annotations
 from precompute import naming
@@ -84,7 +83,7 @@ def rename(
         return target
     started = time.perf_counter()
     with _recorded(model, space):
-        tower = towers.load(model, device=device)
+        tower = load_text_tower(model, device=device)
     words = files.readable(words, lambda word: tower.problem(template.replace("{}", word)), told)
     words_in = tower.embed([template.replace("{}", word) for word in words])
     _check(tower, words_in.shape[1], space, path)
@@ -133,7 +132,7 @@ def _recorded(model: str, space: _Space) -> Iterator[None]:
         ) from error
 
 
-def _check(tower: towers.TextTower, width: int, space: _Space, path: Path) -> None:
+def _check(tower: TextTower, width: int, space: _Space, path: Path) -> None:
     """Raises ValueError for a model whose words do not lie where the store's do."""
     own = f"the store was built with {space.model!r}" if space.model else "it is not the one used"
     if width != space.width:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core import backbones, saliency
-from core.backbones import depth
+from core.backbones import open_layers
 from core.recipe import Recipe
 from core.types import Backbone
 from data import datasets
@@ -110,7 +110,7 @@ def open_sources(recipe: Recipe, *, out: Path, device: str) -> Sources:
         device=device,
     )
     if recipe.depth.layers:
-        depth.open_layers(backbone, recipe.depth.layers)  # a wrong name is better told now
+        open_layers(backbone, recipe.depth.layers)  # a wrong name is better told now
     return Sources(dataset, images, backbone, log, model, device)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import numpy as np
 
-from core import text_edits
+from core.naming import text_edits
 from core.readouts import words_of
 from core.types import ConceptBank
 from data import write

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
-from core.concepts import craft, hierarchical_semi_nmf, matryoshka_sae, nnls
+from core.concepts import CraftBank, HierarchicalBank, MatryoshkaBank, nnls_codes
 from core.metrics import dictionary, reconstruction
 from core.types import ConceptBank, FitData
 from data import write
@@ -43,11 +43,11 @@ def put(
     `concept_attribution`; concepts of one class are named after it in `description`."""
     x = bench.tokens if len(bench.tokens) else data.tokens.sample(_TRAIN, seed=bench.scene.seed)
     with torch.inference_mode():
-        if isinstance(bank, hierarchical_semi_nmf.Bank):
+        if isinstance(bank, HierarchicalBank):
             _write(con, bank_id, "concept_tree", tree(bank, x))
-        if isinstance(bank, matryoshka_sae.Bank):
+        if isinstance(bank, MatryoshkaBank):
             _write(con, bank_id, "bank_prefix", prefixes(bank, x, seed=bench.scene.seed))
-    if not isinstance(bank, craft.Bank):
+    if not isinstance(bank, CraftBank):
         return
     rows = bench.store.rows["image_id"].to_numpy()[bench.scene.train]
     _write(con, bank_id, "concept_crop", _crops(bank.crops, rows))
@@ -65,7 +65,7 @@ def put(
 
 
 def _titled(
-    bank: craft.Bank, concept: pd.DataFrame, of_class: dict[int, str], names: Sequence[str]
+    bank: CraftBank, concept: pd.DataFrame, of_class: dict[int, str], names: Sequence[str]
 ) -> list[str]:
     """The class first: "heron · red" where a label names the concept, "heron · #3" elsewhere."""
     owners = bank.owners.tolist()
@@ -76,10 +76,10 @@ def _titled(
     ]
 
 
-def tree(bank: hierarchical_semi_nmf.Bank, x: Float[Tensor, "n d"]) -> pd.DataFrame:
+def tree(bank: HierarchicalBank, x: Float[Tensor, "n d"]) -> pd.DataFrame:
     """Rows of `concept_tree` without the bank; shares as they are on the tokens `x`."""
     parents = bank.parents.numpy()
-    mean = nnls.codes(x, bank.fine).mean(0).double().numpy()
+    mean = nnls_codes(x, bank.fine).mean(0).double().numpy()
     # of every fine concept, what it adds to every concept's mean code
     added = mean[:, None] * bank.shares.double().numpy()
     n_fine, k = added.shape
@@ -105,7 +105,7 @@ def tree(bank: hierarchical_semi_nmf.Bank, x: Float[Tensor, "n d"]) -> pd.DataFr
     )
 
 
-def prefixes(bank: matryoshka_sae.Bank, x: Float[Tensor, "n d"], *, seed: int) -> pd.DataFrame:
+def prefixes(bank: MatryoshkaBank, x: Float[Tensor, "n d"], *, seed: int) -> pd.DataFrame:
     """Rows of `bank_prefix` without the bank, on the tokens `x`."""
     codes, centre = bank.encode(x), x.mean(0)
     rows = []
@@ -135,7 +135,7 @@ def _crops(table: Float[Tensor, "c 7"], image_ids: Integer[np.ndarray, " n"]) ->
     return frame
 
 
-def _subs(bank: craft.Bank) -> pd.DataFrame:
+def _subs(bank: CraftBank) -> pd.DataFrame:
     frame = pd.DataFrame(bank.subs.numpy(), columns=["concept_id", "share", "n_crops", "error"])
     for name in ("concept_id", "n_crops"):
         frame[name] = frame[name].astype(int)

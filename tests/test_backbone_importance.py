@@ -20,7 +20,7 @@ from test_resumed_logit import LAYER, NAMES, Twin
 from core.backbones import huggingface
 from core.recipe import EffectSpec
 from data.images import open_image
-from data.queries import backbone_importance as ask
+from data.queries import backbone_importance
 from precompute import pipeline
 
 MAIN = Path(__file__).parents[1] / "app" / "main.py"
@@ -89,14 +89,14 @@ def test_stored_importances_are_those_of_the_model(
 
 
 def test_a_class_is_the_mean_of_its_images(con: duckdb.DuckDBPyConnection) -> None:
-    listed = ask.classes(con, 0)
+    listed = backbone_importance.classes(con, 0)
     assert listed["n"].sum() == EXPLAINED
     for row in listed.to_dict("records"):
-        found = ask.importances(con, 0, row["class_id"], method="occlusion")
-        images = ask.images(con, 0, row["class_id"])
+        found = backbone_importance.importances(con, 0, row["class_id"], method="occlusion")
+        images = backbone_importance.images(con, 0, row["class_id"])
         assert len(images) == row["n"]
         each = [
-            ask.importances(con, 0, row["class_id"], method="occlusion", image_id=i)
+            backbone_importance.importances(con, 0, row["class_id"], method="occlusion", image_id=i)
             for i in images["image_id"]
         ]
         total = sum(one["value"].abs().sum() for one in each)
@@ -107,13 +107,17 @@ def test_a_class_is_the_mean_of_its_images(con: duckdb.DuckDBPyConnection) -> No
             assert mine["share"] == pytest.approx(sum(p.abs().sum() for p in parts) / total)
             assert mine["of_change"] == pytest.approx(sum(p.sum() for p in parts) / change)
             assert mine["n"] == len(each)
-        assert ask.importances(con, 0, row["class_id"], method="sobol")["of_change"].isna().all()
+        assert (
+            backbone_importance.importances(con, 0, row["class_id"], method="sobol")["of_change"]
+            .isna()
+            .all()
+        )
 
 
 def test_they_are_judged_beside_random_orders_and_directions(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
-    rows = ask.fidelity(con, 0).set_index(["method", "metric"])
+    rows = backbone_importance.fidelity(con, 0).set_index(["method", "metric"])
     assert len(rows) == 3 * len(NAMES)
     assert (rows["n"] <= EXPLAINED).all()
     assert rows[["value", "random", "control"]].notna().all().all()
@@ -165,11 +169,11 @@ def test_the_page_shows_each_method_with_its_n(store: Path, page: Callable[..., 
     """Of a store without a head, which has nothing else to show here."""
     # the app opens the file with settings of its own, so no other connection may be open then
     with duckdb.connect(str(store), read_only=True) as con:
-        y, n = (int(v) for v in ask.classes(con, 0)[["class_id", "n"]].iloc[0])
-        image = int(ask.images(con, 0, y)["image_id"].iloc[0])
-        occluded = ask.importances(con, 0, y, method="occlusion")
-        one = ask.importances(con, 0, y, method="sobol", image_id=image)
-        every = ask.importances(con, 0, y, method="sobol")
+        y, n = (int(v) for v in backbone_importance.classes(con, 0)[["class_id", "n"]].iloc[0])
+        image = int(backbone_importance.images(con, 0, y)["image_id"].iloc[0])
+        occluded = backbone_importance.importances(con, 0, y, method="occlusion")
+        one = backbone_importance.importances(con, 0, y, method="sobol", image_id=image)
+        every = backbone_importance.importances(con, 0, y, method="sobol")
     for asked, n_shown, wanted in (
         (f"own.occlusion.{y}", n, occluded),
         (f"own.sobol.{y}.{image}", 1, one),

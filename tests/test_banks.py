@@ -18,7 +18,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from core.concepts import METHODS, cav, nmf, restore, sae
+from core.concepts import METHODS, restore
+from core.concepts.bottlenecks import cav
+from core.concepts.factors import nmf
+from core.concepts.sae import topk
 from core.types import ConceptBank, FitData, Labels
 
 SMALL: dict[str, Any] = {"top_k": 2, "n_steps": 40, "batch": 32, "n_prototypes": 2}
@@ -173,17 +176,17 @@ def test_nmf_refuses_silence() -> None:
 @pytest.mark.parametrize("top_k", [0, 6])
 def test_sae_refuses_more_active_latents_than_it_has(top_k: int) -> None:
     with pytest.raises(ValueError, match=rf"n_concepts = 5, not {top_k}"):
-        sae.fit(fakes.fit_data(tokens()), n_concepts=5, top_k=top_k)
+        topk.fit(fakes.fit_data(tokens()), n_concepts=5, top_k=top_k)
 
 
 def test_sae_refuses_fewer_tokens_than_latents() -> None:
     with pytest.raises(ValueError, match=r"241 latents.*there are 240"):
-        sae.fit(fakes.fit_data(tokens()), n_concepts=241)
+        topk.fit(fakes.fit_data(tokens()), n_concepts=241)
 
 
 def test_sae_refuses_equal_tokens() -> None:
     with pytest.raises(ValueError, match="all tokens are equal"):
-        sae.fit(fakes.fit_data(torch.ones(6, 15, 7)), n_concepts=3, top_k=1)
+        topk.fit(fakes.fit_data(torch.ones(6, 15, 7)), n_concepts=3, top_k=1)
 
 
 def test_cav_refuses_data_without_labels() -> None:
@@ -267,7 +270,7 @@ def test_nmf_codes_are_the_non_negative_least_squares_solution() -> None:
 
 def test_sae_codes_are_the_strongest_latents_of_each_token() -> None:
     bank = fitted("sae", n_concepts=11, top_k=3)
-    assert isinstance(bank, sae.Bank)
+    assert isinstance(bank, topk.Bank)
     x = tokens(seed=2)
     codes = bank.encode(x)
     assert int((codes > 0).sum(-1).max()) == 3
@@ -278,7 +281,7 @@ def test_sae_codes_are_the_strongest_latents_of_each_token() -> None:
 
 def test_untied_sae_adds_its_bias_only_after() -> None:
     bank = fitted("sae", tied=False)
-    assert isinstance(bank, sae.Bank)
+    assert isinstance(bank, topk.Bank)
     x = tokens(seed=2)
     pre = torch.relu(x @ bank.encoder.T + bank.encoder_bias)
     assert bank.encode(x).max() == pre.max()

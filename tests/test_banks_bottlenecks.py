@@ -16,9 +16,10 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from core.bottleneck import logits
-from core.concepts import METHODS, csr, energy, sl_cbm
-from core.concepts.csr_training import local_vectors
-from core.concepts.prototypes import Projector, project
+from core.concepts import METHODS
+from core.concepts.bottlenecks import csr, energy, sl_cbm
+from core.concepts.bottlenecks.csr_training import local_vectors
+from core.concepts.bottlenecks.prototypes import Projector, project
 from core.intervention import energy as energies
 from core.types import ConceptBank, FitData, Labels
 

@@ -11,18 +11,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.concepts import (
-    METHODS,
+from core.concepts import METHODS
+from core.concepts.common import rows
+from core.concepts.factors import (
     convex_nmf,
     hierarchical_semi_nmf,
     kmeans,
     nmf,
     pca,
     random_directions,
-    rows,
     semi_nmf,
-    vq,
 )
+from core.concepts.sae import vq
 from core.types import ConceptBank
 
 WIDTH, N_TOKENS = 23, 15

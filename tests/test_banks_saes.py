@@ -12,19 +12,19 @@ import torch
 from scipy.optimize import nnls
 from torch import Tensor
 
-from core.concepts import (
-    METHODS,
-    archetypal_sae,
+from core.concepts import METHODS
+from core.concepts.sae import (
+    archetypal,
     batch_budget,
-    batch_topk_sae,
-    gated_sae,
-    jumprelu_sae,
-    l1_sae,
-    matryoshka_sae,
-    sae_loop,
+    batch_topk,
+    gated,
+    jumprelu,
+    l1,
+    loop,
+    matryoshka,
 )
-from core.concepts.archetypes import Archetypes
-from core.concepts.sae_training import Weights
+from core.concepts.sae.archetypes import Archetypes
+from core.concepts.sae.training import Weights
 from core.types import FitData
 
 SAES = [name for name in METHODS if name.endswith("_sae") and name not in fakes.TAUGHT]
@@ -143,7 +143,7 @@ def test_l1_objective() -> None:
         [max(0.0, v + e) for v, e in zip(row, bias, strict=True)] for row in pre_activations(p, x)
     ]
     size = sum(map(sum, codes)) / len(x) / math.sqrt(WIDTH)
-    loss = sae_loop.differentiated(p, l1_sae.objective(x, 0.3)).loss
+    loss = loop.differentiated(p, l1.objective(x, 0.3)).loss
     assert loss == pytest.approx(squared_error(p, x, codes) + 0.3 * size)
 
 
@@ -167,7 +167,7 @@ def test_gated_objective() -> None:
     ]
     size = sum(map(sum, gate)) / len(x) / math.sqrt(WIDTH)
     expected = squared_error(p, x, codes) + 0.3 * size + squared_error(p, x, gate)
-    assert sae_loop.differentiated(p, gated_sae.objective(x, 0.3)).loss == pytest.approx(expected)
+    assert loop.differentiated(p, gated.objective(x, 0.3)).loss == pytest.approx(expected)
 
 
 def test_gate_does_not_train_the_dictionary() -> None:
@@ -177,7 +177,7 @@ def test_gate_does_not_train_the_dictionary() -> None:
         "magnitude_bias": torch.full((K,), -1e3).double(),
     }
     # no code is on, so only the gate's own reconstruction is left
-    found = sae_loop.differentiated(p, gated_sae.objective(x, 0.0)).gradients
+    found = loop.differentiated(p, gated.objective(x, 0.0)).gradients
     assert not found["dictionary"].any()
     assert found["encoder_bias"].any()
 
@@ -192,7 +192,7 @@ def test_jumprelu_thresholds_follow_the_published_pseudo_gradient() -> None:
     codes = [
         [v if v > float(t) else 0.0 for v, t in zip(row, threshold, strict=True)] for row in pre
     ]
-    step = sae_loop.differentiated(p, jumprelu_sae.objective(x, sparsity=sparsity, bandwidth=h))
+    step = loop.differentiated(p, jumprelu.objective(x, sparsity=sparsity, bandwidth=h))
     n_on = sum(v > 0 for row in codes for v in row) / len(x)
     assert step.loss == pytest.approx(squared_error(p, x, codes) + sparsity * n_on)
     n_near = 0
@@ -211,7 +211,7 @@ def test_jumprelu_step_passes_no_gradient_to_the_encoder() -> None:
     p, x = draw()
     p["log_threshold"] = torch.zeros(K).double()
     loose, strict = (
-        sae_loop.differentiated(p, jumprelu_sae.objective(x, sparsity=s, bandwidth=0.5)).gradients
+        loop.differentiated(p, jumprelu.objective(x, sparsity=s, bandwidth=0.5)).gradients
         for s in (0.0, 5.0)
     )
     torch.testing.assert_close(loose["encoder"], strict["encoder"])
@@ -221,7 +221,7 @@ def test_jumprelu_step_passes_no_gradient_to_the_encoder() -> None:
 def test_batch_budget_is_spent_where_codes_are_strongest() -> None:
     p, x = draw()
     running = batch_budget.Running()
-    step = sae_loop.differentiated(p, batch_budget.objective(x, (K,), 2, running))
+    step = loop.differentiated(p, batch_budget.objective(x, (K,), 2, running))
     pre = torch.relu((x - p["decoder_bias"]) @ p["encoder"].T + p["encoder_bias"])
     strongest = sorted(pre.flatten().tolist(), reverse=True)[:12]
     assert step.codes.count_nonzero() == 12
@@ -232,9 +232,7 @@ def test_batch_budget_is_spent_where_codes_are_strongest() -> None:
 
 def test_matryoshka_objective_is_the_mean_over_prefixes() -> None:
     p, x = draw()
-    step = sae_loop.differentiated(
-        p, batch_budget.objective(x, (2, 5, K), 3, batch_budget.Running())
-    )
+    step = loop.differentiated(p, batch_budget.objective(x, (2, 5, K), 3, batch_budget.Running()))
     pre = torch.relu((x - p["decoder_bias"]) @ p["encoder"].T + p["encoder_bias"])
     kept = torch.where(pre >= pre.flatten().sort(descending=True).values[17], pre, 0.0)
     errors = []
@@ -295,7 +293,7 @@ def test_archetypes_stay_mixtures_within_bounds() -> None:
 def test_archetypes_without_relaxation_are_mixtures_of_tokens() -> None:
     x = plain()
     data = data_of(x)
-    bank = archetypal_sae.fit(data, n_concepts=3, n_candidates=6, relaxation=0.0, **SMALL)
+    bank = archetypal.fit(data, n_concepts=3, n_candidates=6, relaxation=0.0, **SMALL)
     made = Archetypes.initial(data, 3, n_candidates=6, relaxation=0.0, top_k=1, seed=0)
     # each direction lies in the cone of the candidates
     for direction in bank.directions.double().numpy():
@@ -307,7 +305,7 @@ def test_archetypes_without_relaxation_are_mixtures_of_tokens() -> None:
 
 def test_threshold_keeps_the_budget_on_average() -> None:
     x, _ = planted()
-    bank = batch_topk_sae.fit(data_of(x), n_concepts=32, top_k=2, n_steps=300, batch=256, lr=5e-3)
+    bank = batch_topk.fit(data_of(x), n_concepts=32, top_k=2, n_steps=300, batch=256, lr=5e-3)
     assert (bank.encode(x) > 0).sum(-1).float().mean() == pytest.approx(2, rel=0.15)
 
 
@@ -320,26 +318,26 @@ def test_a_token_is_coded_alike_in_any_company(method: str) -> None:
 
 
 def test_jumprelu_codes_lie_above_their_thresholds() -> None:
-    bank = jumprelu_sae.fit(data_of(plain()), n_concepts=K, **SMALL)
+    bank = jumprelu.fit(data_of(plain()), n_concepts=K, **SMALL)
     codes = bank.encode(plain())
     assert bank.threshold.min() > 0
     assert (codes[codes > 0] > bank.threshold.expand_as(codes)[codes > 0]).all()
 
 
 def test_prefixes_are_kept_and_rise_to_all() -> None:
-    bank = matryoshka_sae.fit(data_of(plain()), n_concepts=K, **SMALL)
+    bank = matryoshka.fit(data_of(plain()), n_concepts=K, **SMALL)
     assert bank.prefixes.tolist() == [1, 2, 5, 11]
-    chosen = matryoshka_sae.fit(data_of(plain()), n_concepts=K, prefixes=[3, 11], **SMALL)
+    chosen = matryoshka.fit(data_of(plain()), n_concepts=K, prefixes=[3, 11], **SMALL)
     assert chosen.prefixes.tolist() == [3, 11]
 
 
 def test_first_prefix_rebuilds_more_alone_than_as_many_latents_elsewhere() -> None:
     x, _ = planted()
     params = {"n_concepts": 32, "top_k": 2, "n_steps": 300, "batch": 256, "lr": 5e-3}
-    nested = matryoshka_sae.fit(data_of(x), prefixes=[8, 32], **params)
-    flat = batch_topk_sae.fit(data_of(x), **params)
+    nested = matryoshka.fit(data_of(x), prefixes=[8, 32], **params)
+    flat = batch_topk.fit(data_of(x), **params)
 
-    def error(bank: matryoshka_sae.Bank | batch_topk_sae.Bank) -> float:
+    def error(bank: matryoshka.Bank | batch_topk.Bank) -> float:
         front = bank.encode(x)[..., :8] @ bank.directions[:8] + bank.decoder_bias
         return (x - front).square().sum().item()
 
@@ -348,7 +346,7 @@ def test_first_prefix_rebuilds_more_alone_than_as_many_latents_elsewhere() -> No
 
 @pytest.mark.parametrize(
     ("fit", "low", "high"),
-    [(l1_sae.fit, 0.02, 1.0), (gated_sae.fit, 0.02, 2.0), (jumprelu_sae.fit, 0.002, 0.3)],
+    [(l1.fit, 0.02, 1.0), (gated.fit, 0.02, 2.0), (jumprelu.fit, 0.002, 0.3)],
 )
 def test_sparsity_lowers_the_number_of_latents_on(
     fit: Callable[..., Any], low: float, high: float
@@ -404,7 +402,7 @@ def test_reported_dead_share_is_that_of_latents_that_never_fire() -> None:
 def test_reported_r2_is_the_share_of_variance_rebuilt() -> None:
     said: list[str] = []
     x, _ = planted()
-    bank = l1_sae.fit(data_of(x, said), n_concepts=32, n_steps=300, batch=2000, lr=5e-3)
+    bank = l1.fit(data_of(x, said), n_concepts=32, n_steps=300, batch=2000, lr=5e-3)
     rest = x - bank.encode(x) @ bank.directions - bank.decoder_bias
     expected = 1 - rest.square().sum() / (x - x.mean((0, 1))).square().sum()
     told = float(said[-1].split("R2 ")[1].split(",")[0])
@@ -414,7 +412,7 @@ def test_reported_r2_is_the_share_of_variance_rebuilt() -> None:
 @pytest.mark.parametrize("method", [*SAES, "vq"])
 def test_silent_latents_wake(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     woken: list[int] = []
-    real = sae_loop._revive
+    real = loop._revive
 
     def watched(weights: Any, optimiser: Any, dead: Tensor, *rest: Any) -> None:
         real(weights, optimiser, dead, *rest)
@@ -423,7 +421,7 @@ def test_silent_latents_wake(method: str, monkeypatch: pytest.MonkeyPatch) -> No
             state = optimiser.state[parameter]
             assert not state["exp_avg"][dead].any()
 
-    monkeypatch.setattr(sae_loop, "_revive", watched)
+    monkeypatch.setattr(loop, "_revive", watched)
     # two tokens in turn: most of the latents never fire
     x = torch.eye(WIDTH)[torch.arange(30 * 15) % 2].reshape(30, 15, WIDTH)
     x = x + 1e-3 * plain(30)
@@ -464,7 +462,7 @@ def test_late_bad_values_are_counted_in_their_batch(method: str) -> None:
 
 def test_divergence_is_named() -> None:
     with pytest.raises(ValueError, match=r"diverged by step .*lower lr = 1e"):
-        l1_sae.fit(data_of(plain()), n_concepts=K, lr=1e30, n_steps=30, batch=64)
+        l1.fit(data_of(plain()), n_concepts=K, lr=1e30, n_steps=30, batch=64)
 
 
 # -- what is refused ---------------------------------------------------------------------------
@@ -485,15 +483,15 @@ def test_fewer_tokens_than_latents_are_refused(method: str) -> None:
 @pytest.mark.parametrize(
     ("fit", "params", "words"),
     [
-        (l1_sae.fit, {"sparsity": -0.1}, "0 or more, not -0.1"),
-        (gated_sae.fit, {"sparsity": -0.1}, "0 or more, not -0.1"),
-        (jumprelu_sae.fit, {"sparsity": 0.0}, r"above 0, not 0\.0"),
-        (jumprelu_sae.fit, {"bandwidth": -1.0}, r"above 0, not 0\.01 and -1"),
-        (matryoshka_sae.fit, {"prefixes": [2, 2, 5]}, r"rise .*n_concepts = 5, not \[2, 2, 5\]"),
-        (matryoshka_sae.fit, {"prefixes": [2, 4]}, r"n_concepts = 5, not \[2, 4\]"),
-        (archetypal_sae.fit, {"relaxation": -1.0}, "0 or more, not -1.0"),
-        (archetypal_sae.fit, {"n_candidates": 999}, "999 concepts needs at least as many tokens"),
-        (l1_sae.fit, {"n_steps": 0}, "1 or more, not 0"),
+        (l1.fit, {"sparsity": -0.1}, "0 or more, not -0.1"),
+        (gated.fit, {"sparsity": -0.1}, "0 or more, not -0.1"),
+        (jumprelu.fit, {"sparsity": 0.0}, r"above 0, not 0\.0"),
+        (jumprelu.fit, {"bandwidth": -1.0}, r"above 0, not 0\.01 and -1"),
+        (matryoshka.fit, {"prefixes": [2, 2, 5]}, r"rise .*n_concepts = 5, not \[2, 2, 5\]"),
+        (matryoshka.fit, {"prefixes": [2, 4]}, r"n_concepts = 5, not \[2, 4\]"),
+        (archetypal.fit, {"relaxation": -1.0}, "0 or more, not -1.0"),
+        (archetypal.fit, {"n_candidates": 999}, "999 concepts needs at least as many tokens"),
+        (l1.fit, {"n_steps": 0}, "1 or more, not 0"),
     ],
 )
 def test_parameters_out_of_range_are_refused(

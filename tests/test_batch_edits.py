@@ -12,7 +12,7 @@ import pytest
 from app import db
 from app.components import batch, head_lab
 from data import store
-from data.queries import build as ask
+from data.queries import build
 
 
 @pytest.fixture
@@ -25,9 +25,9 @@ def con(tiny_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.Du
 
 
 def test_unedited_accuracy_is_the_stored_one(con: duckdb.DuckDBPyConnection) -> None:
-    accuracy = ask.accuracies(con)
+    accuracy = build.accuracies(con)
     compared = 0
-    for _, head in ask.heads(con).iterrows():
+    for _, head in build.heads(con).iterrows():
         rows, _ = batch.base(db.key(), int(head["head_id"]), int(head["bank_id"]))
         for split in rows["split"].unique():
             told = accuracy[
@@ -45,7 +45,7 @@ def test_unedited_accuracy_is_the_stored_one(con: duckdb.DuckDBPyConnection) -> 
 
 def test_a_batch_is_every_image_by_itself(con: duckdb.DuckDBPyConnection) -> None:
     changed = 0
-    for _, head in ask.heads(con).iterrows():
+    for _, head in build.heads(con).iterrows():
         loaded, facts = head_lab.load(db.key(), int(head["head_id"]))
         rows, _ = batch.base(db.key(), int(head["head_id"]), int(head["bank_id"]))
         edits = {0: float(facts["score_max"].iloc[0]) * 3 + 1, len(facts) - 1: -2.0}
@@ -64,7 +64,7 @@ def test_what_is_sent_and_what_is_folded_make_the_whole_logit(
 ) -> None:
     monkeypatch.setattr(head_lab, "MOST", 3)
     folded = 0
-    for _, head in ask.heads(con).iterrows():
+    for _, head in build.heads(con).iterrows():
         rows, _ = batch.base(db.key(), int(head["head_id"]), int(head["bank_id"]))
         lab = head_lab.lab(head, int(rows["image_id"].iloc[0]))
         last = len(lab.loaded.concept_ids) - 1

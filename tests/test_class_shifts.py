@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from core import class_shifts
-from core.class_shifts import Judged
+from core.compare import class_shifts
+from core.compare.class_shifts import Judged
 
 N, M, K = 37, 23, 5
 

@@ -7,8 +7,8 @@ import pytest
 import reference
 import torch
 
-from core.concepts import nnls
-from core.concepts.selection import by_latent, kept, strongest
+from core.concepts.common.selection import by_latent, kept, strongest
+from core.concepts.factors import nnls
 
 
 def drawn(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -12,16 +12,10 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from core.bottleneck import logits
-from core.concepts import (
-    cbm,
-    concept_layer,
-    imported_cbm,
-    label_free,
-    restore,
-    sparse_cbm,
-    supervised,
-    worded,
-)
+from core.concepts import restore
+from core.concepts.bottlenecks import cbm, imported_cbm, label_free, sparse_cbm, supervised
+from core.concepts.common import concept_layer
+from core.concepts.words import worded
 from core.types import FitData, Head, Labels, Readout, TextSide, words_of
 
 N, T, D, K, Y = 90, 3, 7, 4, 3

@@ -12,7 +12,8 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from core.concepts import cav, random_directions
+from core.concepts.bottlenecks import cav
+from core.concepts.factors import random_directions
 from core.metrics import association, concept_quality
 from core.types import ConceptBank, Labels
 from precompute import claims, control, meaning, shards

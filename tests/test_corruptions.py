@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from core import class_shifts, comparing
+from core.compare import class_shifts, image_sets
 from data.datasets import load
 from data.datasets.corruptions import CORRUPTIONS, corrupted
 from data.images import open_image
@@ -81,7 +81,7 @@ def test_pairs_see_a_small_change_that_sets_do_not() -> None:
     rng = np.random.default_rng(1)
     a = rng.normal(size=(60, 2))
     b = a + np.array([0.1, 0.0]) + rng.normal(scale=0.05, size=(60, 2))
-    apart, together = comparing.compare(a, b), comparing.compare(a, b, paired=True)
+    apart, together = image_sets.compare(a, b), image_sets.compare(a, b, paired=True)
     assert apart.lo[0] < 0 < together.lo[0] < 0.1 < together.hi[0]
     assert together.lo[1] < 0.02
     assert together.hi[1] > -0.02
@@ -93,4 +93,4 @@ def test_pairs_see_a_small_change_that_sets_do_not() -> None:
     assert paired.p[0] < 0.01 < loose.p[0]
     assert paired.p[1] > 0.05
     with pytest.raises(ValueError, match="cannot be pairs"):
-        comparing.compare(a, b[:9], paired=True)
+        image_sets.compare(a, b[:9], paired=True)

@@ -13,8 +13,8 @@ from reference import nnls_codes
 from torch import Tensor
 
 from core import saliency
-from core.concepts import craft, craft_tree, implicit
-from core.concepts.attribution import ScoredBackbone
+from core.concepts.factors import craft, craft_tree, implicit
+from core.concepts.factors.attribution import ScoredBackbone
 from core.types import Crops, FitData
 
 

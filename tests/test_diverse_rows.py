@@ -16,8 +16,7 @@ from app import db
 from app.components import diverse_rows, head_lab, image_view
 from core import diverse
 from data import store
-from data.queries import build as ask
-from data.queries import heads, images
+from data.queries import build, heads, images
 
 
 @pytest.fixture
@@ -50,8 +49,8 @@ def test_a_repetition_is_left_out_however_large(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_image_page_gets_picks_for_all_it_sorts_by(con: duckdb.DuckDBPyConnection) -> None:
-    head = ask.heads(con).iloc[0]
-    bank = ask.banks(con).set_index("bank_id", drop=False).loc[head["bank_id"]]
+    head = build.heads(con).iloc[0]
+    bank = build.banks(con).set_index("bank_id", drop=False).loc[head["bank_id"]]
     facts, found = images.image(con, 3), image_view.active(bank, 3)
     assert facts is not None
     assert found is not None
@@ -78,8 +77,8 @@ def test_the_lab_gets_picks_for_the_class_in_hand(
     con: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(head_lab, "N_DIVERSE", 1)
-    head = ask.heads(con).iloc[0]
-    bank = ask.banks(con).set_index("bank_id", drop=False).loc[head["bank_id"]]
+    head = build.heads(con).iloc[0]
+    bank = build.banks(con).set_index("bank_id", drop=False).loc[head["bank_id"]]
     facts = images.image(con, 3)
     assert facts is not None
     lab = head_lab.lab(head, 3)

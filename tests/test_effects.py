@@ -18,7 +18,7 @@ from core.concepts import restore
 from core.intervention import sae_edits
 from core.recipe import BankSpec, DepthSpec, EffectSpec, Recipe, TextSpec, parse
 from data.images import open_image
-from data.queries import effects as ask
+from data.queries import effects
 from precompute import pipeline
 
 FAKE = ("ablate", "scale", "clamp")
@@ -90,7 +90,7 @@ def test_an_exact_effect_is_what_running_the_model_gives(
     backbone = huggingface.load(str(tiny_model), size=fakes.SIZE)
     with duckdb.connect(str(tiny_store), read_only=True) as con:
         for bank_id in (0, 1):
-            rows = ask.of_bank(con, bank_id)
+            rows = effects.of_bank(con, bank_id)
             assert rows["exact"].all()
             mine = rows[rows["mode"].isin(FAKE) & (rows["images"] == "active")]
             assert set(mine["mode"]) == set(FAKE)
@@ -129,7 +129,7 @@ def test_where_logits_are_not_linear_the_rest_of_the_network_runs(
     store = pipeline.run(vit_recipe(shapes, vit, "vit.layers.0"), out=tmp_path)
     backbone = huggingface.load(str(vit), layer="vit.layers.0", size=(32, 32))
     with duckdb.connect(str(store), read_only=True) as con:
-        rows = ask.of_bank(con, 0)
+        rows = effects.of_bank(con, 0)
         assert not rows["exact"].any()
         assert rows["concept_id"].nunique() == 2
         assert rows["n"].max() <= 5 + 2
@@ -139,7 +139,7 @@ def test_where_logits_are_not_linear_the_rest_of_the_network_runs(
             change, flips = run_again(con, backbone, shapes.parent, row, images)
             assert row["change"] == pytest.approx(change, rel=1e-3, abs=1e-4)
             assert row["flipped"] == pytest.approx(flips)
-        moved = ask.classes(con, int(mine.iloc[0]["effect_id"]))
+        moved = effects.classes(con, int(mine.iloc[0]["effect_id"]))
         assert len(moved) == len(tiny_models.NAMES)
         assert moved["change"].is_monotonic_decreasing
 
@@ -158,7 +158,7 @@ def test_a_classifier_that_reads_the_cls_token_alone_is_a_notice(
 def test_the_contrast_of_two_sets_is_theirs(tiny_store: Path) -> None:
     target, retained = np.arange(4), np.arange(10, 15)
     with duckdb.connect(str(tiny_store), read_only=True) as con:
-        found = ask.contrast(con, 1, target=target, retained=retained).set_index("concept_id")
+        found = effects.contrast(con, 1, target=target, retained=retained).set_index("concept_id")
         scores = con.execute(
             "SELECT concept_id, image_id, score, peak FROM score WHERE bank_id = 1"
         ).df()
@@ -174,8 +174,8 @@ def test_the_contrast_of_two_sets_is_theirs(tiny_store: Path) -> None:
 def test_what_an_image_shows_is_known_from_its_label(tiny_store: Path) -> None:
     ids = np.array([2, 3, 7, 20])
     with duckdb.connect(str(tiny_store), read_only=True) as con:
-        names = {name: i for i, name in ask.labelled(con).items()}
-        striped = ask.showing(con, names["striped"], image_ids=ids)
+        names = {name: i for i, name in effects.labelled(con).items()}
+        striped = effects.showing(con, names["striped"], image_ids=ids)
     # 3 and 20 were left unknown; their classes have no labels of their own
     assert np.isnan(striped[[1, 3]]).all()
     assert striped[[0, 2]].tolist() == [1.0, 1.0]

@@ -20,12 +20,11 @@ from app import db
 from app.components import edited_head, whole
 from app.head_edits import Edit, EditSet
 from core import backbones, bottleneck
-from core.concepts import concept_layer
+from core.concepts.common import concept_layer
 from core.recipe import parse
 from core.types import Head
 from data import store
-from data.queries import build as ask
-from data.queries import heads, leaderboard
+from data.queries import build, heads, leaderboard
 from precompute import pipeline
 from precompute.heads import HEADS, Material
 from precompute.scene import Scene
@@ -96,19 +95,19 @@ def con(families: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.Duck
 
 
 def head(con: duckdb.DuckDBPyConnection, kind: str) -> pd.Series:
-    known = ask.heads(con)
+    known = build.heads(con)
     return known[known["kind"] == kind].iloc[0]
 
 
 def test_every_family_is_there_with_its_accuracy_and_control(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
-    assert ask.notices(con)["message"].tolist() == []
-    known = ask.heads(con).set_index("kind")
+    assert build.notices(con)["message"].tolist() == []
+    known = build.heads(con).set_index("kind")
     assert set(known.index) == {kind for kinds in KINDS.values() for kind in kinds}
     assert known.index[~known["linear"]].tolist() == ["bayesian"]
     assert known.index[known["residual"]].tolist() == ["hybrid"]
-    measured = ask.accuracies(con)
+    measured = build.accuracies(con)
     models = set(measured["model"])
     assert {"backbone", "linear probe", *known["name"]} <= models
     of = measured[(measured["split"] == "test") & (measured["target"] == "label")]

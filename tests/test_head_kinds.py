@@ -15,8 +15,9 @@ from safetensors.numpy import save_file
 
 from core import heads as core_heads
 from core.bottleneck import logits, rest
-from core.concepts import concept_layer, nmf
-from core.naming import same_words
+from core.concepts.common import concept_layer
+from core.concepts.factors import nmf
+from core.naming.labels import same_words
 from core.types import Head, Labels, Readout
 from precompute.heads import HEADS, Fitted, Material, logits_of, predictions
 from precompute.measure_maps import best_separator

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from core.bottleneck import logits, probabilities, rest
-from core.concepts import sae
+from core.concepts.sae import topk
 from core.heads import fit_probe, fit_sparse, fold_backbone
 
 
@@ -74,7 +74,7 @@ def test_backbone_read_through_a_bank_is_the_backbone() -> None:
     pixels = torch.randn(6, 3, 12, 20, generator=torch.Generator().manual_seed(0))
     seen = fake.forward(pixels)
     assert seen.logits is not None
-    bank = sae.fit(fakes.fit_data(seen.tokens), n_concepts=11, top_k=2, n_steps=30, batch=16)
+    bank = topk.fit(fakes.fit_data(seen.tokens), n_concepts=11, top_k=2, n_steps=30, batch=16)
     readout = fake.linear_readout()
     assert readout is not None
     head = fold_backbone(readout, bank.directions.numpy(), bank.offset.numpy())

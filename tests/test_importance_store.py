@@ -12,8 +12,7 @@ from scipy.sparse import csc_array
 from sklearn.decomposition import PCA
 
 from core.types import Head
-from data.queries import classes as ask
-from data.queries import comparing, heads
+from data.queries import classes, comparing, heads
 from data.store import SCHEMA
 from precompute import fidelity
 from precompute.heads import Fitted
@@ -115,7 +114,7 @@ def test_explanations_are_judged_beside_orders_and_directions_at_random(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
     for head_id, kind in con.execute("SELECT head_id, kind FROM head ORDER BY head_id").fetchall():
-        rows = ask.fidelity(con, head_id).set_index(["method", "metric"])
+        rows = classes.fidelity(con, head_id).set_index(["method", "metric"])
         assert set(rows.index.get_level_values("method")) == {"linear", "sobol"}
         exact = rows.loc["linear"]
         assert exact.loc["C-muFidelity", "value"] == pytest.approx(1)
@@ -134,7 +133,7 @@ def test_explanations_are_judged_beside_orders_and_directions_at_random(
 def test_methods_that_give_the_same_are_stored_once(con: duckdb.DuckDBPyConnection) -> None:
     n_heads = len(con.execute("SELECT head_id FROM head").fetchall())
     for head_id in range(n_heads):
-        same = ask.same(con, head_id)
+        same = classes.same(con, head_id)
         assert set(same["method"]) == {"gradient_input", "integrated_gradients", "occlusion"}
         assert set(same["same_as"]) == {"linear"}
         assert (same["difference"] <= 1e-9).all()
@@ -183,7 +182,7 @@ def test_the_control_is_the_value_of_a_head_on_random_directions() -> None:
         fidelity.put(con, Log(), judged, scores, csc_array(drawn), splits, scene)
         alone = [fidelity.Judged(2, "other", other, None)]
         fidelity.put(con, Log(), alone, drawn, csc_array(scores), splits, scene)
-        first, bare, twin = (ask.fidelity(con, i) for i in range(3))
+        first, bare, twin = (classes.fidelity(con, i) for i in range(3))
     assert (first["n"] == 18).all()
     assert bare["control"].isna().all()
     np.testing.assert_allclose(first["control"], twin["value"])
@@ -207,10 +206,10 @@ def test_plane_is_that_of_principal_components() -> None:
 
 
 def test_confusions_and_members_count_images(con: duckdb.DuckDBPyConnection) -> None:
-    rows = ask.confusions(con, 0, 1)
+    rows = classes.confusions(con, 0, 1)
     carried = con.execute("SELECT count(*) FROM image WHERE class_id = 1").fetchall()[0][0]
     assert rows.loc[rows["label_id"] == 1, "n"].sum() == carried
-    mistakes = ask.confused(con, 0, 1, most=500)
+    mistakes = classes.confused(con, 0, 1, most=500)
     assert len(mistakes) == rows.loc[rows["label_id"] != rows["predicted_id"], "n"].sum()
     every = comparing.members(con, split=None, class_id=None, right=None)
     right, wrong = (

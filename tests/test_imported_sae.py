@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from core.concepts import METHODS, imported_sae, sae
+from core.concepts import METHODS
+from core.concepts.sae import imported, topk
 from core.types import FitData
 
 D, K = 7, 11
@@ -39,13 +40,13 @@ def saved(folder: Path, tensors: dict[str, Tensor], facts: dict[str, Any] | None
     return str(folder)
 
 
-def rebuilt(bank: imported_sae.Bank, x: Tensor) -> Tensor:
+def rebuilt(bank: imported.Bank, x: Tensor) -> Tensor:
     return bank.encode(x) @ bank.directions + bank.offset
 
 
 def test_a_bare_file_is_read_as_it_was_trained(tmp_path: Path) -> None:
     w = weights()
-    bank = imported_sae.fit(data(), path=saved(tmp_path, w))
+    bank = imported.fit(data(), path=saved(tmp_path, w))
     x = drawn(4, 5, D)
     codes = torch.relu(x @ w["W_enc"] + w["b_enc"])
     torch.testing.assert_close(bank.encode(x), codes * w["W_dec"].norm(dim=1))
@@ -56,7 +57,7 @@ def test_a_bare_file_is_read_as_it_was_trained(tmp_path: Path) -> None:
 def test_saelens_topk(tmp_path: Path, centred: bool) -> None:
     w = weights()
     facts = {"architecture": "topk", "k": 3, "apply_b_dec_to_input": centred, "d_in": D}
-    bank = imported_sae.fit(data(), path=saved(tmp_path, w, facts))
+    bank = imported.fit(data(), path=saved(tmp_path, w, facts))
     x = drawn(6, D)
     pre = torch.relu((x - w["b_dec"] * centred) @ w["W_enc"] + w["b_enc"])
     for row, codes in zip(pre, bank.encode(x), strict=True):
@@ -67,14 +68,14 @@ def test_saelens_topk(tmp_path: Path, centred: bool) -> None:
 
 def test_saelens_standard_architecture_with_topk_as_its_activation(tmp_path: Path) -> None:
     facts = {"architecture": "standard", "activation_fn": "topk", "activation_fn_kwargs": {"k": 2}}
-    bank = imported_sae.fit(data(), path=saved(tmp_path, weights(), facts))
+    bank = imported.fit(data(), path=saved(tmp_path, weights(), facts))
     assert int((bank.encode(drawn(30, D)) > 0).sum(1).max()) == 2
 
 
 def test_saelens_jumprelu(tmp_path: Path) -> None:
     w = weights() | {"threshold": drawn(K).abs()}
     facts = {"architecture": "jumprelu", "apply_b_dec_to_input": False}
-    bank = imported_sae.fit(data(), path=saved(tmp_path, w, facts))
+    bank = imported.fit(data(), path=saved(tmp_path, w, facts))
     x = drawn(6, D)
     pre = x @ w["W_enc"] + w["b_enc"]
     expected = pre * (pre > w["threshold"])
@@ -86,7 +87,7 @@ def test_saelens_gated(tmp_path: Path) -> None:
     w = weights()
     w |= {"b_gate": w.pop("b_enc"), "r_mag": drawn(K, seed=1), "b_mag": drawn(K, seed=2)}
     facts = {"architecture": "gated", "apply_b_dec_to_input": True}
-    bank = imported_sae.fit(data(), path=saved(tmp_path, w, facts))
+    bank = imported.fit(data(), path=saved(tmp_path, w, facts))
     x = drawn(6, D)
     shared = (x - w["b_dec"]) @ w["W_enc"]
     size = torch.relu(shared * w["r_mag"].exp() + w["b_mag"])
@@ -97,7 +98,7 @@ def test_saelens_gated(tmp_path: Path) -> None:
 def test_codes_chosen_by_what_they_add(tmp_path: Path) -> None:
     w = weights()
     facts = {"architecture": "topk", "k": 2, "rescale_acts_by_decoder_norm": True}
-    bank = imported_sae.fit(data(), path=saved(tmp_path, w, facts))
+    bank = imported.fit(data(), path=saved(tmp_path, w, facts))
     x = drawn(20, D)
     added = torch.relu((x - w["b_dec"]) @ w["W_enc"] + w["b_enc"]) * w["W_dec"].norm(dim=1)
     kept = added >= added.topk(2, dim=1).values[:, -1:]
@@ -109,7 +110,7 @@ def test_an_own_json_names_the_tensors_and_either_way_round_fits(tmp_path: Path)
     tensors = {"enc": w["W_enc"].T, "eb": w["b_enc"], "dec": w["W_dec"].T, "db": w["b_dec"]}
     facts = {"encoder": "enc", "encoder_bias": "eb", "decoder": "dec", "decoder_bias": "db",
              "rule": "threshold", "threshold": 0.5, "centred": True}  # fmt: skip
-    bank = imported_sae.fit(data(), path=saved(tmp_path, tensors, facts, name="sae.json"))
+    bank = imported.fit(data(), path=saved(tmp_path, tensors, facts, name="sae.json"))
     x = drawn(6, D)
     pre = torch.relu((x - w["b_dec"]) @ w["W_enc"] + w["b_enc"])
     torch.testing.assert_close(rebuilt(bank, x), pre * (pre > 0.5) @ w["W_dec"] + w["b_dec"])
@@ -117,17 +118,17 @@ def test_an_own_json_names_the_tensors_and_either_way_round_fits(tmp_path: Path)
 
 def test_our_own_bank_comes_back(tmp_path: Path) -> None:
     x = drawn(60, 5, D)
-    own = sae.fit(fakes.fit_data(x), n_concepts=K, top_k=2, n_steps=30, batch=32)
+    own = topk.fit(fakes.fit_data(x), n_concepts=K, top_k=2, n_steps=30, batch=32)
     facts = {"encoder": "encoder", "encoder_bias": "encoder_bias", "decoder": "directions",
              "decoder_bias": "decoder_bias", "rule": "topk", "top_k": 2,
              "centred": True}  # fmt: skip
     keep = {n: t for n, t in own.tensors().items() if t.ndim}
-    bank = imported_sae.fit(data(), path=saved(tmp_path, keep, facts, name="sae.json"))
+    bank = imported.fit(data(), path=saved(tmp_path, keep, facts, name="sae.json"))
     torch.testing.assert_close(bank.encode(x), own.encode(x))
 
 
 def test_restores_from_its_tensors(tmp_path: Path) -> None:
-    bank = imported_sae.fit(data(), path=saved(tmp_path, weights()), rule="topk", top_k=4)
+    bank = imported.fit(data(), path=saved(tmp_path, weights()), rule="topk", top_k=4)
     again = METHODS["imported_sae"].bank(**bank.tensors())
     assert torch.equal(again.encode(drawn(5, D)), bank.encode(drawn(5, D)))
 
@@ -148,7 +149,7 @@ def test_what_does_not_fit_is_named(
 ) -> None:
     path = saved(tmp_path, weights() | change, facts)
     with pytest.raises(ValueError, match=says):
-        imported_sae.fit(data(), path=path)
+        imported.fit(data(), path=path)
 
 
 OWN = {"encoder": "W_enc", "encoder_bias": "b_enc", "decoder": "W_dec", "decoder_bias": "b_dec"}
@@ -173,16 +174,16 @@ def test_a_file_with_parts_of_another_rule_is_not_read_as_relu(
     name = "sae.json" if facts == OWN else "cfg.json"
     path = saved(tmp_path, weights() | more, facts, name=name)
     with pytest.raises(ValueError, match=says) as caught:
-        imported_sae.fit(data(), path=path)
+        imported.fit(data(), path=path)
     assert "would be read by rule 'relu'" in str(caught.value)
-    assert imported_sae.fit(data(), path=path, rule="relu").rule == 0
+    assert imported.fit(data(), path=path, rule="relu").rule == 0
 
 
 def test_a_number_in_the_files_metadata_tells_too(tmp_path: Path) -> None:
     save_file(weights(), tmp_path / "w.safetensors", {"format": "pt", "k": "3"})
     with pytest.raises(ValueError, match=r"k \(rule 'topk'\)"):
-        imported_sae.fit(data(), path=str(tmp_path))
-    assert (imported_sae.fit(data(), path=str(tmp_path), rule="topk", top_k=3).limit == 3).all()
+        imported.fit(data(), path=str(tmp_path))
+    assert (imported.fit(data(), path=str(tmp_path), rule="topk", top_k=3).limit == 3).all()
 
 
 def test_a_bare_file_follows_the_rule_that_the_recipe_names(tmp_path: Path) -> None:
@@ -190,20 +191,20 @@ def test_a_bare_file_follows_the_rule_that_the_recipe_names(tmp_path: Path) -> N
     pre = x @ w["W_enc"] + w["b_enc"]
     level = drawn(K).abs()
     path = saved(tmp_path, w | {"threshold": level})
-    bank = imported_sae.fit(data(), path=path, rule="jumprelu")
+    bank = imported.fit(data(), path=path, rule="jumprelu")
     assert torch.equal(bank.encode(x) > 0, pre > level)
     path = saved(tmp_path, w | {"threshold": torch.tensor([0.4])})
-    bank = imported_sae.fit(data(), path=path, rule="threshold")
+    bank = imported.fit(data(), path=path, rule="threshold")
     assert torch.equal(bank.encode(x) > 0, pre > 0.4)
     path = saved(tmp_path, {n: t for n, t in w.items() if n != "b_enc"} | GATE)
-    bank = imported_sae.fit(data(), path=path, rule="gated")
+    bank = imported.fit(data(), path=path, rule="gated")
     shared = x @ w["W_enc"]
     size = torch.relu(shared * GATE["r_mag"].exp() + GATE["b_mag"])
     codes = torch.where(shared + GATE["b_gate"] > 0, size, torch.zeros(()))
     torch.testing.assert_close(rebuilt(bank, x), codes @ w["W_dec"] + w["b_dec"])
     own = {"encoder": "W_enc", "encoder_bias": "b_gate", "decoder": "W_dec", "rule": "gated",
            "decoder_bias": "b_dec", "magnitude": "r_mag", "magnitude_bias": "b_mag"}  # fmt: skip
-    again = imported_sae.fit(data(), path=saved(tmp_path, w | GATE, own, name="sae.json"))
+    again = imported.fit(data(), path=saved(tmp_path, w | GATE, own, name="sae.json"))
     assert torch.equal(again.encode(x), bank.encode(x))
 
 
@@ -236,7 +237,7 @@ def test_contradictions_are_explained(
 ) -> None:
     path = saved(tmp_path, weights(), facts, name=name)
     with pytest.raises(ValueError, match=says):
-        imported_sae.fit(data(), path=path, **params)
+        imported.fit(data(), path=path, **params)
 
 
 @pytest.mark.parametrize(
@@ -259,33 +260,33 @@ def test_the_place_that_saelens_names_must_be_this_layer(
     there = replace(data(), layer=layer)
     if not fits:
         with pytest.raises(ValueError, match=rf"trained at {hook}, .* layer {layer}.*write hook ="):
-            imported_sae.fit(there, path=path)
-    assert imported_sae.fit(there, path=path, hook=hook if not fits else "")
+            imported.fit(there, path=path)
+    assert imported.fit(there, path=path, hook=hook if not fits else "")
     with pytest.raises(ValueError, match=rf"params say hook = 'elsewhere', but .* says '{hook}'"):
-        imported_sae.fit(there, path=path, hook="elsewhere")
+        imported.fit(there, path=path, hook="elsewhere")
 
 
 def test_another_width_and_another_layer_are_explained(tmp_path: Path) -> None:
     path = saved(tmp_path, weights())
     with pytest.raises(ValueError, match=r"width 7, but those of this layer have width 9"):
-        imported_sae.fit(data(9), path=path)
+        imported.fit(data(9), path=path)
     facts = {"encoder": "W_enc", "encoder_bias": "b_enc", "decoder": "W_dec",
              "decoder_bias": "b_dec", "layer": "blocks.3"}  # fmt: skip
     path = saved(tmp_path, weights(), facts, name="sae.json")
     with pytest.raises(ValueError, match=r"layer blocks.3, but .* of layer blocks.4"):
-        imported_sae.fit(replace(data(), layer="blocks.4"), path=path)
+        imported.fit(replace(data(), layer="blocks.4"), path=path)
 
 
 def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="needs params"):
-        imported_sae.fit(data())
+        imported.fit(data())
     with pytest.raises(ValueError, match=r"none\.safetensors does not exist"):
-        imported_sae.fit(data(), path=str(tmp_path / "none.safetensors"))
+        imported.fit(data(), path=str(tmp_path / "none.safetensors"))
     with pytest.raises(ValueError, match="it has none"):
-        imported_sae.fit(data(), path=str(tmp_path))
+        imported.fit(data(), path=str(tmp_path))
     (tmp_path / "a.safetensors").write_text("no weights")
     with pytest.raises(ValueError, match=r"a\.safetensors is no safetensors file"):
-        imported_sae.fit(data(), path=str(tmp_path / "a.safetensors"))
+        imported.fit(data(), path=str(tmp_path / "a.safetensors"))
     (tmp_path / "cfg.json").write_text("{")
     with pytest.raises(ValueError, match=r"cfg\.json is not valid JSON"):
-        imported_sae.fit(data(), path=str(tmp_path / "a.safetensors"))
+        imported.fit(data(), path=str(tmp_path / "a.safetensors"))

@@ -20,8 +20,7 @@ from app.components import ask_next, curve_data, edited_head, head_lab, smallest
 from app.head_edits import Edit, EditSet
 from core import bottleneck
 from data import store
-from data.queries import build as ask
-from data.queries import images
+from data.queries import build, images
 
 ROOT = Path(__file__).parents[1]
 LABELLED, FOUND = "cav · sparse", "sae · backbone"
@@ -60,7 +59,7 @@ def done(at: AppTest) -> AppTest:
 
 
 def head(con: duckdb.DuckDBPyConnection, name: str = LABELLED) -> pd.Series:
-    known = ask.heads(con)
+    known = build.heads(con)
     return known[known["name"] == name].iloc[0]
 
 

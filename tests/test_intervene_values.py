@@ -32,8 +32,7 @@ from core import bottleneck
 from core.intervention import energy
 from data import store
 from data.annotations import open_annotations
-from data.queries import build as ask
-from data.queries import heads, images
+from data.queries import build, heads, images
 
 ROOT = Path(__file__).parents[1]
 LABELLED, FOUND = "cav · sparse", "sae · backbone"
@@ -77,7 +76,7 @@ def done(at: AppTest) -> AppTest:
 
 
 def row(con: duckdb.DuckDBPyConnection, name: str = LABELLED) -> pd.Series:
-    known = ask.heads(con)
+    known = build.heads(con)
     return known[known["name"] == name].iloc[0]
 
 
@@ -126,7 +125,7 @@ def test_the_element_learns_the_values_labels_and_peoples_names(
     open_annotations(copy).set_name(lab.bank, first, name="my name")
     facts = images.image(con, 3)
     assert facts is not None
-    bank = ask.banks(con).set_index("name").loc[lab.bank]
+    bank = build.banks(con).set_index("name").loc[lab.bank]
     sent = head_lab.payload(
         lab, facts, bank=bank, head=head, picture=b"", text="", columns={}, class_id=None, extra=[]
     )  # fmt: skip
@@ -162,7 +161,7 @@ def test_an_energy_moves_the_others_as_the_mathematics_says(
     con: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab = head_lab.lab(row(con), 3)
-    n = int(ask.banks(con).set_index("name").loc[lab.bank, "n_concepts"])
+    n = int(build.banks(con).set_index("name").loc[lab.bank, "n_concepts"])
     rng = np.random.default_rng(5)
     energies = energy.Energies(
         rng.normal(size=(4, n)), np.zeros(4), np.zeros(n), np.zeros((n, n)), np.arange(4)

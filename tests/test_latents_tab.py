@@ -20,8 +20,7 @@ from app.components.latent_sets import Aim
 from core import bottleneck
 from core.intervention import sae_edits
 from data import store
-from data.queries import build as ask
-from data.queries import effects
+from data.queries import build, effects
 
 ROOT = Path(__file__).parents[1]
 FOUND = "sae · backbone"
@@ -58,7 +57,7 @@ def done(at: AppTest) -> AppTest:
 
 
 def head(con: duckdb.DuckDBPyConnection, name: str = FOUND) -> pd.Series:
-    known = ask.heads(con)
+    known = build.heads(con)
     return known[known["name"] == name].iloc[0]
 
 

@@ -14,8 +14,7 @@ from in_node import SAY, needed, run, use
 from app.components import class_parts
 from core import logit_shares
 from data import store
-from data.queries import build
-from data.queries import classes as ask
+from data.queries import build, classes
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +54,11 @@ def test_what_nearly_cancels_is_told() -> None:
 def test_parts_of_every_class_are_its_mean_logit(con: duckdb.DuckDBPyConnection) -> None:
     seen = {"rest": 0, "others": 0}
     for head in build.heads(con).to_dict("records"):
-        for class_id in ask.classes(con, int(head["head_id"]))["class_id"]:
-            explained = ask.explanation(con, int(head["head_id"]), int(class_id))
+        for class_id in classes.classes(con, int(head["head_id"]))["class_id"]:
+            explained = classes.explanation(con, int(head["head_id"]), int(class_id))
             if explained is None:
                 continue
-            rows = ask.importances(con, int(head["head_id"]), int(class_id))
+            rows = classes.importances(con, int(head["head_id"]), int(class_id))
             found = class_parts.parts(explained, rows.iloc[1::-1])  # two, the second first
             kinds = found["kind"].tolist()
             assert kinds[: len(rows.head(2))] == ["concept"] * len(rows.head(2))
@@ -90,9 +89,9 @@ def test_a_concepts_share_is_its_part_of_the_images_logits(
     ).df()
     checked = 0
     for class_id, mine in rows.groupby("class_id"):
-        explained = ask.explanation(con, 0, int(class_id))
+        explained = classes.explanation(con, 0, int(class_id))
         assert explained is not None
-        found = class_parts.parts(explained, ask.importances(con, 0, int(class_id)).head(3))
+        found = class_parts.parts(explained, classes.importances(con, 0, int(class_id)).head(3))
         twin = 100 * mine.set_index("concept_id")["part"] / mine["part"].sum()  # no residual head
         for concept_id, share in found.loc[found["kind"] == "concept", ["concept_id", "of_logit"]
                                            ].itertuples(index=False):  # fmt: skip

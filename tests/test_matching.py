@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from core import matching
+from core.compare import matching
 from core.types import Box, Grid
 
 WHOLE = Box(0.0, 0.0, 1.0, 1.0)

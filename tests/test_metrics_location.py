@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import reference_cbm as slow
 
-from core.metrics import location
+from core.metrics import clm
 from core.metrics.enlarge import Picture, enlarge
-from core.metrics.localisation import localisation
+from core.metrics.mask_overlap import localisation
 from core.types import Box
 
 WHOLE = Box(0.0, 0.0, 1.0, 1.0)
@@ -37,7 +37,7 @@ def test_a_hit_is_the_share_of_tie_breakings_that_hold_a_point(
     pixels: list[tuple[int, int]],
 ) -> None:
     values = np.array([[3, 1, 1, 0], [1, 2, 1, 0], [0, 0, 0, 1.0]])
-    found, chance = location.hits(values, pixels, alphas=[1, 3, 6])
+    found, chance = clm.hits(values, pixels, alphas=[1, 3, 6])
     flat = np.zeros_like(values)
     for i, n_on in enumerate((1, 3, 6)):
         assert found[i] == pytest.approx(slow.clm_hit(values, pixels, n_on))
@@ -47,7 +47,7 @@ def test_a_hit_is_the_share_of_tie_breakings_that_hold_a_point(
 @pytest.mark.parametrize("points", [[(4.5, 3.2)], [(4.5, 3.2), (20.0, 11.0)]])
 def test_a_constant_map_scores_exactly_chance(points: list[tuple[float, float]]) -> None:
     picture = Picture(24, 18, WHOLE, {"wing": points})
-    judged = location.judge(
+    judged = clm.judge(
         np.ones((1, 2)), [picture], parts=["wing", None], map_of=lambda *_: np.full((3, 4), 0.3),
         length=1,
     )  # fmt: skip
@@ -58,7 +58,7 @@ def test_a_constant_map_scores_exactly_chance(points: list[tuple[float, float]])
 
 def test_random_maps_hit_as_often_as_chance_says() -> None:
     rng = np.random.default_rng(2)
-    drawn = [location.hits(rng.normal(size=(6, 8)), [(2, 3)], alphas=[1, 6]) for _ in range(600)]
+    drawn = [clm.hits(rng.normal(size=(6, 8)), [(2, 3)], alphas=[1, 6]) for _ in range(600)]
     np.testing.assert_allclose(np.mean([hit for hit, _ in drawn], 0), drawn[0][1], atol=0.05)
 
 
@@ -66,9 +66,9 @@ def test_signed_maps_count_by_value_not_by_size() -> None:
     values = np.full((6, 6), -1.0)
     values[4, 4] = -9.0
     values[1, 2] = -0.5
-    hit, _ = location.hits(values, [(4, 4)], alphas=[6])
+    hit, _ = clm.hits(values, [(4, 4)], alphas=[6])
     assert hit[0] == 0
-    assert location.hits(values, [(1, 2)], alphas=[1])[0][0] == 1
+    assert clm.hits(values, [(1, 2)], alphas=[1])[0][0] == 1
 
 
 def scene() -> tuple[np.ndarray, list[Picture], list[str | None]]:
@@ -90,38 +90,36 @@ def corner(_image: int, concept: int) -> np.ndarray:
 
 def test_unseen_parts_and_concepts_without_one_are_not_judged() -> None:
     importance, pictures, parts = scene()
-    judged = location.judge(importance, pictures, parts=parts, map_of=corner, length=3)
+    judged = clm.judge(importance, pictures, parts=parts, map_of=corner, length=3)
     np.testing.assert_array_equal(np.isnan(judged.hit[:, :, 0]), [[0, 0, 0], [1, 0, 1]])
-    first = location.clm(judged, length=1, alpha=1)
+    first = clm.clm(judged, length=1, alpha=1)
     assert (first["visible"].value, first["visible"].n) == (1, 1)
-    two = location.clm(judged, length=2, alpha=1)
+    two = clm.clm(judged, length=2, alpha=1)
     assert (two["l"].value, two["visible"].value) == (0.75, 1)
     assert two["l"].chance == pytest.approx((2 / 12 + 1 / 12) / 2 / 2)
     assert two["visible"].chance == pytest.approx(1 / 12)
-    three = location.clm(judged, length=3, alpha=1)
+    three = clm.clm(judged, length=3, alpha=1)
     assert three["visible"].value == pytest.approx((2 / 3 + 1) / 2)
 
 
 def test_concepts_that_are_absent_can_be_left_out() -> None:
     importance, pictures, parts = scene()
     present = np.array([[0, 1, 1, 1], [1, 1, 1, np.nan]], dtype=float)
-    judged = location.judge(
-        importance, pictures, parts=parts, map_of=corner, length=3, present=present
-    )
+    judged = clm.judge(importance, pictures, parts=parts, map_of=corner, length=3, present=present)
     np.testing.assert_array_equal(np.isnan(judged.hit[:, :, 0]), [[1, 0, 0], [1, 0, 1]])
 
 
 def test_a_point_outside_what_the_model_sees_is_not_judged() -> None:
     picture = Picture(12, 12, Box(0.5, 0.0, 1.0, 1.0), {"beak": [(1.0, 1.0)]})
-    judged = location.judge(np.ones((1, 1)), [picture], parts=["beak"], map_of=corner, length=1)
+    judged = clm.judge(np.ones((1, 1)), [picture], parts=["beak"], map_of=corner, length=1)
     assert np.isnan(judged.hit).all()
-    assert location.clm(judged, length=1, alpha=1)["visible"].n == 0
+    assert clm.clm(judged, length=1, alpha=1)["visible"].n == 0
 
 
 def test_more_slots_than_located_concepts_are_refused() -> None:
     importance, pictures, parts = scene()
     with pytest.raises(ValueError, match="3 concepts have a part"):
-        location.judge(importance, pictures, parts=parts, map_of=corner, length=4)
+        clm.judge(importance, pictures, parts=parts, map_of=corner, length=4)
 
 
 def test_a_map_against_a_mask_equals_the_definitions() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from metric_twins import CAV, covered, images, located, metric, one_map, present, ranked, scores
 
-from core.metrics.definitions import METRICS
+from core.catalogue import METRICS
 from core.metrics.enlarge import Picture
 from core.recipe import parse
 from core.types import Box, Grid, Head

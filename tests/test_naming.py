@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.naming import doubts, given, match
+from core.naming.labels import doubts, given, match
 
 NAN = float("nan")
 

@@ -16,7 +16,7 @@ import tiny_clips
 from streamlit.testing.v1 import AppTest
 from test_store import built
 
-from core import naming_text
+from core.naming import vocabulary as naming_text
 from core.recipe import parse
 from data import store
 from data.annotations import open_annotations

@@ -7,8 +7,8 @@ import pytest
 from jaxtyping import Float
 from scipy.sparse import csc_array
 
-from core import naming_text
-from core.naming import agreement
+from core.naming import vocabulary
+from core.naming.labels import agreement
 
 N, K, E, V = 240, 11, 41, 29
 RNG = np.random.default_rng(4)
@@ -35,8 +35,8 @@ def world() -> tuple[csc_array, Float[np.ndarray, "n e"], Float[np.ndarray, "v e
 
 def test_planted_words_are_found_through_the_images() -> None:
     scores, images, words = world()
-    placed = naming_text.by_images(scores, images, seed=0)
-    found = naming_text.name(placed.vectors, placed.control, words)
+    placed = vocabulary.by_images(scores, images, seed=0)
+    found = vocabulary.name(placed.vectors, placed.control, words)
     assert placed.how == "images"
     assert found.best[:, 0].tolist() == list(range(1, 2 * K, 2))
     assert found.named.all()
@@ -49,8 +49,8 @@ def test_planted_words_are_found_through_the_images() -> None:
 def test_planted_words_are_found_through_directions_that_hold_the_mean() -> None:
     _, images, words = world()
     mean = images.mean(0)
-    placed = naming_text.by_direction(0.3 * MEANING + 5 * mean, images, seed=0)
-    found = naming_text.name(placed.vectors, placed.control, words)
+    placed = vocabulary.by_direction(0.3 * MEANING + 5 * mean, images, seed=0)
+    found = vocabulary.name(placed.vectors, placed.control, words)
     assert found.best[:, 0].tolist() == list(range(1, 2 * K, 2))
     assert found.named.all()
     assert (placed.n == 0).all()
@@ -59,7 +59,7 @@ def test_planted_words_are_found_through_directions_that_hold_the_mean() -> None
 
 def test_place_is_the_weighted_mean_of_the_strongest_images() -> None:
     scores, images, _ = world()
-    placed = naming_text.by_images(scores, images, seed=0)
+    placed = vocabulary.by_images(scores, images, seed=0)
     for k, vector in zip(placed.concept, placed.vectors, strict=True):
         own = scores.toarray()[:, k]
         top = [i for i in np.argsort(-own)[:48] if own[i] > 0]
@@ -70,7 +70,7 @@ def test_place_is_the_weighted_mean_of_the_strongest_images() -> None:
 def test_cosines_margin_and_runner_up_are_of_centred_words() -> None:
     _, _, words = world()
     vectors = np.random.default_rng(1).standard_normal((3, E))
-    found = naming_text.name(vectors, vectors, words)
+    found = vocabulary.name(vectors, vectors, words)
     centred = unit(words - words.mean(0))
     for i in range(3):
         cosine = [float(v @ vectors[i] / np.linalg.norm(vectors[i])) for v in centred]
@@ -83,8 +83,8 @@ def test_cosines_margin_and_runner_up_are_of_centred_words() -> None:
 def test_meaningless_concepts_stay_unnamed_about_19_times_in_20() -> None:
     _, images, words = world()
     noise = csc_array(np.random.default_rng(3).random((N, 300)))
-    placed = naming_text.by_images(noise, images, seed=0)
-    found = naming_text.name(placed.vectors, placed.control, words, min_margin=0.0)
+    placed = vocabulary.by_images(noise, images, seed=0)
+    found = vocabulary.name(placed.vectors, placed.control, words, min_margin=0.0)
     assert 0.01 < found.named.mean() < 0.1
     assert found.control_named == pytest.approx(0.05, abs=0.006)
 
@@ -92,44 +92,44 @@ def test_meaningless_concepts_stay_unnamed_about_19_times_in_20() -> None:
 def test_near_synonyms_leave_a_concept_unnamed() -> None:
     scores, images, words = world()
     words = np.concatenate([words, words[3:4] + 1e-5])
-    placed = naming_text.by_images(scores, images, seed=0)
-    found = naming_text.name(placed.vectors, placed.control, words)
+    placed = vocabulary.by_images(scores, images, seed=0)
+    found = vocabulary.name(placed.vectors, placed.control, words)
     assert found.named.tolist() == [k != 1 for k in range(K)]
     assert set(found.best[1, :2].tolist()) == {3, V}
-    assert naming_text.name(placed.vectors, placed.control, words, min_margin=0.0).named.all()
+    assert vocabulary.name(placed.vectors, placed.control, words, min_margin=0.0).named.all()
 
 
 def test_concept_of_too_few_images_has_no_place() -> None:
     scores = np.zeros((N, 4))
     scores[:4, 0], scores[:5, 1], scores[:, 2] = 1.0, 1.0, -1.0
-    placed = naming_text.by_images(csc_array(scores), world()[1], seed=0)
+    placed = vocabulary.by_images(csc_array(scores), world()[1], seed=0)
     assert (placed.concept.tolist(), placed.n.tolist()) == ([1], [5])
 
 
 def test_where_no_concept_has_a_place_the_reason_is_said() -> None:
     _, images, words = world()
-    placed = naming_text.by_images(csc_array(np.zeros((N, 3))), images, seed=0)
+    placed = vocabulary.by_images(csc_array(np.zeros((N, 3))), images, seed=0)
     with pytest.raises(ValueError, match="no concept is active on 5 train images"):
-        naming_text.name(placed.vectors, placed.control, words)
+        vocabulary.name(placed.vectors, placed.control, words)
 
 
 @pytest.mark.parametrize("n", [0, 1])
 def test_a_name_needs_a_second_best(n: int) -> None:
     _, _, words = world()
     with pytest.raises(ValueError, match="give two or more"):
-        naming_text.name(words, words, words[:n])
+        vocabulary.name(words, words, words[:n])
 
 
 def test_direction_of_length_zero_has_no_place() -> None:
     directions = np.stack([np.zeros(E), MEANING[2]])
-    assert naming_text.by_direction(directions, world()[1], seed=0).concept.tolist() == [1]
+    assert vocabulary.by_direction(directions, world()[1], seed=0).concept.tolist() == [1]
 
 
 def test_words_that_are_read_alike_are_twins() -> None:
     words = ["red", "Red", "crimson", "RED", "Blue"]
     vectors = np.eye(5, 6)
     vectors[1], vectors[2] = vectors[0], vectors[0]
-    assert naming_text.twins(words, vectors) == {1: 0}  # other words, or read otherwise
+    assert vocabulary.twins(words, vectors) == {1: 0}  # other words, or read otherwise
 
 
 @pytest.mark.parametrize(

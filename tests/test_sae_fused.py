@@ -16,9 +16,11 @@ if not torch.cuda.is_available() and not os.environ.get("TRITON_INTERPRET"):
     pytest.skip("needs a CUDA device", allow_module_level=True)
 pytest.importorskip("triton", reason="Triton comes with torch for CUDA")
 
-from core.concepts import METHODS, sae, sae_fused
-from core.concepts.sae_loop import Plan, optimise
-from core.concepts.sae_training import Weights, step
+from core.concepts import METHODS
+from core.concepts.sae import topk
+from core.concepts.sae.gpu import fused
+from core.concepts.sae.loop import Plan, optimise
+from core.concepts.sae.training import Weights, step
 from core.types import FitData
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -58,7 +60,7 @@ def test_fused_steps_are_the_plain_ones(d: int, f: int, top_k: int, b: int, tied
         weights.encoder_bias = weights.encoder_bias.to(DEVICE)
         weights.decoder_bias = weights.decoder_bias.to(DEVICE)
     states = [torch.optim.Adam(w.parameters().values(), lr=1e-5) for w in (ours, plain)]
-    move = sae_fused.Fused(ours, states[0], top_k=top_k, batch=b)
+    move = fused.Fused(ours, states[0], top_k=top_k, batch=b)
     for i in range(4):
         batch = x[i * b : (i + 1) * b] if i < 3 else x[: b // 2]  # the last one is smaller
         found, expected = move(batch, 1.0, 1e-5), step(plain, batch / plain.unit, top_k=top_k)
@@ -83,7 +85,7 @@ def test_fused_steps_are_the_plain_ones(d: int, f: int, top_k: int, b: int, tied
 
 
 def test_wide_tokens_are_gathered_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sae_fused, "_TILE", 64)  # two rows at a time
+    monkeypatch.setattr(fused, "_TILE", 64)  # two rows at a time
     test_fused_steps_are_the_plain_ones(24, 50, 5, 40, True)
 
 
@@ -91,7 +93,7 @@ def test_the_same_batches_give_the_same_weights() -> None:
     data = fakes.fit_data(drawn(300, 16).cpu()[:, None])
     if DEVICE == "cuda":
         data = FitData(data.tokens, data.pooled, data.pooled_test, None, device=DEVICE)
-        found = [sae.fit(data, n_concepts=40, top_k=3, n_steps=60, batch=64) for _ in range(2)]
+        found = [topk.fit(data, n_concepts=40, top_k=3, n_steps=60, batch=64) for _ in range(2)]
         assert all(torch.equal(a, found[1].tensors()[n]) for n, a in found[0].tensors().items())
         assert found[0].directions.device.type == "cpu"
         return
@@ -102,7 +104,7 @@ def test_the_same_batches_give_the_same_weights() -> None:
             w,
             lambda *_: pytest.fail("a plain step was taken"),
             Plan(6, 32, 1e-3, 250, 0),
-            fused=lambda optimiser, w=w: sae_fused.Fused(w, optimiser, top_k=3, batch=32),
+            fused=lambda optimiser, w=w: fused.Fused(w, optimiser, top_k=3, batch=32),
         )
     assert torch.equal(weights[0].encoder, weights[1].encoder)
     assert not torch.equal(weights[0].encoder, weights[0].dictionary)

@@ -9,8 +9,8 @@ import pytest
 import reference
 import torch
 
-from core.concepts.sae_loop import Plan
-from core.concepts.sae_training import Weights, step, train
+from core.concepts.sae.loop import Plan
+from core.concepts.sae.training import Weights, step, train
 
 
 def weights(*, k: int = 11, d: int = 7, tied: bool) -> Weights:

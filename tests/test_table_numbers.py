@@ -12,8 +12,7 @@ import pytest
 
 from app.components import class_tables, learnability
 from data import store
-from data.queries import build, leaderboard
-from data.queries import classes as ask
+from data.queries import build, classes, leaderboard
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +27,7 @@ def _texts(frame: pd.DataFrame) -> list[str]:
 
 def test_prevalence_and_reliability_are_those_of_the_store(con: duckdb.DuckDBPyConnection) -> None:
     for head_id in build.heads(con)["head_id"]:
-        rows = ask.dominance(con, int(head_id))
+        rows = classes.dominance(con, int(head_id))
         found = class_tables.by_concept(rows).set_index("id")
         assert _texts(found) == ["Concept"]
         splits = list(dict.fromkeys(rows["split"]))
@@ -67,7 +66,7 @@ def test_a_concept_dominant_in_one_split_only_has_none_of_the_other() -> None:
 
 def test_fidelity_holds_value_and_what_is_beside_it_apart(con: duckdb.DuckDBPyConnection) -> None:
     for head_id in build.heads(con)["head_id"]:
-        rows = ask.fidelity(con, int(head_id))
+        rows = classes.fidelity(con, int(head_id))
         found = class_tables.by_method(rows)
         assert _texts(found) == ["Importance"]
         named = found.set_index("Importance")
@@ -80,7 +79,7 @@ def test_fidelity_holds_value_and_what_is_beside_it_apart(con: duckdb.DuckDBPyCo
 
 
 def test_recall_and_precision_stand_beside_their_n(con: duckdb.DuckDBPyConnection) -> None:
-    rows = ask.confusions(con, 0, 1)
+    rows = classes.confusions(con, 0, 1)
     found = class_tables.per_split(rows, 1)
     assert _texts(found) == ["Split"]
     for row in found.to_dict("records"):

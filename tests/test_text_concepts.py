@@ -12,7 +12,8 @@ from jaxtyping import Float
 from sklearn.cross_decomposition import CCA
 from sklearn.linear_model import Lasso
 
-from core.concepts import METHODS, modality_gap, text
+from core.concepts import METHODS
+from core.concepts.words import modality_gap, text
 from core.types import FitData, TextSide
 
 WIDTH, N_WORDS = 13, 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core import text_edits
+from core.naming import text_edits
 
 WIDTH = 13
 

@@ -12,7 +12,8 @@ import pytest
 import torch
 from fake_trees import CRAFT, NESTED, PER_CLASS, TREE
 
-from core.concepts import hierarchical_semi_nmf, matryoshka_sae, nnls
+from core.concepts.factors import hierarchical_semi_nmf, nnls
+from core.concepts.sae import matryoshka
 from core.metrics import reconstruction
 from data import store
 from data.queries import concepts as list_of
@@ -53,7 +54,7 @@ def test_shares_of_a_tree_are_those_of_codes_that_pass_through() -> None:
 
 
 def test_prefixes_are_measured_on_their_own() -> None:
-    bank = matryoshka_sae.fit(
+    bank = matryoshka.fit(
         fakes.fit_data(tokens()), n_concepts=8, top_k=2, prefixes=(2, 8), n_steps=60, batch=64
     )
     x = tokens()[:6].flatten(0, 1)

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int64
 
 from app import db
 from app.components.image_sets import ImageSet, members
-from core import class_shifts, comparing
+from core.compare import class_shifts, image_sets
 from data.queries import comparing as ask
 from data.queries import heads
 
@@ -19,13 +19,14 @@ _AT_ONCE = 256
 
 @st.cache_data(max_entries=24, show_spinner="Comparing")
 def frame(key: tuple[str, int], bank_id: int, a: ImageSet, b: ImageSet, kind: str) -> pd.DataFrame:
-    """A row a concept: `data.queries.comparing.concepts`, the fields of `core.comparing.Comparison`
-    and `difference`, its B minus A.
+    """A row a concept: `data.queries.comparing.concepts`, the fields of
+    `core.compare.image_sets.Comparison` and `difference`, its B minus A.
 
     By "within" also `within`, `more` and `less`, by "tie" `tie` (B minus A), `tie_a` and `tie_b`,
-    each judged (`_lo`, `_hi`, `_chance`, `_chance_95`, `_p`) as `core.class_shifts` does; and by
-    both the classes in which B shows most more and most less, `class_more` and `class_less`, with
-    the difference (`_by`, in pooled standard deviations) and its interval (`_by_lo`, `_by_hi`).
+    each judged (`_lo`, `_hi`, `_chance`, `_chance_95`, `_p`) as `core.compare.class_shifts` does;
+    and by both the classes in which B shows most more and most less, `class_more` and
+    `class_less`, with the difference (`_by`, in pooled standard deviations) and its interval
+    (`_by_lo`, `_by_hi`).
     """
     con = db.cursor()
     found = ask.concepts(con, bank_id)
@@ -41,7 +42,7 @@ def frame(key: tuple[str, int], bank_id: int, a: ImageSet, b: ImageSet, kind: st
         mine = concepts[start : start + _AT_ONCE]
         scores = heads.image_scores(con, bank_id, mine, image_ids=everyone)
         sides = scores[rows_a], classes_a, scores[rows_b], classes_b
-        c = comparing.compare(sides[0], sides[2], paired=matched is not None)
+        c = image_sets.compare(sides[0], sides[2], paired=matched is not None)
         columns = vars(c) | {"difference": c.energy_b - c.energy_a}
         if kind != "energy":
             columns |= _by_class(*sides, kind=kind, paired=matched is not None)

@@ -10,7 +10,7 @@ import streamlit as st
 from app import db
 from app.components import gallery
 from app.components.format import number
-from data.queries import concept as ask
+from data.queries import concept
 
 
 @st.cache_data(max_entries=48, show_spinner=False)
@@ -26,10 +26,12 @@ def groups(
 ) -> list[dict[str, Any]]:
     """Every group with its edges, its size and the images kept of it."""
     con = db.cursor()
-    named = ask.example_groups(con, bank_id, concept_id)
-    rows = ask.examples(con, bank_id, concept_id)
+    named = concept.example_groups(con, bank_id, concept_id)
+    rows = concept.examples(con, bank_id, concept_id)
     images = dict.fromkeys(int(i) for i in rows["image_id"])
-    steps = ask.maps(con, bank_id, [(concept_id, i) for i in images], n_tokens=grid[0] * grid[1])
+    steps = concept.maps(
+        con, bank_id, [(concept_id, i) for i in images], n_tokens=grid[0] * grid[1]
+    )
     out = []
     for _, group in named.iterrows():
         mine = rows[rows["group_id"] == group["group_id"]]

@@ -10,9 +10,8 @@ from jaxtyping import Int
 
 from app import db, state
 from app.components import concept_names, concept_order, people
-from data.queries import build as ask
+from data.queries import build, trees
 from data.queries import concepts as list_of
-from data.queries import trees
 from data.queries.concepts import Filters
 
 
@@ -70,7 +69,7 @@ def ids(bank_id: int) -> Int[np.ndarray, " n"]:
     chosen = filters()
     if chosen.first and chosen.first not in set(trees.prefixes(db.cursor(), bank_id)["size"]):
         chosen = replace(chosen, first=0)  # said of another bank
-    banks = ask.banks(db.cursor())
+    banks = build.banks(db.cursor())
     name = str(banks[banks["bank_id"] == bank_id]["name"].iloc[0])
     if chosen.search:
         chosen = replace(chosen, also=tuple(people.matching(name, chosen.search)))

@@ -13,8 +13,8 @@ import streamlit as st
 
 from app import db
 from app.components.format import number, percent, plain, short
-from core.naming import CLOSE, ELSEWHERE, LOW, MIN_AUC, MIN_MARGIN, MIN_OVERLAP
-from data.queries import names as ask
+from core.naming.labels import CLOSE, ELSEWHERE, LOW, MIN_AUC, MIN_MARGIN, MIN_OVERLAP
+from data.queries import names
 
 SOURCES: dict[str, tuple[str, str]] = {
     "label": ("label", "Fitted to a labelled concept"),
@@ -54,14 +54,14 @@ def doubts(concept: pd.Series) -> str:
 def show(bank_id: int, concept: pd.Series) -> None:
     """A line for each source of the store, the one behind the name in bold."""
     con = db.cursor()
-    how = ask.naming(con, bank_id)
-    words = ask.words(con, bank_id, int(concept["concept_id"]))
+    how = names.naming(con, bank_id)
+    words = names.words(con, bank_id, int(concept["concept_id"]))
     lines = [(_labels(concept), _about_labels(concept, with_words=how is not None))]
     if how is not None:
         lines.append((_words(concept, words, how), _about_words(words, how)))
     if concept["name_source"] == "vocabulary":
         lines.reverse()
-    edits = ask.text_edits(con, bank_id, int(concept["concept_id"]))
+    edits = names.text_edits(con, bank_id, int(concept["concept_id"]))
     lines += [(_edit(row), ABOUT_EDITS) for _, row in edits.iterrows()]
     for line, about in lines:
         st.caption(line, help=about)
@@ -187,7 +187,7 @@ def _about_words(words: pd.DataFrame, how: pd.Series) -> str:
 
 def pick(bank_id: int, chosen: str, refilter: Callable[[str], None]) -> None:
     """A choice of where names come from, where there is one."""
-    here = ask.sources(db.cursor(), bank_id)
+    here = names.sources(db.cursor(), bank_id)
     offered = ["", *(s for s in SOURCES if s in here)]
     if len(offered) < 3:
         return

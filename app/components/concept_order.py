@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import db, state
 from app.components import concept_table, people
-from data.queries import concepts as ask
+from data.queries import concepts
 
 FURTHER: dict[str, str] = {
     "name": "Name",
@@ -17,7 +17,7 @@ FURTHER: dict[str, str] = {
 }
 """orders that are no column of the table's facts"""
 LABELS: dict[str, str] = {
-    key: FURTHER.get(key) or concept_table.COLUMNS[key][0] for key in ask.ORDERS
+    key: FURTHER.get(key) or concept_table.COLUMNS[key][0] for key in concepts.ORDERS
 }
 """key of data.queries.concepts.ORDERS -> words"""
 TEXTS = ("name", "people", "second", "word", "flags", "doubt")
@@ -60,7 +60,7 @@ def spoken(bank: str) -> tuple[int, ...]:
 
 def pick(bank_id: int, bank: str) -> None:
     """Which column to sort by, and which way; those without a value in the bank are left out."""
-    known = set(ask.orders(db.cursor(), bank_id)) - (set() if spoken(bank) else {"people"})
+    known = set(concepts.orders(db.cursor(), bank_id)) - (set() if spoken(bank) else {"people"})
     which, way = st.columns([5, 2], gap="small", vertical_alignment="bottom")
     state.follow("order", key())
     which.selectbox(

@@ -12,7 +12,7 @@ from app import db
 from app.components import concept_names, gallery, minis, people
 from app.components.format import concept_name, number, percent
 from data.queries import concept as one
-from data.queries import concepts as ask
+from data.queries import concepts
 
 COLUMNS: dict[str, tuple[str, str]] = {
     "by": ("Named by", concept_names.ABOUT),
@@ -93,8 +93,8 @@ def _page(
     ids: tuple[int, ...],
 ) -> pd.DataFrame:
     con = db.cursor()
-    rows = ask.concepts(con, bank_id, ids)
-    found = ask.thumbs(con, bank_id, ids, n=3)
+    rows = concepts.concepts(con, bank_id, ids)
+    found = concepts.thumbs(con, bank_id, ids, n=3)
     jpegs = {c: [bytes(t) for t in group["thumb"]] for c, group in found.groupby("concept_id")}
     rows["pictures"] = [minis.strip(jpegs.get(c, [])) for c in rows["concept_id"]]
     rows["title"] = [
@@ -163,8 +163,8 @@ def _cards(
     n_tokens: int,
 ) -> list[dict[str, Any]]:
     con = db.cursor()
-    rows = ask.concepts(con, bank_id, ids)
-    found = ask.thumbs(con, bank_id, ids, n=PICTURES)
+    rows = concepts.concepts(con, bank_id, ids)
+    found = concepts.thumbs(con, bank_id, ids, n=PICTURES)
     pairs = list(zip(found["concept_id"], found["image_id"], strict=True))
     steps = one.maps(con, bank_id, pairs, n_tokens=n_tokens)
     groups = []

@@ -13,8 +13,7 @@ from numpy import ndarray
 from app import db
 from app.components import assets, crops, minis
 from app.components.format import concept_name, number, percent
-from data.queries import concepts as ask
-from data.queries import trees
+from data.queries import concepts, trees
 
 _ELEMENT = st.components.v2.component(
     "lucidarium_tree",
@@ -92,7 +91,7 @@ def _levels(
         if row["concept_id"] in keep and (row["concept_id"] in shown or parent in shown):
             shown.add(int(row["concept_id"]))
             nodes.append(row | {"parent_id": parent})
-    found = ask.thumbs(con, bank_id, sorted(shown), n=3)
+    found = concepts.thumbs(con, bank_id, sorted(shown), n=3)
     jpegs = {c: [bytes(t) for t in group["thumb"]] for c, group in found.groupby("concept_id")}
     out = [
         {
@@ -123,7 +122,7 @@ def _parts(
     top: tuple[int, ...],
 ) -> tuple[list[dict[str, Any]], str]:
     con = db.cursor()
-    facts = ask.concepts(con, bank_id, top)
+    facts = concepts.concepts(con, bank_id, top)
     whole = dict(iter(trees.crops(con, bank_id, top, n=3).groupby("concept_id")))
     parts = trees.parts(con, bank_id, top)
     cut = trees.part_crops(con, bank_id, top, n=4).groupby(["concept_id", "sub_id"])

@@ -14,8 +14,7 @@ from app import db
 from app.components import levels, whole
 from core.intervention import curves, policies, strategies
 from core.intervention.situation import Situation
-from data.queries import edits as ask
-from data.queries import heads
+from data.queries import edits, heads
 
 SEEDS = 10
 """random orders behind the band"""
@@ -90,7 +89,7 @@ def ready(key: tuple[str, int], head_id: int, bank_id: int, asked: Asked) -> Rea
     con, ids = db.cursor(), found.ids[at]
     concepts = found.loaded.concept_ids
     scores = heads.image_scores(con, bank_id, concepts, image_ids=ids)
-    truth = ask.truth(con, bank_id, concepts, image_ids=ids)
+    truth = edits.truth(con, bank_id, concepts, image_ids=ids)
     at_level = levels.of(head_id, bank_id, np.arange(len(concepts)), n_columns=len(concepts))
     present, absent = at_level.present[1], at_level.absent[1]
     values = strategies.values(asked.strategy, at_level, scores, truth)
@@ -174,7 +173,7 @@ def missing(head: pd.Series, facts: pd.DataFrame) -> str | None:
             f"“{head['bank']}” found its concepts without labels. Choose a head on a bank of "
             "labelled concepts."
         )
-    levels = ask.label_levels(db.cursor(), int(head["bank_id"]))
+    levels = edits.label_levels(db.cursor(), int(head["bank_id"]))
     if not levels["by_image"] and not levels["by_class"]:
         return (
             "The concepts of this head were fitted to labels, but the store holds no label of "

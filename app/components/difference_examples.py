@@ -12,7 +12,7 @@ from app import db
 from app.components import gallery
 from app.components.format import number, short, signed, with_id
 from app.components.image_sets import ImageSet, members
-from data.queries import comparing as ask
+from data.queries import comparing
 from data.queries import concept as one
 
 EACH = 6
@@ -43,7 +43,7 @@ def groups(
             if classes is not None:
                 class_id = int(row[f"class_{row['side']}"])
                 ids, what = ids[labels == class_id], f"{short(classes[class_id], 30)}, {what}"
-            shown = ask.shown(
+            shown = comparing.shown(
                 con, bank_id, concept_id, image_ids=ids, most=EACH, spread=classes is not None
             )
             pairs = [(concept_id, int(i)) for i in shown["image_id"]]

@@ -10,8 +10,7 @@ import streamlit as st
 
 from app import db
 from app.components.format import concept_name, number, plain, short
-from data.queries import build as ask
-from data.queries import effects
+from data.queries import build, effects
 
 MODES = {
     "ablate": "off",
@@ -116,8 +115,8 @@ def show(bank_id: int, *, live: bool) -> None:
 
 def _none(bank_id: int) -> None:
     con = db.cursor()
-    bank = ask.banks(con).set_index("bank_id").loc[bank_id]
-    told = ask.notices(con)
+    bank = build.banks(con).set_index("bank_id").loc[bank_id]
+    told = build.notices(con)
     told = told[(told["stage"] == "effects") & (told["subject"] == bank["name"])]
     if len(told):
         st.info(plain(str(told["message"].iloc[0])) + ".", icon=":material/info:")

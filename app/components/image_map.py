@@ -11,7 +11,7 @@ from app import db, state
 from app.components import cluster, gallery, minis
 from app.components.concept_map import PALETTE
 from app.components.format import number, short
-from data.queries import atlas as ask
+from data.queries import atlas
 
 COLOURS = (*PALETTE[:7], "#332288", "#AA4499", "#117733", "#661100", "#44AA99")
 """grey is for all further groups"""
@@ -25,7 +25,7 @@ TRUST = (
 
 def trust(bank_id: int | None) -> tuple[str, str] | None:
     """A phrase on how far a layout can be trusted, and what that means; None: not measured."""
-    row = ask.trust(db.cursor(), bank_id)
+    row = atlas.trust(db.cursor(), bank_id)
     if row is None:
         return None
     about = TRUST.format(
@@ -37,7 +37,7 @@ def trust(bank_id: int | None) -> tuple[str, str] | None:
 
 @st.cache_data(max_entries=8, show_spinner="Laying out")
 def _points(key: tuple[str, int]) -> pd.DataFrame:  # noqa: ARG001 - part of the cache's key
-    rows = ask.images(db.cursor())
+    rows = atlas.images(db.cursor())
     rows["src"] = [minis.strip([bytes(t)], side=72) for t in rows["thumb"]]
     right = rows["correct"].astype("boolean")
     rows["verdict"] = right.map({True: "right", False: "wrong"}).fillna("no label or prediction")
@@ -113,7 +113,7 @@ def show(*, n_images: int) -> None:
 
 def nearest(image_id: int, *, key: str) -> int | None:
     """The images most like one; returns the one that was clicked."""
-    rows = ask.neighbours(db.cursor(), image_id)
+    rows = atlas.neighbours(db.cursor(), image_id)
     if rows.empty:
         return None
     items = []

@@ -10,8 +10,7 @@ from jaxtyping import Int64
 
 from app import db, state
 from app.components.format import short
-from data.queries import build as ask
-from data.queries import comparing
+from data.queries import build, comparing
 from data.queries import images as pictures
 
 JUDGED = {"right": True, "wrong": False}
@@ -136,4 +135,4 @@ def choose(
 
 
 def splits() -> list[str]:
-    return [str(s) for s in ask.splits(db.cursor())["split"]]
+    return [str(s) for s in build.splits(db.cursor())["split"]]

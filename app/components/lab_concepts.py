@@ -12,7 +12,7 @@ from app import db
 from app.components import levels, people
 from app.components.format import concept_name, number
 from core.intervention.strategies import Levels
-from data.queries import edits as ask
+from data.queries import edits
 
 
 def truth(bank_id: int, image_id: int, rows: pd.DataFrame) -> Float64[np.ndarray, " m"]:
@@ -20,7 +20,7 @@ def truth(bank_id: int, image_id: int, rows: pd.DataFrame) -> Float64[np.ndarray
     ids = rows["concept_id"].to_numpy(np.int64)
     order = np.argsort(ids, kind="stable")
     out = np.empty(len(ids))
-    out[order] = ask.truth(db.cursor(), bank_id, ids[order], image_ids=np.array([image_id]))[0]
+    out[order] = edits.truth(db.cursor(), bank_id, ids[order], image_ids=np.array([image_id]))[0]
     return out
 
 

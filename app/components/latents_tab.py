@@ -15,8 +15,7 @@ from app.components.format import concept_name, plain, short, signed
 from app.components.latent_edits import MODES, MOST, Aimed, Edit
 from app.components.latent_sets import Aim
 from core.intervention import latent_selection
-from data.queries import build as ask
-from data.queries import effects
+from data.queries import build, effects
 
 CHOICES = {
     "difference": "Larger mean",
@@ -38,7 +37,7 @@ EXPLAINED = {
 
 
 def show(head: pd.Series) -> None:
-    bank = ask.banks(db.cursor()).set_index("bank_id").loc[head["bank_id"]]
+    bank = build.banks(db.cursor()).set_index("bank_id").loc[head["bank_id"]]
     exact = head["kind"] == "backbone" and bank["pool"] == "mean"
     if not bool(head["linear"]):
         st.info(
@@ -54,7 +53,7 @@ def show(head: pd.Series) -> None:
             else "Exact for this head. The backbone's own logits are another matter: "
             + (
                 'a head of kind "backbone" reads them live, and below is what the build found.'
-                if bool(ask.build(db.cursor())["linear"])
+                if bool(build.build(db.cursor())["linear"])
                 else "below is what the build found by running the rest of the network."
             )
         )

@@ -13,8 +13,7 @@ from jaxtyping import Float64, Int64
 from app import db, state
 from core.intervention import strategies
 from core.intervention.strategies import Levels
-from data.queries import edits as ask
-from data.queries import heads, images
+from data.queries import edits, heads, images
 
 WORDS: dict[str, str] = {
     "typical": "the median",
@@ -83,7 +82,7 @@ def _levels(
     scores = np.empty((len(ids), len(at)))
     scores[:, order] = heads.image_scores(con, bank_id, concepts[order], image_ids=ids)
     labels = np.empty_like(scores)
-    labels[:, order] = ask.truth(con, bank_id, concepts[order], image_ids=ids, matched=True)
+    labels[:, order] = edits.truth(con, bank_id, concepts[order], image_ids=ids, matched=True)
     # a concept that no label stands behind is present where it is active
     unnamed = ~facts["name_source"].iloc[at].isin(("label", "matched")).to_numpy()
     labels[:, unnamed] = scores[:, unnamed] > 0

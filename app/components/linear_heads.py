@@ -7,18 +7,18 @@ import streamlit as st
 
 from app import db
 from app.components.format import plain, short
-from data.queries import build as ask
+from data.queries import build
 
 
 def known() -> pd.DataFrame:
     """As `data.queries.build.heads`."""
-    found = ask.heads(db.cursor())
+    found = build.heads(db.cursor())
     return found[found["linear"].astype(bool)].reset_index(drop=True)
 
 
 def tell_others() -> None:
     """Which heads are not offered, and why; the one that the address asks for included."""
-    found = ask.heads(db.cursor())
+    found = build.heads(db.cursor())
     others = [plain(short(name)) for name in found.loc[~found["linear"].astype(bool), "name"]]
     if others:
         one = len(others) == 1

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.components.format import number, plain
 from app.components.metric_lines import about
-from core.metrics.definitions import METRICS
+from core.catalogue import METRICS
 
 NAMES = ("insertion", "deletion", "average_drop", "average_gain", "increase")
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from app.components.format import MISSING, number
-from core.metrics.definitions import METRICS
+from core.catalogue import METRICS
 
 
 class Line(NamedTuple):

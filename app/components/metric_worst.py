@@ -11,7 +11,7 @@ from app import db
 from app.components import gallery
 from app.components.format import concept_name, number
 from data.queries import concept as one
-from data.queries import metrics as ask
+from data.queries import metrics
 
 SHOWN = 8
 """concepts"""
@@ -25,11 +25,11 @@ def _cards(
     n_tokens: int,
 ) -> tuple[list[dict[str, Any]], int, str]:
     con = db.cursor()
-    rows = ask.worst(con, bank_id, name, limit=SHOWN)
+    rows = metrics.worst(con, bank_id, name, limit=SHOWN)
     if rows.empty:
         return [], 0, ""
     ids = [int(i) for i in rows["concept_id"]]
-    images = ask.showing(con, bank_id, ids)
+    images = metrics.showing(con, bank_id, ids)
     pairs = list(zip(images["concept_id"], images["image_id"], strict=True))
     steps = one.maps(con, bank_id, pairs, n_tokens=n_tokens)
     groups = []

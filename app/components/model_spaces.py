@@ -9,9 +9,8 @@ import pandas as pd
 from jaxtyping import Float, Float64, Int64
 
 from app import db
-from core import matching
-from data.queries import build
-from data.queries import compare_models as ask
+from core.compare import matching
+from data.queries import build, compare_models
 
 ALIGNED = 0.5
 """median correlation of the channels from which two models are said to share a space"""
@@ -57,7 +56,7 @@ def between(one: str, two: str, pairs: pd.DataFrame) -> Space:
     held = []
     for stem, which in ((one, "a"), (two, "b")):
         images = pairs[f"image_id_{which}"].to_numpy()
-        ids, vectors = ask.pooled(db.cursor(stem), images)
+        ids, vectors = compare_models.pooled(db.cursor(stem), images)
         place = {int(i): row for row, i in enumerate(ids)}
         held.append((np.array([place.get(int(i), -1) for i in images], dtype=np.int64), vectors))
     rows = np.flatnonzero((held[0][0] >= 0) & (held[1][0] >= 0))

@@ -12,10 +12,9 @@ from jaxtyping import Float, Int64
 
 from app import db
 from app.components import model_spaces
-from core import matching
+from core.compare import matching
 from core.types import Box, Grid
-from data.queries import build, heads
-from data.queries import compare_models as ask
+from data.queries import build, compare_models, heads
 
 MOST = 500
 """concepts a side: the most frequent"""
@@ -60,7 +59,7 @@ class Compared:
 def shared(one: Side, two: Side) -> pd.DataFrame:
     """left and right image ids of the images that both saw: same file name, same size."""
     on = ["file", "width", "height"]
-    a, b = (ask.files(db.cursor(s.stem)).drop_duplicates("file") for s in (one, two))
+    a, b = (compare_models.files(db.cursor(s.stem)).drop_duplicates("file") for s in (one, two))
     return a.merge(b, on=on, suffixes=("_a", "_b"))[["image_id_a", "image_id_b"]]
 
 
@@ -69,7 +68,7 @@ def compare(one: Side, two: Side) -> Compared | None:
     """None where fewer than 10 images are shared, or a bank has no living concept."""
     pairs = shared(one, two)
     left, right = (
-        ask.concepts(db.cursor(s.stem), s.bank_id, most=MOST) for s in (one, two)
+        compare_models.concepts(db.cursor(s.stem), s.bank_id, most=MOST) for s in (one, two)
     )  # fmt: skip
     if len(pairs) < FEWEST or left.empty or right.empty:
         return None
@@ -91,7 +90,7 @@ def compare(one: Side, two: Side) -> Compared | None:
     shift = None
     if space.shared:
         ours, theirs = (
-            ask.directions(db.cursor(s.stem), s.bank_id)[side["concept_id"]]
+            compare_models.directions(db.cursor(s.stem), s.bank_id)[side["concept_id"]]
             for s, side in ((one, left), (two, right))
         )
         likeness["cosine"] = matching.cosines(ours, theirs)
@@ -140,7 +139,7 @@ def _maps(
     found = []
     for (side, concepts, which), grid in zip(sides, grids, strict=True):
         ids = pairs[f"image_id_{which}"].to_numpy()
-        walk = ask.token_maps(
+        walk = compare_models.token_maps(
             db.cursor(side.stem), side.bank_id, concepts["concept_id"].to_numpy(),
             image_ids=ids, n_tokens=grid.h * grid.w,
         )  # fmt: skip

@@ -8,7 +8,7 @@ import streamlit as st
 from app import db, state
 from app.components.format import plain, short
 from app.components.pairing import Side
-from data.queries import build as ask
+from data.queries import build
 from data.store import StoreError
 
 OTHERS = 6
@@ -31,10 +31,10 @@ def other_store(here: str) -> str:
         return str(asked)
     if asked:
         st.warning(f"There is no store called “{plain(short(asked, 60))}” here; another is shown.")
-    ours, same = ask.build(db.cursor()), here
+    ours, same = build.build(db.cursor()), here
     for stem in [s for s in stems if s != here][:OTHERS]:
         try:
-            theirs = ask.build(db.cursor(stem))
+            theirs = build.build(db.cursor(stem))
         except StoreError:
             continue
         if theirs["dataset"] != ours["dataset"]:
@@ -47,7 +47,7 @@ def other_store(here: str) -> str:
 
 def other_bank(ours: pd.Series, here: str, stem: str) -> pd.Series | None:
     """As asked, else the one of the same name in another store, else another one of this."""
-    banks = ask.banks(db.cursor(stem))
+    banks = build.banks(db.cursor(stem))
     if banks.empty:
         return None
     wanted = state.param("j")
@@ -71,7 +71,7 @@ def choose(ours: pd.Series, here: str, there: str, theirs: pd.Series | None) -> 
         st.markdown(f"**A** · {_what(here)}")
         state.follow("bank_a", ours["name"])
         st.selectbox(
-            "Bank of A", list(ask.banks(db.cursor())["name"]), key="bank_a",
+            "Bank of A", list(build.banks(db.cursor())["name"]), key="bank_a",
             on_change=state.write, args=("b", "bank_a", "p"), label_visibility="collapsed",
         )  # fmt: skip
     with b:
@@ -87,13 +87,13 @@ def choose(ours: pd.Series, here: str, there: str, theirs: pd.Series | None) -> 
         if theirs is not None:
             state.follow("bank_b", theirs["name"])
             boxes[-1].selectbox(
-                "Bank of B", list(ask.banks(db.cursor(there))["name"]), key="bank_b",
+                "Bank of B", list(build.banks(db.cursor(there))["name"]), key="bank_b",
                 on_change=state.write, args=("j", "bank_b", "p"), label_visibility="collapsed",
             )  # fmt: skip
 
 
 def _what(stem: str) -> str:
-    facts = ask.build(db.cursor(stem))
+    facts = build.build(db.cursor(stem))
     return (
         f"{plain(short(facts['backbone'], 40))} at {plain(short(facts['layer'], 40))} · "
         f"{int(facts['n_images']):,} images"

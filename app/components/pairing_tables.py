@@ -13,8 +13,8 @@ from app import db
 from app.components import minis
 from app.components.format import concept_name
 from app.components.pairing import Compared, Side
-from core.matching import Matching
-from data.queries import concepts as ask
+from core.compare.matching import Matching
+from data.queries import concepts
 
 PAIRED, CHANCE = "#0072B2", "#8A949A"
 PICTURES = 2
@@ -76,7 +76,7 @@ def strengths(found: Matching, chance: np.ndarray, *, threshold: float, kind: st
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _strips(side: Side, ids: tuple[int, ...]) -> dict[int, str | None]:
-    found = ask.thumbs(db.cursor(side.stem), side.bank_id, ids, n=PICTURES)
+    found = concepts.thumbs(db.cursor(side.stem), side.bank_id, ids, n=PICTURES)
     of = found["concept_id"]
     return {i: minis.strip([bytes(t) for t in found["thumb"][of == i]]) for i in ids}
 

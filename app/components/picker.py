@@ -9,8 +9,7 @@ import streamlit as st
 
 from app import db, state
 from app.components.format import plain, short
-from data.queries import build as ask
-from data.queries import images
+from data.queries import build, images
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -95,7 +94,7 @@ def _filtered(
         int(row["class_id"]): f"{short(row['name'])} ({row['n']})"
         for row in images.labelled_classes(con).to_dict("records")
     }
-    splits = ask.splits(con)["split"].tolist()
+    splits = build.splits(con)["split"].tolist()
     with bar.popover("Filter", icon=":material/filter_list:", width="content"):
         class_id = st.selectbox(
             "Class",

@@ -16,8 +16,7 @@ from app.components.format import concept_name, listed
 from core import bottleneck
 from core.intervention import spatial
 from core.types import Box, Grid
-from data.queries import build as ask
-from data.queries import images
+from data.queries import build, images
 
 _element = st.components.v2.component(
     "lucidarium.spatial",
@@ -111,7 +110,7 @@ def show(head: pd.Series, facts: dict[str, Any], asked: dict[int, float]) -> Non
     if found is None or maps is None or picture is None:
         st.caption("The store holds no maps of this image, so there is nothing to mark.")
         return
-    bank = ask.banks(con).set_index("bank_id").loc[head["bank_id"]]
+    bank = build.banks(con).set_index("bank_id").loc[head["bank_id"]]
     st.caption(f"{HOW[bank['pool']]} Edits above stay in force; the picture and the model are not "
                "run again.")  # fmt: skip
     columns, _ = head_lab.by_column(lab, asked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.components.format import plain, short
-from core.metrics.definitions import METRICS
+from core.catalogue import METRICS
 from data.queries.leaderboard import IN_MASKS
 
 

@@ -13,8 +13,7 @@ from app import db
 from app.components import batch, head_lab, levels
 from core import bottleneck
 from core.intervention import presence, propagation
-from data.queries import edits as ask
-from data.queries import heads
+from data.queries import edits, heads
 
 MOST = 40_000_000
 """numbers of a table of scores held at once, 320 MB"""
@@ -122,7 +121,7 @@ def fitted(key: tuple[str, int], head_id: int, bank_id: int) -> Fitted:
     found = heads.image_scores(con, bank_id, loaded.concept_ids, image_ids=ids)
     known, truth = None, None
     if labelled:
-        truth = ask.truth(con, bank_id, loaded.concept_ids, image_ids=ids)
+        truth = edits.truth(con, bank_id, loaded.concept_ids, image_ids=ids)
         known = presence.fit(found, truth) if (~np.isnan(truth)).any() else None
     return Fitted(known, propagation.fit_gaussian(found) if small else None, truth, classes)
 

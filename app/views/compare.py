@@ -9,7 +9,7 @@ from app import db, state
 from app.components import pairing, pairing_choice, pairing_tables
 from app.components.format import number, plain, rate
 from app.components.pairing import Side
-from core import matching
+from core.compare import matching
 from data.store import StoreError
 
 PER_PAGE, ALONE = 25, 40

@@ -21,9 +21,8 @@ from app.components import (
     gallery,
 )
 from app.components.format import concept_name, number, plain, rate, short
-from data.queries import build as ask
+from data.queries import build, probes
 from data.queries import concept as one
-from data.queries import probes
 
 con = db.cursor()
 found = state.bank()
@@ -58,7 +57,7 @@ if row is None or wanted is None:
     )
     st.stop()
 concept_id, concept = wanted, row
-facts = ask.build(con)
+facts = build.build(con)
 grid = (int(facts["grid_h"]), int(facts["grid_w"]))
 n_tokens = grid[0] * grid[1]
 unit = str(bank["code_unit"])

@@ -19,9 +19,8 @@ from app.components import (
     prefix_slider,
 )
 from app.components.format import number, plain, seconds, short
-from data.queries import build as ask
+from data.queries import build, trees
 from data.queries import concepts as list_of
-from data.queries import trees
 
 VIEWS = {"table": "Table", "gallery": "Gallery", "map": "Map", "tree": "Tree"}
 ICONS = {
@@ -55,7 +54,7 @@ def refilter(**changes: Any) -> None:
 
 
 def pick_bank() -> None:
-    names = list(ask.banks(con)["name"])
+    names = list(build.banks(con)["name"])
     if len(names) == 1:
         return
     state.follow("bank", bank_name)
@@ -239,7 +238,7 @@ else:
             )
         opened = concept_table.table(bank, shown, order=concept_order.key(), key=key)
     else:
-        facts = ask.build(con)
+        facts = build.build(con)
         grid = (int(facts["grid_h"]), int(facts["grid_w"]))
         opened = concept_table.cards(bank, shown, grid=grid, key=key)
 if opened is not None:

@@ -8,7 +8,7 @@ import streamlit as st
 from app import db, state
 from app.components import depth_charts
 from app.components.format import number, plain, rate, short
-from data.queries import build as ask
+from data.queries import build
 from data.queries import depth as of_store
 
 SHOWN, MOST = 4, 8
@@ -37,10 +37,10 @@ if rows.empty:
                 "recipe names no layers. With labels, add these lines to the recipe:"
             )
         st.code(RECIPE, language="toml")
-        for _, notice in ask.notices(con).query("stage == 'depth'").iterrows():
+        for _, notice in build.notices(con).query("stage == 'depth'").iterrows():
             st.warning(f"The build tried and said: {plain(notice['message'])}")
     st.stop()
-for _, notice in ask.notices(con).query("stage == 'depth'").iterrows():
+for _, notice in build.notices(con).query("stage == 'depth'").iterrows():
     st.warning(f"Not all was done: {plain(notice['message'])}")
 layers = rows.drop_duplicates("position").sort_values("position")
 positions = [int(p) for p in layers["position"]]

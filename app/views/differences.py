@@ -14,8 +14,9 @@ from app.components import difference_kinds as kinds
 from app.components import difference_table as table
 from app.components import difference_top as top
 from app.components.format import number, plain, short
-from core import class_shifts, comparing
-from data.queries import build as ask
+from core.compare import class_shifts
+from core.compare import image_sets as comparing
+from data.queries import build
 from data.queries import comparing as asking
 
 TIMES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -35,7 +36,7 @@ if found is None or not splits:
     st.stop()
 bank = found
 bank_id, bank_name, unit = int(bank["bank_id"]), str(bank["name"]), str(bank["code_unit"])
-judged = bool(len(classes)) and not ask.accuracies(con).query("model == 'backbone'").empty
+judged = bool(len(classes)) and not build.accuracies(con).query("model == 'backbone'").empty
 offered = image_sets.pairs(splits, classes, judged=judged)
 asked = [image_sets.read(state.param(k), splits=splits, classes=classes) for k in ("a", "z")]
 first = next(iter(offered.values()))
@@ -54,7 +55,7 @@ def set_both(left: image_sets.ImageSet, right: image_sets.ImageSet) -> None:
 
 
 def choose() -> None:
-    names = list(ask.banks(con)["name"])
+    names = list(build.banks(con)["name"])
     with st.container(horizontal=True, vertical_alignment="center"):
         if len(names) > 1:
             state.follow("bank_d", bank_name)
@@ -139,7 +140,7 @@ def picture(drawn: pd.DataFrame, kind: str) -> None:
 
 
 def examples(rows: pd.DataFrame, kind: str) -> None:
-    facts = ask.build(con)
+    facts = build.build(con)
     grid = (int(facts["grid_h"]), int(facts["grid_w"]))
     names = (image_sets.describe(a, classes), image_sets.describe(b, classes))
     shown = difference_examples.groups(

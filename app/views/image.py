@@ -11,8 +11,7 @@ import streamlit as st
 from app import db, state
 from app.components import image_map, image_view, linear_heads, picker
 from app.components.format import number, plain, short
-from data.queries import build as ask
-from data.queries import images
+from data.queries import build, images
 
 
 def header(facts: dict[str, Any], head: pd.Series | None) -> None:
@@ -141,7 +140,7 @@ def explore(facts: dict[str, Any], bank: pd.Series, head: pd.Series | None) -> N
 
 
 st.title("Image", anchor=False)
-banks = ask.banks(db.cursor())
+banks = build.banks(db.cursor())
 known = linear_heads.known()
 if state.param("b") is None and not known.empty:  # a bank that decides something comes first
     asked = known[known["name"] == state.param("h")]

@@ -23,8 +23,7 @@ from app.components import (
     smallest,
 )
 from app.components.format import concept_name, listed, plain, short
-from data.queries import build as ask
-from data.queries import images
+from data.queries import build, images
 
 
 def no_head() -> None:
@@ -33,7 +32,7 @@ def no_head() -> None:
         "This store has no head: nothing maps its concepts to classes, so there is no decision to "
         "change. A head needs labelled images, or a backbone that classifies by a linear read-out."
     )
-    told = ask.notices(db.cursor())
+    told = build.notices(db.cursor())
     told = told[told["stage"].str.contains("head", case=False)]
     for row in told.to_dict("records"):
         st.markdown(f"- **{plain(row['subject'])}**: {plain(row['message'])}")
@@ -209,5 +208,5 @@ with bar:
     head = choose_head(known)
 header(facts, head)
 linear_heads.tell_others()
-banks = ask.banks(db.cursor())
+banks = build.banks(db.cursor())
 laboratory(facts, head, banks[banks["bank_id"] == head["bank_id"]].iloc[0])

@@ -8,12 +8,12 @@ from app import db, state
 from app.components import learnability, standings
 from app.components.format import plain, short
 from app.components.standing_columns import GROUPS
-from data.queries import build as ask
+from data.queries import build
 from data.queries import leaderboard as board
 
 st.title("Leaderboard", anchor=False)
 con = db.cursor()
-banks = ask.banks(con)
+banks = build.banks(con)
 if banks.empty:
     state.unknown(
         "concept bank",
@@ -54,7 +54,7 @@ def all_banks() -> None:
         key="rows",
         label_visibility="collapsed",
     )
-    splits = sorted(ask.splits(con)["split"], key=lambda split: split == "train")
+    splits = sorted(build.splits(con)["split"], key=lambda split: split == "train")
     wanted = standings.measures(groups, splits, rows)
     standings.table(rows, counts, wanted=wanted, kinds=kinds)
     readers = board.readers(con)

@@ -9,9 +9,8 @@ from app import db, state
 from app.components import metric_faithfulness, metric_levels, metric_plot, metric_worst
 from app.components.format import number, plain, short
 from app.components.metric_lines import QUESTIONS, Question, about, settings, wide
-from core.metrics.definitions import METRICS
-from data.queries import build as ask
-from data.queries import metrics
+from core.catalogue import METRICS
+from data.queries import build, metrics
 
 BARE = {"displayModeBar": False}
 TALLEST = 24
@@ -23,7 +22,7 @@ looks = metric_plot.styles(found)
 
 def why_not() -> None:
     """What could not be measured, or only roughly, and why."""
-    notices = ask.notices(con)
+    notices = build.notices(con)
     for _, row in notices[notices["stage"] == "measure"].iterrows():
         subject = plain(row["subject"][:1].upper() + row["subject"][1:])
         st.info(f"**{subject}:** {plain(row['message'])}.", icon=":material/info:")
@@ -31,7 +30,7 @@ def why_not() -> None:
 
 def pick_split() -> str:
     own = found[found["scope"] != "backbone"]["split"]
-    splits = [s for s in ask.splits(con)["split"] if (own == s).any()]
+    splits = [s for s in build.splits(con)["split"] if (own == s).any()]
     if not splits:
         return ""
     asked = state.param("x")
@@ -115,7 +114,7 @@ def worst() -> None:
         state.follow("bank", bank_name)
         st.selectbox(
             "Bank",
-            list(ask.banks(con)["name"]),
+            list(build.banks(con)["name"]),
             key="bank",
             on_change=state.write,
             args=("b", "bank"),
@@ -140,7 +139,7 @@ def worst() -> None:
             icon=":material/info:",
         )
         return
-    facts = ask.build(con)
+    facts = build.build(con)
     grid = (int(facts["grid_h"]), int(facts["grid_w"]))
     line = st.empty()
     opened, total, split = metric_worst.cards(bank, name, grid=grid, key=f"worst-{bank_id}-{name}")

@@ -10,7 +10,7 @@ import streamlit as st
 from app import db, state
 from app.components import accuracy, gallery, image_map
 from app.components.format import number, percent, plain, rate, seconds, short, size
-from data.queries import build as ask
+from data.queries import build
 
 USES = (
     (
@@ -42,10 +42,10 @@ KINDS = {
 }
 """of heads that are not trained on labels after their concepts"""
 con = db.cursor()
-facts = ask.build(con)
-splits = ask.splits(con)
-banks = ask.banks(con)
-heads = ask.heads(con)
+facts = build.build(con)
+splits = build.splits(con)
+banks = build.banks(con)
+heads = build.heads(con)
 
 
 def uses() -> None:
@@ -57,7 +57,7 @@ def uses() -> None:
 
 def not_done() -> None:
     """Parts of the recipe that were not done: nothing is left out in silence."""
-    notices = ask.notices(con)
+    notices = build.notices(con)
     if not notices.empty:
         with st.container(border=True):
             st.markdown(":material/info: **Parts of the recipe that were not done**")
@@ -68,7 +68,7 @@ def not_done() -> None:
 
 
 def accuracies() -> None:
-    measured = ask.accuracies(con)
+    measured = build.accuracies(con)
     st.subheader("Accuracy", anchor=False)
     if measured.empty:
         st.info("Nothing was measured: the images carry no labels, or there is no head.")
@@ -161,7 +161,7 @@ def images() -> None:
         image_map.show(n_images=int(facts["n_images"]))
     else:
         samples()
-    skipped = ask.skipped(con)
+    skipped = build.skipped(con)
     if facts["n_skipped"]:
         with st.expander(f"{facts['n_skipped']:,} inputs could not be used", expanded=True):
             st.dataframe(skipped, hide_index=True)
@@ -170,7 +170,7 @@ def images() -> None:
 
 
 def samples() -> None:
-    found = ask.sample_images(con, per_split=10)
+    found = build.sample_images(con, per_split=10)
     groups = []
     for _, row in splits.iterrows():
         mine = found[found["split"] == row["split"]]
@@ -196,9 +196,9 @@ def _sample(row: pd.Series) -> dict[str, object]:
 def provenance() -> None:
     st.subheader("Provenance", anchor=False)
     path = db.store_path()
-    classes = ask.classes(con)
+    classes = build.classes(con)
     left, right = st.columns(2, gap="large")
-    stages = ask.stages(con)
+    stages = build.stages(con)
     before = facts["renamed_from"]
     about = {
         "Backbone": facts["backbone"],

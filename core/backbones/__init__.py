@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.backbones import huggingface
+from core.backbones.depth import ManyLayers, open_layers
+from core.backbones.earlier import earlier as at_earlier_layer
 from core.backbones.huggingface import list_layers
+from core.backbones.joint import LAYER as JOINT_LAYER
 from core.backbones.layers import LayerInfo
+from core.backbones.resume import Resumes, Stopped
+from core.backbones.text import TextTower
+from core.backbones.text import load as load_text_tower
+from core.backbones.weights import is_local, quiet
 from core.types import Backbone
 
 BACKBONES: dict[str, Callable[..., Backbone]] = {"huggingface": huggingface.load}
@@ -26,4 +33,19 @@ def load(
     return BACKBONES[family](model, layer=layer, size=size, device=device)
 
 
-__all__ = ["BACKBONES", "LayerInfo", "list_layers", "load"]
+__all__ = [
+    "BACKBONES",
+    "JOINT_LAYER",
+    "LayerInfo",
+    "ManyLayers",
+    "Resumes",
+    "Stopped",
+    "TextTower",
+    "at_earlier_layer",
+    "is_local",
+    "list_layers",
+    "load",
+    "load_text_tower",
+    "open_layers",
+    "quiet",
+]

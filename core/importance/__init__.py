@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from core.importance.fidelity import deletion as c_deletion
+from core.importance.fidelity import insertion as c_insertion
+from core.importance.fidelity import mu_fidelity
 from core.importance.gradient_input import gradient_input
 from core.importance.integrated_gradients import integrated_gradients
 from core.importance.linear import linear
@@ -29,4 +32,13 @@ METHODS: Mapping[str, Method] = {
     ),
 }  # fmt: skip
 
-__all__ = ["METHODS", "Function", "LinearLogit", "Method", "ResumedLogit"]
+__all__ = [
+    "METHODS",
+    "Function",
+    "LinearLogit",
+    "Method",
+    "ResumedLogit",
+    "c_deletion",
+    "c_insertion",
+    "mu_fidelity",
+]

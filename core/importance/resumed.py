@@ -10,7 +10,7 @@ from einops import einsum
 from jaxtyping import Float
 from torch import Tensor
 
-from core.backbones.resume import Stopped
+from core.backbones import Stopped
 
 BATCH = 32
 """copies of the image that run at once"""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Float64, Integer
 
-from core.metrics.measure import Measure
+from core.measure import Measure
 from core.types import Head
 
 _BLOCK = 1 << 17

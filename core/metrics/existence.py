@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float64, Integer
 
-from core.metrics.measure import Measure, mean_of
+from core.measure import Measure, mean_of
 
 
 @dataclass(frozen=True)

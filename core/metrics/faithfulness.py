@@ -16,7 +16,7 @@ from jaxtyping import Float, Float64, Integer
 from torch import Tensor
 from torch.nn import functional
 
-from core.saliency.cells import owner
+from core.saliency import cell_of_pixels
 
 Answers = Callable[[Float[Tensor, "b 3 H W"]], Float[np.ndarray, " b"]]
 """the probability asked about, of each image"""
@@ -48,7 +48,7 @@ def stepwise(
     `order` numbers the cells 0.. in which they change; each step changes about as many.
     """
     h, w = order.shape
-    rows, columns = owner(start.shape[1], h), owner(start.shape[2], w)
+    rows, columns = cell_of_pixels(start.shape[1], h), cell_of_pixels(start.shape[2], w)
     rank = torch.from_numpy(np.ascontiguousarray(order))[rows][:, columns]
     upto = torch.linspace(0, h * w, n_steps + 1).round()
     changed = rank[None] < upto[:, None, None]

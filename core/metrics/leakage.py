@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Bool, Float, Float64, Integer
 from torch import Tensor
 
+from core.measure import Measure
 from core.metrics.association import auc
-from core.metrics.measure import Measure
 
 _DECAY = 1e-4
 _RATE = 0.02

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Float64, Integer
 
 from core import bottleneck
-from core.metrics.measure import Measure
+from core.measure import Measure
 from core.types import Head
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.saliency.cells import owner as cell_of_pixels
 from core.saliency.grad_cam import grad_cam
 from core.saliency.integrated_gradients import integrated_gradients
 from core.saliency.occlusion import occlusion
@@ -28,4 +29,4 @@ METHODS: dict[str, Method] = {
     ),
 }
 
-__all__ = ["METHODS", "Method", "Saliency"]
+__all__ = ["METHODS", "Method", "Saliency", "cell_of_pixels"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core.concepts import energy as bank_module
+from core.concepts import EnergyBank
 from precompute.heads.types import Fitted, Material
 
 
@@ -14,7 +14,7 @@ def energy(material: Material) -> Fitted:
     Raises ValueError for a bank that has no energies.
     """
     bank = material.bank
-    if not isinstance(bank, bank_module.Bank) or material.pooled is None:
+    if not isinstance(bank, EnergyBank) or material.pooled is None:
         raise ValueError(
             "a head of kind energy needs a bank of method energy; for other banks that learned "
             "classes with their concepts use own"

@@ -12,7 +12,7 @@ from jaxtyping import Float, Integer
 from safetensors import SafetensorError, safe_open
 
 from core import heads as core_heads
-from core.naming import same_words
+from core.naming.labels import same_words
 from core.types import Head, ReadsClasses, words_of
 from precompute.heads.last_layer import backbone
 from precompute.heads.types import Fitted, Material, labelled

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float, Integer
 
-from core.concepts import worded
+from core.concepts import varied_words
 from core.diverse import MOST, pick
 from core.heads import match_profiles, soft_trimmed_mean
-from core.naming import same_words
+from core.naming.labels import same_words
 from core.types import Head, words_of
 from precompute.heads.types import Fitted, Material
 
@@ -181,7 +181,7 @@ def _prompts(
         )
     side = texts.side(material.scene.train, material.scene.held_out)
     assert side is not None
-    concepts = [texts.words[i] for i in worded.varied(side, 2 * per_class)]
+    concepts = [texts.words[i] for i in varied_words(side, 2 * per_class)]
     concepts = [c for c in concepts if c not in names]
     made = [texts.embed([COMPOSED.format(name, c) for c in concepts]) for name in names]
     return [_differing(own, per_class) for own in made], "its name with a word"

@@ -13,7 +13,8 @@ from jaxtyping import Float
 from sklearn.decomposition import NMF
 from torch import Tensor
 
-from core.concepts import nmf, sae
+from core.concepts.factors import nmf
+from core.concepts.sae import topk
 from core.types import FitData
 
 _D, _LATENTS, _KEPT, _BATCH = 512, 4_096, 32, 1_024
@@ -67,7 +68,7 @@ def _topk(device: str) -> None:
 
     def train(steps: int) -> None:
         data = replace(_data(rows), device=device)
-        sae.fit(data, n_concepts=_LATENTS, top_k=_KEPT, n_steps=steps, batch=_BATCH)
+        topk.fit(data, n_concepts=_LATENTS, top_k=_KEPT, n_steps=steps, batch=_BATCH)
 
     forward()
     train(3)  # compiles

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from data import store
-from data.queries import build as ask
-from data.queries import heads, images
+from data.queries import build, heads, images
 
 NOW = "[data-role=now]"
 CHECK = "[data-role=agreement]"
@@ -21,7 +20,7 @@ class Facts:
 
     def __init__(self, path: Path) -> None:
         con = store.open_readonly(path)
-        known = ask.heads(con)
+        known = build.heads(con)
         if known.empty:
             pytest.skip("the store has no head")
         self.head = str(known["name"][0])

@@ -12,8 +12,7 @@ import pandas as pd
 import pytest
 
 from data import store
-from data.queries import build as ask
-from data.queries import heads
+from data.queries import build, heads
 
 GROUP = "habitat"
 
@@ -29,7 +28,7 @@ def facts(demo_store: Path) -> Facts:
     """A head on concepts of the group, and the truth about it, from every score and weight."""
     con = store.open_readonly(demo_store)
     try:
-        for row in ask.heads(con).to_dict("records"):
+        for row in build.heads(con).to_dict("records"):
             groups = heads.concepts(con, int(row["head_id"]))["grouping"]
             if row["residual"] or not (groups == GROUP).any():
                 continue

@@ -1,0 +1,1 @@
+"""Two image sets, two models, two banks on the same images."""

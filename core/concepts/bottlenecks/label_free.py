@@ -1,0 +1,146 @@
+"""Label-free concept bottleneck: a concept layer that agrees with what a CLIP-like model says.
+
+Oikarinen et al. 2023 (arXiv 2304.06129). P holds the cosines of images and words, q_k = W_k x the
+layer's output for word k over the images. W maximises the mean over words of the cos-cubed
+similarity
+
+    sim(q, P_k) = z(q)^3 . z(P_k)^3 / (|z(q)^3| |z(P_k)^3|),   z: standardised over the images,
+
+whose cubes make the most activated images count. Then every output is standardised over the train
+images, and that is folded into the layer: a score is in standard deviations. Words that the layer
+cannot follow are left out, by their similarity on train images set aside for it, and so are, on
+demand, words that no image resembles.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from core.concepts.common import concept_layer
+from core.concepts.common.concept_layer import Bank
+from core.concepts.words import worded
+from core.types import FitData
+
+__all__ = ["Bank", "fit"]
+
+_LOOK = 20
+"""steps between two looks at the images set aside"""
+_NEAREST = 5
+"""images that a word has to resemble"""
+
+
+@torch.inference_mode(mode=False)
+def fit(
+    data: FitData,
+    *,
+    n_concepts: int = 0,
+    seed: int = 0,
+    least_similarity: float = 0.45,
+    least_cosine: float = 0.0,
+    candidates: int = 1000,
+    set_aside: float = 0.2,
+    steps: int = 1000,
+    batch: int = 4096,
+    lr: float = 1e-2,
+) -> Bank:
+    """Fit to `candidates` words at most, those whose cosine to the train images varies most.
+
+    `least_similarity` is the cos-cubed similarity (-1..1) on images set aside (share `set_aside`)
+    that a concept needs, the paper's 0.45; `least_cosine` the mean cosine of a word's 5 nearest
+    train images (the paper's 0.25 for ImageNet; it depends on the text model, so 0 here: all pass).
+    n_concepts > 0 keeps that many of what is left, the best followed. Each word's training stops
+    where it follows the images set aside best. Raises ValueError without words, and when no word is
+    left.
+    """
+    if not 0 < set_aside < 1 or steps < 1:
+        raise ValueError(
+            f"set_aside must lie between 0 and 1 and steps be 1 or more, not {set_aside}, {steps}"
+        )
+    text = worded.side(data, method="label_free")
+    chosen = worded.varied(text, candidates)
+    p = worded.cosines(text, chosen)
+    nearest = np.sort(p, axis=0)[-_NEAREST:].mean(0)
+    chosen, p = chosen[nearest >= least_cosine], p[:, nearest >= least_cosine]
+    if not len(chosen):
+        raise ValueError(
+            f"no word has a mean cosine of {least_cosine} to its {_NEAREST} nearest images (the "
+            f"best has {nearest.max():.3g}); lower least_cosine"
+        )
+    order = np.random.default_rng(seed).permutation(len(p))
+    n_aside = max(3, round(set_aside * len(p)))
+    aside, own = np.sort(order[:n_aside]), np.sort(order[n_aside:])
+    mean, spread = data.pooled[own].mean(0), data.pooled[own].std(0)
+    x = torch.from_numpy(((data.pooled - mean) / np.where(spread > 0, spread, 1)).astype("f4"))
+    w, similar = _follow(data, x, torch.from_numpy(p), own, aside, steps, batch, lr, seed)
+    kept = np.flatnonzero(similar >= least_similarity)
+    if not len(kept):
+        raise ValueError(
+            f"the layer follows no word to a similarity of {least_similarity} on {n_aside} images "
+            f"set aside (the best has {similar.max():.3g} of 1); lower least_similarity, or use a "
+            "vocabulary that is about these images"
+        )
+    if n_concepts:
+        kept = np.sort(kept[np.argsort(-similar[kept], kind="stable")[:n_concepts]])
+    data.progress(
+        f"{len(kept)} of {len(text.words)} words kept, similarity {similar[kept].mean():.2f}"
+    )
+    weight = w[kept] / np.where(spread > 0, spread, 1)
+    q = data.pooled @ weight.T
+    size = np.where(q.std(0) > 0, q.std(0), 1.0)
+    names = tuple(text.words[i] for i in chosen[kept])
+    return concept_layer.of(weight / size[:, None], -q.mean(0) / size, names=names)
+
+
+def similarity(q: Float[Tensor, "n k"], p: Float[Tensor, "n k"]) -> Float[Tensor, " k"]:
+    """Cos-cubed, column by column, -1..1; 0 for a column that does not vary."""
+    q, p = (_standardised(part) ** 3 for part in (q, p))
+    return (q * p).sum(0) / (q.norm(dim=0) * p.norm(dim=0)).clamp_min(1e-12)
+
+
+def _standardised(x: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
+    centred = x - x.mean(0)
+    return centred / centred.square().mean(0).sqrt().clamp_min(1e-8)
+
+
+def _follow(
+    data: FitData,
+    x: Float[Tensor, "n d"],
+    p: Float[Tensor, "n k"],
+    own: np.ndarray,
+    aside: np.ndarray,
+    steps: int,
+    batch: int,
+    lr: float,
+    seed: int,
+) -> tuple[Float[np.ndarray, "k d"], Float[np.ndarray, " k"]]:
+    """The layer, and each word's similarity on the images set aside."""
+    generator = torch.Generator().manual_seed(seed)
+    w = torch.randn(p.shape[1], x.shape[1], generator=generator) / math.sqrt(x.shape[1])
+    optimiser = torch.optim.Adam([w.requires_grad_()], lr=lr)
+    rows = torch.from_numpy(own)
+    best, best_w = torch.full((p.shape[1],), -torch.inf), w.detach().clone()
+    for step in range(steps):
+        part = rows
+        if len(rows) > batch:
+            part = rows[torch.randperm(len(rows), generator=generator)[:batch]]
+        with torch.enable_grad():
+            loss = -similarity(x[part] @ w.T, p[part]).sum()
+            optimiser.zero_grad()
+            loss.backward()
+        optimiser.step()
+        if step % _LOOK and step != steps - 1:
+            continue
+        with torch.no_grad():
+            found = similarity(x[aside] @ w.T, p[aside])
+        # words share nothing, so each stops where it is best
+        better = found > best
+        best, best_w = torch.where(better, found, best), best_w.where(~better[:, None], w.detach())
+        if not math.isfinite(loss.item()):
+            raise ValueError(f"label_free diverged at step {step + 1}; lower lr = {lr}")
+        data.progress(f"step {step + 1} of {steps}, held-out similarity {found.mean():.3f}")
+    return best_w.double().numpy(), best.double().numpy()
