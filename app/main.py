@@ -14,9 +14,10 @@ if ROOT not in sys.path:  # streamlit puts app/ there instead
 
 import streamlit as st
 
-from app import db, state
-from app.components.format import plain, short
-from data.queries import build as ask
+from app import address, db
+from app.format import plain, short
+from app.pages import PAGES
+from data.queries import build
 from data.store import StoreError
 
 st.set_page_config(
@@ -31,15 +32,15 @@ def pick_store() -> None:
     """In the sidebar, where there are several; unfinished builds are named, not offered."""
     stems = [p.stem for p in db.available()]
     if len(stems) > 1:
-        chosen = state.param("s")
-        state.follow("store", chosen if chosen in stems else None if chosen else stems[0])
+        chosen = address.param("s")
+        address.follow("store", chosen if chosen in stems else None if chosen else stems[0])
         st.selectbox(
             "Store",
             stems,
             index=None,
             key="store",
-            on_change=state.write,
-            args=("s", "store", *(k for k in state.KEYS if k != "s")),
+            on_change=address.write,
+            args=("s", "store", *(k for k in address.KEYS if k != "s")),
             placeholder="Choose a store",
             help="A store is one finished build.",
         )
@@ -50,11 +51,11 @@ def pick_store() -> None:
 
 def provenance() -> None:
     """What the open store was built from, in a few words."""
-    build = ask.build(db.cursor())
+    facts = build.build(db.cursor())
     st.caption(
-        f"**{plain(short(build['dataset'], 40))}** · {build['n_images']:,} images  \n"
-        f"{plain(short(build['backbone'], 40))} · {plain(build['layer'])}  \n"
-        f"grid {build['grid_h']} x {build['grid_w']} · build `{build['fingerprint'][:10]}`"
+        f"**{plain(short(facts['dataset'], 40))}** · {facts['n_images']:,} images  \n"
+        f"{plain(short(facts['backbone'], 40))} · {plain(facts['layer'])}  \n"
+        f"grid {facts['grid_h']} x {facts['grid_w']} · build `{facts['fingerprint'][:10]}`"
     )
 
 
@@ -66,7 +67,7 @@ def sorry(error: StoreError) -> None:
     if others:
         st.write("Stores that are here:")
         for stem in others:
-            state.link(plain(stem), "overview", icon=":material/database:", s=stem)
+            address.link(plain(stem), "overview", icon=":material/database:", s=stem)
         return
     st.write("Build the demonstration store; it needs no network and no GPU:")
     st.code("python -m precompute demo", language="bash")
@@ -74,53 +75,17 @@ def sorry(error: StoreError) -> None:
     st.code("streamlit run app/main.py -- --db PATH", language="bash")
 
 
+FIRST = next(iter(PAGES))
 page = st.navigation(
     [
         st.Page(
-            "views/overview.py",
-            title="Overview",
-            icon=":material/home:",
-            url_path="overview",
-            default=True,
-        ),
-        st.Page(
-            "views/concepts.py", title="Concepts", icon=":material/grid_view:", url_path="concepts"
-        ),
-        st.Page(
-            "views/concept.py",
-            title="Concept",
-            icon=":material/center_focus_strong:",
-            url_path="concept",
-        ),
-        st.Page("views/image.py", title="Image", icon=":material/image_search:", url_path="image"),
-        st.Page(
-            "views/classes.py",
-            title="Classes",
-            icon=":material/category:",
-            url_path="classes",
-        ),
-        st.Page(
-            "views/differences.py",
-            title="Differences",
-            icon=":material/compare_arrows:",
-            url_path="differences",
-        ),
-        st.Page(
-            "views/intervene.py", title="Intervene", icon=":material/tune:", url_path="intervene"
-        ),
-        st.Page(
-            "views/leaderboard.py",
-            title="Leaderboard",
-            icon=":material/leaderboard:",
-            url_path="leaderboard",
-        ),
-        st.Page(
-            "views/metrics.py", title="Metrics", icon=":material/straighten:", url_path="metrics"
-        ),
-        st.Page("views/depth.py", title="Depth", icon=":material/layers:", url_path="depth"),
-        st.Page(
-            "views/compare.py", title="Compare", icon=":material/join_inner:", url_path="compare"
-        ),
+            f"views/{name}/page.py",
+            title=facts.title,
+            icon=f":material/{facts.icon}:",
+            url_path=name,
+            default=name == FIRST,
+        )
+        for name, facts in PAGES.items()
     ]
 )
 with st.sidebar:
@@ -129,7 +94,7 @@ try:
     db.cursor()
     with st.sidebar:
         provenance()
-    state.resume(page.url_path or "overview")
+    address.resume(page.url_path or FIRST)
     page.run()
 except StoreError as error:
     sorry(error)

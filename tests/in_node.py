@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.components import assets
+from app.widgets import assets
 
 NODE = shutil.which("node")
 needed = pytest.mark.skipif(NODE is None, reason="Node is not installed")
@@ -18,7 +18,7 @@ SAY = "console.log(JSON.stringify(out));"
 
 
 def use(module: str, *names: str) -> str:
-    """An import of names from app/components/js."""
+    """An import of names from app/widgets/js."""
     return f'import {{ {", ".join(names)} }} from "./{module}.js";\n'
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from app.components.accuracy import wide
+from app.views.overview.accuracy import wide
 
 
 def test_n_and_chance_stand_in_the_last_row_and_where_they_differ() -> None:

@@ -134,7 +134,7 @@ def test_fewer_images_than_there_are_is_told(
     monkeypatch.setattr(sys, "argv", ["main.py", "--db", str(path)])
     at = AppTest.from_file(str(Path(__file__).parents[1] / "app" / "main.py"), default_timeout=60)
     at.session_state["images_as"] = "Map"
-    at.switch_page("views/overview.py").run()
+    at.switch_page("views/overview/page.py").run()
     assert not at.exception, at.exception[0].value
     assert any(f"9 of {n} images, evenly spread" in c.value for c in at.caption)
     assert any(f"11 of {n} images, evenly spread, keep" in m.value for m in at.markdown)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import opening
 import pytest
 import streamlit as st
 import test_effects
@@ -155,7 +156,7 @@ def page(store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[...,
         monkeypatch.setattr(sys, "argv", ["main.py", "--db", str(store)])
         at = AppTest.from_file(str(MAIN), default_timeout=60)
         at.query_params.update(params)
-        at.switch_page("views/classes.py")
+        opening.choose(at, "classes")
         at.query_params.update(params)
         at.run()
         assert not at.exception, at.exception[0].value

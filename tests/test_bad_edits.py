@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
+import opening
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app import edits, head_edits, regions
+from app.views.intervene import edits, head_edits
+from app.views.intervene.tabs import regions
 
 MAIN = str(Path(__file__).parents[1] / "app" / "main.py")
 VIEWS = ("intervene", "image", "classes", "concept", "metrics", "leaderboard")
@@ -38,7 +40,7 @@ def visit(tiny_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
                     con.execute(statement)
         monkeypatch.setattr(sys, "argv", ["main.py", "--db", str(path)])
         at = AppTest.from_file(MAIN, default_timeout=60)
-        at.switch_page(f"views/{view}.py")
+        opening.choose(at, view)
         at.query_params.update({"h": LABELLED, "i": "3", **params})
         at.run()
         assert not at.exception, at.exception[0].value

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from app import db
-from app.components import batch, head_lab
+from app.views.intervene import batch, head_lab
 from data import store
 from data.queries import build
 

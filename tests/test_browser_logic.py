@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from in_node import NODE, SAY, needed, run, use
 
-from app import edits
-from app.components import assets, pack
+from app.views.intervene import edits
+from app.widgets import assets, pack
 from core import bottleneck
 from core.types import Head
 

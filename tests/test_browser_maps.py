@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from in_node import SAY, needed, run, use
 
-from app.components import pack
+from app.widgets import pack
 from data.queries.images import Codes
 
 pytestmark = needed

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import opening
 import pandas as pd
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app.components import concept_order, concept_table
-from app.components.concept_names import SOURCES
+from app.widgets import concept_order, concept_table
+from app.widgets.concept_names import SOURCES
 from data import store
 from data.queries import build, concepts
 from data.queries.concepts import Filters
@@ -161,7 +162,7 @@ def test_an_address_says_column_and_direction(
 def test_the_page_turns_the_order_round(tiny_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["main.py", "--db", str(tiny_store)])
     at = AppTest.from_file(str(Path(__file__).parents[1] / "app" / "main.py"), default_timeout=60)
-    at.switch_page("views/concepts.py")
+    opening.choose(at, "concepts")
     at.query_params["o"] = "mean"
     at.run()
     down = at.dataframe[0].value["mean"]

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import opening
 import pandas as pd
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app.components import concept_probes, learnability
-from app.components.concept_names import weak
+from app.views.concept import concept_probes
+from app.widgets import learnability
+from app.widgets.concept_names import weak
 from core.types import Labels
 from data import store
 from data.queries import concept as one
@@ -197,7 +199,7 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
     def open_(path: Path, view: str = "concept", **params: str) -> AppTest:
         monkeypatch.setattr(sys, "argv", ["main.py", "--db", str(path)])
         at = AppTest.from_file(str(MAIN), default_timeout=60)
-        at.switch_page(f"views/{view}.py")
+        opening.choose(at, view)
         at.query_params.update(params)
         at.run()
         assert not at.exception, at.exception[0].value

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import opening
 import pandas as pd
 import pytest
 import streamlit as st
@@ -17,8 +18,8 @@ import torch
 from streamlit.testing.v1 import AppTest
 from transformers import ResNetConfig, ResNetForImageClassification, ViTImageProcessorPil
 
-from app.components import difference_kinds, difference_table, difference_top
-from app.components.image_sets import ImageSet
+from app.views.differences import difference_kinds, difference_table, top
+from app.views.differences.image_sets import ImageSet
 from core.recipe import parse
 from data import datasets
 from data.datasets.aviary import aviary
@@ -83,7 +84,7 @@ def opened(store: Path, monkeypatch: pytest.MonkeyPatch, **params: str) -> AppTe
     monkeypatch.setattr(sys, "argv", ["main.py", "--db", str(store)])
     at = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
     at.query_params.update(params)
-    at.switch_page("views/differences.py")
+    opening.choose(at, "differences")
     at.query_params.update(params)
     at.run()
     assert not at.exception, at.exception[0].value
@@ -191,18 +192,18 @@ def rows(values: list[float]) -> pd.DataFrame:
 
 
 def test_both_directions_largest_first_and_short_ones_leave_their_places() -> None:
-    n = 3 * difference_top.TOP
+    n = 3 * top.TOP
     found = rows([0.3, -0.9, 0.1, 0.0, *np.linspace(-0.5, -0.1, n)])
-    more, less = difference_top.directions(found, "tie")
+    more, less = top.directions(found, "tie")
     assert more["concept_id"].tolist() == [0, 2]
     assert more["sure"].tolist() == [True, False]
     assert less["value"].is_monotonic_increasing
     assert (less["chance_95"] == -0.2).all()
-    shown = difference_top.picked(more, less)
-    assert len(shown) == 2 * difference_top.TOP
+    shown = top.picked(more, less)
+    assert len(shown) == 2 * top.TOP
     assert shown["concept_id"].iloc[0] == 1  # the largest of all
     assert shown["concept_id"].tail(2).tolist() == [0, 2]
-    of = difference_top.exemplary(more, less, "tie")
+    of = top.exemplary(more, less, "tie")
     assert list(zip(of["concept_id"], of["side"], strict=True)) == [
         (1, "less"), (1, "more"), (4, "less"), (4, "more"),
     ]  # fmt: skip
@@ -220,9 +221,9 @@ def test_within_draws_a_concept_on_both_sides_of_zero() -> None:
     found = pd.DataFrame(
         [{f"{side}{end}": v for side in ("more", "less") for end, v in part.items()}]
     ).assign(concept_id=3)
-    more, less = difference_top.directions(found, "within")
+    more, less = top.directions(found, "within")
     drawn_ = [(r["lo"], r["value"], r["hi"], r["chance_95"]) for r in
               (more.iloc[0], less.iloc[0])]  # fmt: skip
     assert drawn_ == [(0.4, 0.5, 0.7, 0.2), (-0.7, -0.5, -0.4, -0.2)]
-    of = difference_top.exemplary(more, less, "within")
+    of = top.exemplary(more, less, "within")
     assert of["side"].tolist() == ["more", "less"]

@@ -13,7 +13,9 @@ import streamlit as st
 from in_node import SAY, needed, run, use
 
 from app import db
-from app.components import diverse_rows, head_lab, image_view
+from app.views.image import image_view
+from app.views.intervene import head_lab
+from app.widgets import diverse_rows
 from core import diverse
 from data import store
 from data.queries import build, heads, images

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app.pages import PAGES
 from core import concepts, saliency
 from core.backbones import BACKBONES
 from data.datasets import READERS
@@ -29,9 +30,7 @@ def test_every_method_is_in_the_readme(name: str) -> None:
     assert f"`{name}`" in README
 
 
-@pytest.mark.parametrize(
-    "view", sorted(p.stem for p in (ROOT / "app" / "views").glob("*.py")), ids=str
-)
+@pytest.mark.parametrize("view", PAGES)
 def test_every_page_is_in_the_readme(view: str) -> None:
     assert f"**{view.capitalize()}**" in README
 

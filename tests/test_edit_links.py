@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from in_node import SAY, needed, run, use
 
-from app import head_edits, regions
-from app.components import spatial_tab
-from app.head_edits import Edit, EditSet
-from app.regions import Regions
+from app.views.intervene import head_edits
+from app.views.intervene.head_edits import Edit, EditSet
+from app.views.intervene.tabs import regions
+from app.views.intervene.tabs import spatial as spatial_tab
+from app.views.intervene.tabs.regions import Regions
 from core.intervention import spatial
 from core.types import Grid
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import fakes
 import numpy as np
+import opening
 import pandas as pd
 import pytest
 import streamlit as st
@@ -17,8 +18,8 @@ from safetensors.numpy import save_file
 from streamlit.testing.v1 import AppTest
 
 from app import db
-from app.components import edited_head, whole
-from app.head_edits import Edit, EditSet
+from app.views.intervene import edited_head, whole
+from app.views.intervene.head_edits import Edit, EditSet
 from core import backbones, bottleneck
 from core.concepts.common import concept_layer
 from core.recipe import parse
@@ -186,7 +187,7 @@ def test_pages_offer_linear_heads_and_say_why_not_the_other(families: Path, page
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["main.py", "--db", str(families)])
         at = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
-        at.switch_page(f"views/{page}.py")
+        opening.choose(at, page)
         at.query_params["h"] = "cbm · hybrid"
         at.run()
     assert not at.exception, at.exception[0].value

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from app.components import concept_list, concept_order
-from app.components.format import number, percent, plain, rate, seconds, short, signed, size
+from app.format import number, percent, plain, rate, seconds, short, signed, size
+from app.widgets import concept_list, concept_order
 from data.queries.concepts import ORDERS, Filters
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.components import gallery, minis
+from app.widgets import gallery, minis
 
-JS = Path(__file__).parents[1] / "app" / "components" / "js"
+JS = Path(__file__).parents[1] / "app" / "widgets" / "js"
 ROW: dict[str, Any] = {
     "image_id": 7,
     "file": "a/<b>.jpg",

@@ -6,8 +6,9 @@ import in_node
 import pandas as pd
 import pytest
 
-from app.components import class_tables, cluster
-from app.components.image_sets import ImageSet, pairs, read
+from app.views.classes import class_tables
+from app.views.differences.image_sets import ImageSet, pairs, read
+from app.widgets import cluster
 
 SPLITS, CLASSES = ["train", "test", "odd~one"], {0: "wren", 7: "heron"}
 

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import opening
 import pandas as pd
 import pytest
 import streamlit as st
 from safetensors import numpy as safetensors
 from streamlit.testing.v1 import AppTest
 
-from app import db, edits, head_edits
-from app.components import ask_next, curve_data, edited_head, head_lab, smallest, whole
-from app.head_edits import Edit, EditSet
+from app import db
+from app.views.intervene import ask_next, edited_head, edits, head_edits, head_lab, smallest, whole
+from app.views.intervene.head_edits import Edit, EditSet
+from app.views.intervene.tabs import curve_data
 from core import bottleneck
 from data import store
 from data.queries import build, images
@@ -45,7 +47,7 @@ def visit(tiny_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
         monkeypatch.setattr(sys, "argv", ["main.py", "--db", str(tiny_store)])
         at = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
         at.query_params.update(params)
-        at.switch_page("views/intervene.py")
+        opening.choose(at, "intervene")
         at.query_params.update(params)
         return done(at.run())
 
@@ -251,19 +253,19 @@ def test_curves_of_unlabelled_concepts_say_why_there_are_none(visit: Open) -> No
 def test_edits_are_taken_up_again_only_with_their_image_and_head(visit: Open) -> None:
     at = visit(h=LABELLED, i="3", e="0:0.5", t="global", g="p0")
     at.query_params.clear()
-    at.switch_page("views/image.py").run()
+    at.switch_page("views/image/page.py").run()
     assert at.query_params["h"] == LABELLED
     assert at.query_params["i"] == "3"
     at.query_params.clear()
-    at.switch_page("views/intervene.py").run()
+    at.switch_page("views/intervene/page.py").run()
     assert at.query_params["e"] == "0:0.5"
     assert at.query_params["g"] == "p0"
     at.query_params.clear()
     at.query_params["i"] = "5"
     at.query_params["h"] = LABELLED
-    at.switch_page("views/image.py").run()
+    at.switch_page("views/image/page.py").run()
     at.query_params.clear()
-    at.switch_page("views/intervene.py").run()
+    at.switch_page("views/intervene/page.py").run()
     assert at.query_params["i"] == "5"
     assert "e" not in at.query_params
     assert at.query_params["g"] == "p0"

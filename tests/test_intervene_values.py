@@ -12,22 +12,15 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import opening
 import pandas as pd
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app import db
-from app.components import (
-    curve_data,
-    follow_rules,
-    head_lab,
-    levels,
-    pinned,
-    report,
-    weight_matrix,
-    whole,
-)
+from app.views.intervene import follow_rules, head_lab, levels, pinned, report, whole
+from app.views.intervene.tabs import curve_data, weight_matrix
 from core import bottleneck
 from core.intervention import energy
 from data import store
@@ -62,7 +55,7 @@ def visit(copy: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
         monkeypatch.setattr(sys, "argv", ["main.py", "--db", str(copy)])
         at = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
         at.query_params.update(params)
-        at.switch_page(f"views/{view}.py")
+        opening.choose(at, view)
         at.query_params.update(params)
         return done(at.run())
 

@@ -8,15 +8,17 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import opening
 import pandas as pd
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app import db
-from app.components import latent_edits, latent_sets, whole
-from app.components.latent_edits import Aimed, Edit
-from app.components.latent_sets import Aim
+from app.views.intervene import whole
+from app.views.intervene.tabs import latent_edits, latent_sets
+from app.views.intervene.tabs.latent_edits import Aimed, Edit
+from app.views.intervene.tabs.latent_sets import Aim
 from core import bottleneck
 from core.intervention import sae_edits
 from data import store
@@ -43,7 +45,7 @@ def visit(tiny_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     def visit_(**params: str) -> AppTest:
         monkeypatch.setattr(sys, "argv", ["main.py", "--db", str(tiny_store)])
         at = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=120)
-        at.switch_page("views/intervene.py")
+        opening.choose(at, "intervene")
         at.query_params.update({"t": "latents", "i": "3", **params})
         return done(at.run())
 

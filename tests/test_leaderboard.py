@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.components import standing_columns, standings
+from app.views.leaderboard import standing_columns, standings
 from data import store, write
 from data.queries import build, leaderboard
 

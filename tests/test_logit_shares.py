@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from in_node import SAY, needed, run, use
 
-from app.components import class_parts
+from app.views.classes import class_parts
 from core import logit_shares
 from data import store
 from data.queries import build, classes

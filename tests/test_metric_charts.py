@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.components import class_bars, metric_plot
-from app.components.format import with_id
+from app.format import with_id
+from app.views.classes import bars
+from app.views.metrics import plot
 
 
 @pytest.mark.parametrize("scope", ["bank", "head"])
@@ -21,7 +22,7 @@ def test_no_two_subjects_of_a_chart_look_alike(scope: str) -> None:
             "subject": [f"subject {i}" for i in range(len(banks))] + ["backbone"],
         }
     )
-    looks = metric_plot.styles(found)
+    looks = plot.styles(found)
     assert set(looks) == {f"subject {i}" for i in range(len(banks))}
     assert len(set(looks.values())) == len(banks)
     if scope == "head":
@@ -40,7 +41,7 @@ def test_bars_of_a_class_leave_room_for_one_another() -> None:
             "of_size": [50.0, 20.0, 10.0, 20.0, np.nan],
         }
     )
-    figure = class_bars.chart(parts)
+    figure = bars.chart(parts)
     assert {bar.width for bar in figure.data} == {0.7}
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import opening
 import pandas as pd
 import pytest
 import streamlit as st
@@ -233,7 +234,7 @@ def page(worded: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[...
     def open_(view: str, store: Path = worded, **params: str) -> AppTest:
         monkeypatch.setattr(sys, "argv", ["main.py", "--db", str(store)])
         at = AppTest.from_file(str(MAIN), default_timeout=60)
-        at.switch_page(f"views/{view}.py")
+        opening.choose(at, view)
         at.query_params.update(params)
         at.run()
         assert not at.exception, at.exception[0].value

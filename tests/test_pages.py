@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
+import opening
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from app.pages import PAGES
+
 ROOT = Path(__file__).parents[1]
-VIEWS = sorted(p.stem for p in (ROOT / "app" / "views").glob("*.py"))
+VIEWS = list(PAGES)
 HOSTILE: dict[str, dict[str, str]] = {
     "bare": {},
     "first": {"b": "", "c": "0", "i": "0", "y": "0"},
@@ -65,7 +68,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
         monkeypatch.setattr(sys, "argv", ["main.py", "--db", str(store)])
         at = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
         at.query_params.update(params)
-        at.switch_page(f"views/{view}.py")
+        opening.choose(at, view)
         at.query_params.update(params)
         return at.run()
 
@@ -187,7 +190,7 @@ def test_menu_takes_up_what_was_last_looked_at(tiny_store: Path, open_page: Open
         names = [n for (n,) in con.execute("SELECT name FROM bank ORDER BY bank_id").fetchall()]
     at = open_page(tiny_store, "concepts", b=names[-1], q="#1")
     at.query_params.clear()
-    at.switch_page("views/concept.py").run()
+    at.switch_page("views/concept/page.py").run()
     _ok(at)
     assert at.query_params["b"] == names[-1]
     assert any(f"in {names[-1]}" in c.value.replace("\\", "") for c in at.caption)
@@ -197,8 +200,8 @@ def test_back_takes_up_the_pages_own_address(tiny_store: Path, open_page: Open) 
     at = open_page(tiny_store, "concepts", q="#1", o="peak")
     at.query_params.clear()
     at.query_params["c"] = "1"
-    at.switch_page("views/concept.py").run()
+    at.switch_page("views/concept/page.py").run()
     at.query_params["c"] = "1"  # the browser brings the query of the page that it leaves
-    at.switch_page("views/concepts.py").run()
+    at.switch_page("views/concepts/page.py").run()
     _ok(at)
     assert dict(at.query_params) == {"q": "#1", "o": "peak"}

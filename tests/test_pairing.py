@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import opening
 import pandas as pd
 import pytest
 import streamlit as st
@@ -46,7 +47,7 @@ def _open(monkeypatch: pytest.MonkeyPatch, stores: list[Path], **params: str) ->
     monkeypatch.setattr(sys, "argv", ["main.py", *named])
     at = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
     at.query_params.update(params)
-    at.switch_page("views/compare.py")
+    opening.choose(at, "compare")
     at.query_params.update(params)
     return at.run()
 

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.components import class_tables, learnability
+from app.views.classes import class_tables
+from app.widgets import learnability
 from data import store
 from data.queries import build, classes, leaderboard
 

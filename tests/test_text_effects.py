@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import opening
 import pytest
 import streamlit as st
 import test_naming_store as naming
@@ -45,7 +46,7 @@ def test_ablation_lowers_the_word_and_insertion_raises_it(path: Path) -> None:
 def test_concept_page_says_both(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["main.py", "--db", str(path)])
     at = AppTest.from_file(str(naming.MAIN), default_timeout=60)
-    at.switch_page("views/concept.py")
+    opening.choose(at, "concept")
     at.query_params.update({"b": "text", "c": "1"})
     at.run()
     st.cache_resource.clear()  # closes the store

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 import in_node
+import opening
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -24,7 +25,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     def open_(path: Path, view: str, **params: str) -> AppTest:
         monkeypatch.setattr(sys, "argv", ["main.py", "--db", str(path)])
         at = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
-        at.switch_page(f"views/{view}.py")
+        opening.choose(at, view)
         at.query_params.update(params)
         at.run()
         assert not at.exception, at.exception[0].value

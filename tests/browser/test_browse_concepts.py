@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-VIEWS = sorted(p.stem for p in (Path(__file__).parents[2] / "app" / "views").glob("*.py"))
+from app.pages import PAGES
+
+VIEWS = list(PAGES)
 READY = "h1, h2"
 
 

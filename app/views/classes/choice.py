@@ -1,0 +1,55 @@
+"""Which few concepts of a class to show: the largest, or large ones that differ."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import address, db
+from core import diverse
+from data.queries import heads as head_of
+
+SHOWN = (12, diverse.MOST)
+
+
+def _listing() -> tuple[bool, int]:
+    """Whether concepts are chosen to differ, and how many at most; from the address."""
+    kind, _, most = (address.param("x") or "").partition("-")
+    n = next((s for s in SHOWN if str(s) == most), SHOWN[0])
+    now = (kind == "diverse", n)
+
+    def write() -> None:
+        kind_now = "diverse" if st.session_state["diverse"] else "largest"
+        address.set_params(x=f"{kind_now}-{st.session_state['most']}")
+
+    with st.container(horizontal=True, vertical_alignment="center"):
+        address.follow("diverse", now[0])
+        st.toggle(
+            "Diverse", key="diverse", on_change=write,
+            help="Concepts that fire on the same images say the same thing twice. Chosen greedily "
+            "for a large share of the size and scores unlike those already chosen (a "
+            "determinantal point process), instead of by size alone.",
+        )  # fmt: skip
+        address.follow("most", now[1])
+        st.segmented_control(
+            "At most", SHOWN, key="most", required=True, on_change=write,
+            format_func=lambda n: f"at most {n}", label_visibility="collapsed",
+        )  # fmt: skip
+    return now
+
+
+def chosen(rows: pd.DataFrame, images: pd.DataFrame, *, bank_id: int) -> pd.DataFrame:
+    """Of the concepts in `rows`, those to show; how, the person says.
+
+    They differ where their scores over `images` do.
+    """
+    differ, most = _listing()
+    if not differ or rows.empty:
+        return rows.head(most)
+    ordered = rows.sort_values("concept_id")
+    scores = head_of.image_scores(
+        db.cursor(), bank_id, ordered["concept_id"].to_numpy(np.int64),
+        image_ids=images["image_id"].to_numpy(np.int64),
+    )  # fmt: skip
+    return ordered.iloc[diverse.pick(ordered["share"].to_numpy(), scores.T, most=most)]

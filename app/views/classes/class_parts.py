@@ -1,0 +1,101 @@
+"""A class's mean logit taken apart: concepts, what others bring, each image's rest, the bias."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app.format import concept_name, percent, signed
+from core import logit_shares
+
+OF_LOGIT = (
+    "Mean contribution over (mean logit - bias): with the rest it adds up to 100 %. Negative: it "
+    "works against what all parts together do, so where the logit lies below its bias, what is "
+    "for the class is negative. Where parts for and against nearly cancel, the sum is near 0 and "
+    "shares pass 100 % without anything being large: then go by the logits."
+)
+OF_SIZE = (
+    "Size of the contribution, summed over the images, over that of all concepts: 0 to 100 %, "
+    "whichever way they work; bias and rest have none"
+)
+
+
+def parts(explained: pd.Series, shown: pd.DataFrame) -> pd.DataFrame:
+    """What the mean logit is the sum of: `shown`, all other concepts together, the images' rest
+    where there is one, and the bias, in this order.
+
+    `shown`: rows of `queries.classes.importances`. Columns: kind ("concept", "others", "rest",
+    "bias"), title, concept_id (-1: none), value (mean, logits), of_logit (%, signed, see OF_LOGIT;
+    NaN for the bias), of_size (%, see OF_SIZE; NaN for rest and bias).
+    """
+    out = [
+        ("concept", _title(r), int(r["concept_id"]), float(r["value"]), 100 * float(r["share"]))
+        for r in shown.to_dict("records")
+    ]
+    fixed, bias = float(explained["fixed"]), float(explained["bias"])
+    n_others = int(explained["n_concepts"]) - len(shown)
+    if n_others > 0:
+        value = float(explained["logit"]) - fixed - float(shown["value"].sum())
+        size = max(0.0, 100 * (1 - float(shown["share"].sum())))
+        title = f"{n_others:,} other concept{'s' if n_others > 1 else ''}"
+        out.append(("others", title, -1, value, size))
+    if abs(fixed - bias) > 1e-9 * max(1.0, abs(fixed)):
+        out.append(("rest", "rest of the images", -1, fixed - bias, np.nan))
+    out.append(("bias", "bias", -1, bias, np.nan))
+    frame = pd.DataFrame(out, columns=["kind", "title", "concept_id", "value", "of_size"])
+    frame["of_logit"] = np.nan
+    brought = frame["kind"] != "bias"
+    frame.loc[brought, "of_logit"] = 100 * logit_shares.of_sum(
+        frame.loc[brought, "value"].to_numpy(np.float64)
+    )
+    return frame
+
+
+def _title(row: dict[Any, Any]) -> str:
+    name = concept_name(row["name"], int(row["concept_id"]))
+    return name if name == f"#{row['concept_id']}" else f"{name} #{row['concept_id']}"
+
+
+def warning(explained: pd.Series, rows: pd.DataFrame) -> str | None:
+    """Why the shares of the logit mislead for this class; None where they do not."""
+    values = rows["value"].to_numpy(np.float64)
+    fixed = float(explained["fixed"])
+    others = float(explained["logit"]) - fixed - values.sum()
+    sizes = np.array([*values, others, fixed - float(explained["bias"])])
+    if not logit_shares.cancelled(sizes):
+        return None
+    return (
+        f"Parts for and against this class nearly cancel: together they make "
+        f"{signed(float(sizes.sum()))} logits, {percent(abs(sizes.sum()) / np.abs(sizes).sum())} "
+        "of what they are in size. Shares of the logit say little here; go by the logits."
+    )
+
+
+def table(frame: pd.DataFrame, *, key: str) -> int | None:
+    """The parts in numbers; returns the concept of the row that was clicked."""
+
+    def exact(title: str, about: str) -> Any:
+        return st.column_config.NumberColumn(title, help=about, format="%.3g", width=88)
+
+    event = st.dataframe(
+        frame,
+        key=key,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        height=38 + 35 * len(frame),
+        column_order=["title", "value", "of_logit", "of_size"],
+        column_config={
+            "title": st.column_config.TextColumn("Part", width=138),
+            "value": exact("Mean, logits", "Mean over the images; the column adds up to the mean "
+                           "logit"),
+            "of_logit": exact("Of the logit, %", OF_LOGIT),
+            "of_size": exact("Of the size, %", OF_SIZE),
+        },
+    )  # fmt: skip
+    picked = event["selection"]["rows"]
+    concept = int(frame["concept_id"].iloc[picked[0]]) if picked else -1
+    return concept if concept >= 0 else None

@@ -1,0 +1,217 @@
+"""A head's classes in tables: confusions, dominant concepts, fidelity of the explanations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app.format import concept_name
+
+METHODS = {
+    "linear": "Weight x score",
+    "gradient_input": "Gradient x input",
+    "integrated_gradients": "Integrated gradients",
+    "occlusion": "Occlusion",
+    "sobol": "Sobol total index",
+}
+
+
+def per_split(confusions: pd.DataFrame, class_id: int) -> pd.DataFrame:
+    """Recall and precision of the class in each split, in %, each before the n it is of."""
+    out = []
+    for split, mine in confusions.groupby("split", sort=False):
+        hit = int(mine.loc[(mine["label_id"] == class_id) & (mine["predicted_id"] == class_id),
+                           "n"].sum())  # fmt: skip
+        carried = int(mine.loc[mine["label_id"] == class_id, "n"].sum())
+        taken = int(mine.loc[mine["predicted_id"] == class_id, "n"].sum())
+        out.append((split, _percent(hit, carried), carried, _percent(hit, taken), taken))
+    return pd.DataFrame(out, columns=["Split", "Recall", "n carry it", "Precision", "n taken"])
+
+
+def _percent(n: int, total: int) -> float:
+    """NaN where there is nothing to take a share of."""
+    return 100 * n / total if total else float("nan")
+
+
+def splits(confusions: pd.DataFrame, class_id: int) -> None:
+    about = {
+        "Recall": ("Recall, %", "Of the class's images, those the head finds"),
+        "n carry it": (None, "Images that carry the class"),
+        "Precision": (
+            "Precision, %",
+            "Of the labelled images that the head takes for the class, those that are",
+        ),
+        "n taken": (None, "Labelled images that the head takes for the class"),
+    }
+    st.dataframe(
+        per_split(confusions, class_id),
+        hide_index=True,
+        column_config={
+            name: st.column_config.NumberColumn(
+                title, help=help_, format="localized" if name.startswith("n ") else "%.3g"
+            )
+            for name, (title, help_) in about.items()
+        },
+    )
+
+
+def others(confusions: pd.DataFrame, class_id: int, *, key: str) -> int | None:
+    """Which classes it is confused with, over all splits; returns the one that was clicked."""
+    wrong = confusions[confusions["label_id"] != confusions["predicted_id"]]
+    missed = wrong[wrong["label_id"] == class_id].assign(
+        other_id=lambda f: f["predicted_id"], other=lambda f: f["predicted"], how="taken for"
+    )
+    taken = wrong[wrong["predicted_id"] == class_id].assign(
+        other_id=lambda f: f["label_id"], other=lambda f: f["label"], how="mistaken from"
+    )
+    frame = pd.concat([missed, taken])
+    if frame.empty:
+        st.caption("No labelled image is confused.")
+        return None
+    wide = frame.pivot_table(
+        index=["other_id", "other"], columns="how", values="n", aggfunc="sum", fill_value=0
+    ).reset_index()
+    for how in ("taken for", "mistaken from"):
+        wide[how] = wide.get(how, 0)
+    wide = wide.assign(sum=wide["taken for"] + wide["mistaken from"])
+    wide = wide.sort_values(["sum", "other_id"], ascending=[False, True])
+    event = st.dataframe(
+        wide[["other", "taken for", "mistaken from"]],
+        hide_index=True, key=key, on_select="rerun", selection_mode="single-row",
+        column_config={
+            "other": st.column_config.Column("Class", help="A row opens the class"),
+            "taken for": st.column_config.Column(
+                "This taken for it", help="Images of this class that the head takes for the other"
+            ),
+            "mistaken from": st.column_config.Column(
+                "It taken for this", help="Images of the other that the head takes for this class"
+            ),
+        },
+    )  # fmt: skip
+    picked = event["selection"]["rows"]
+    return int(wide["other_id"].iloc[picked[0]]) if picked else None
+
+
+DOMINANCE: dict[str, tuple[str, str]] = {
+    "prevalence": (
+        "Prevalence {}, %",
+        "Share of the split's images whose dominant concept it is",
+    ),
+    "n": ("n {}", "Images of the split whose dominant concept it is"),
+    "reliability": (
+        "Reliability {}, %",
+        "Accuracy of the head on those of them that carry a label; empty where none does",
+    ),
+    "n_labelled": ("n labelled {}", "Images behind the reliability"),
+}
+"""column of queries.classes.dominance -> (title with the split, definition)"""
+
+
+def by_concept(rows: pd.DataFrame) -> pd.DataFrame:
+    """Numbers of `queries.classes.dominance`, one row a concept, one column a figure and split.
+
+    id, Concept, then for each split the keys of DOMINANCE as "key, split"; shares in %. A concept
+    that is dominant nowhere in a split has 0 of it and no reliability. Often dominant first.
+    """
+    rows = rows.assign(
+        prevalence=100 * rows["prevalence"],
+        reliability=100 * rows["reliability"].astype(float),
+        Concept=[concept_name(n, c) for n, c in zip(rows["name"], rows["concept_id"], strict=True)],
+    )
+    wide = rows.pivot(index=["concept_id", "Concept"], columns="split", values=list(DOMINANCE))
+    order = [(what, split) for split in dict.fromkeys(rows["split"]) for what in DOMINANCE]
+    out = wide.index.to_frame(index=False).rename(columns={"concept_id": "id"})
+    for what, split in order:
+        values = pd.Series(wide[what, split].to_numpy(np.float64))
+        if what != "reliability":
+            values = values.fillna(0)
+        out[f"{what}, {split}"] = values.astype(np.int64) if what.startswith("n") else values
+    total = sum(out[f"n, {split}"] for split in dict.fromkeys(rows["split"]))
+    return out.assign(total=total).sort_values(
+        ["total", "id"], ascending=[False, True], ignore_index=True
+    ).drop(columns="total")  # fmt: skip
+
+
+def dominance(rows: pd.DataFrame, *, key: str) -> int | None:
+    """Prevalence and reliability by concept and split; returns the concept that was clicked."""
+    if rows.empty:
+        st.info("This store does not say which concepts dominate.")
+        return None
+    frame = by_concept(rows)
+    config: dict[str, Any] = {"id": st.column_config.NumberColumn("#", format="%d")}
+    for column in frame.columns[2:]:
+        what, _, split = str(column).partition(", ")
+        title, about = DOMINANCE[what]
+        config[column] = st.column_config.NumberColumn(
+            title.format(split),
+            help=about,
+            format="localized" if what.startswith("n") else "%.3g",
+        )
+    event = st.dataframe(
+        frame, hide_index=True, key=key, on_select="rerun", selection_mode="single-row", height=330,
+        column_config=config,
+    )  # fmt: skip
+    picked = event["selection"]["rows"]
+    return int(frame["id"].iloc[picked[0]]) if picked else None
+
+
+FIDELITY = {
+    "C-insertion": "Mean height of the logit as concepts come in, most important first; large "
+    "is good. Logits.",
+    "C-deletion": "The same as concepts are set to 0, most important first; small is good. Logits.",
+    "C-muFidelity": "Correlation, -1..1, of summed importance with what the logit loses without "
+    "random fifths of the concepts; 1 is perfect, chance 0.",
+}
+"""metric -> definition"""
+
+
+BESIDE = {
+    "random": ("random order", "{} with the concepts in random order"),
+    "control": (
+        "random directions",
+        "{} of as many random directions in the bank's place, coded as sparsely: for a head, of "
+        "one of its kind fitted on them. Empty where none can be: the head is not fitted but "
+        "folded from the model's last layer or read from a file, or there are as many directions "
+        "as an activation has numbers, which leave nothing out",
+    ),
+}
+"""column of queries.classes.fidelity -> title, definition for a metric"""
+
+
+def by_method(rows: pd.DataFrame) -> pd.DataFrame:
+    """Numbers of `queries.classes.fidelity`, one row a method: Importance, each metric, the same
+    for each of BESIDE as "METRIC random" and "METRIC control", and n images."""
+    values = rows.pivot(index="method", columns="metric", values=["value", *BESIDE])
+    metrics = [m for m in FIDELITY if m in set(rows["metric"])]
+    known = [m for m in METHODS if m in values.index]
+    values = values.loc[[*known, *(m for m in values.index if m not in METHODS)]]
+    out = pd.DataFrame({"Importance": [METHODS.get(m, m) for m in values.index]})
+    for metric in metrics:
+        out[metric] = values["value", metric].to_numpy(np.float64)
+        for what in BESIDE:
+            out[f"{metric} {what}"] = values[what, metric].to_numpy(np.float64)
+    out["n"] = rows.groupby("method")["n"].max().loc[values.index].to_numpy()
+    return out
+
+
+def fidelity(rows: pd.DataFrame) -> None:
+    if rows.empty:
+        st.info("This store does not judge its explanations.")
+        return
+    config: dict[str, Any] = {
+        "n": st.column_config.NumberColumn(
+            "n",
+            help="Images judged, over all classes; held-out ones if there are any",
+            format="localized",
+        )
+    }
+    for metric, about in FIDELITY.items():
+        config[metric] = st.column_config.NumberColumn(help=about, format="%.3g")
+        for what, (title, help_) in BESIDE.items():
+            config[f"{metric} {what}"] = st.column_config.NumberColumn(
+                title, help=help_.format(metric), format="%.3g"
+            )
+    st.dataframe(by_method(rows), hide_index=True, column_config=config)

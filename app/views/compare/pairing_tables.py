@@ -1,0 +1,170 @@
+"""Pairs of concepts, and those left alone, with their strongest images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from app import db
+from app.format import concept_name
+from app.views.compare.pairing import Compared, Side
+from app.widgets import minis
+from core.compare.matching import Matching
+from data.queries import concepts
+
+PAIRED, CHANCE = "#0072B2", "#8A949A"
+PICTURES = 2
+KINDS = {
+    "scores": ("Scores", "Correlation of the two concepts' scores over the shared images"),
+    "maps": ("Maps", "Correlation of the two concepts' maps over the tokens of shared images: "
+             "whether they fire at the same places"),
+    "cosine": ("Cosine", "Cosine of the two directions, where both banks live in one space"),
+}  # fmt: skip
+AXES = {"scores": "correlation of scores", "maps": "correlation of maps",
+        "cosine": "cosine of directions"}  # fmt: skip
+ABOUT = {
+    "A ": "Its two strongest images in A",
+    "B ": "Its two strongest images in B",
+    "Scores": KINDS["scores"][1],
+    "Maps": KINDS["maps"][1],
+    "Cosine": KINDS["cosine"][1],
+    "in A, %": "Share of the shared images on which A's concept has a positive score, per cent",
+    "in B, %": "The same of B's concept",
+    "Change": "Difference of the two shares, in percentage points",
+    "Shift": "Size of the concept's shift vector: mean of B's minus A's pooled activations over "
+    "the images where A's concept is active, in units of activation",
+    "Along": "Cosine of the shift vector with A's direction: above 0 its images move further along "
+    "it, below 0 back",
+    "Best": "Largest likeness with any concept of the other side, taken or not",
+    "Best match": "The concept of the other side that it is most like",
+}
+
+
+def strengths(found: Matching, chance: np.ndarray, *, threshold: float, kind: str) -> go.Figure:
+    """Likeness of the pairs from best to worst, beside pairs made by chance."""
+    figure = go.Figure()
+    for name, values, colour, dash in (
+        ("pairs", found.value, PAIRED, "solid"),
+        ("by chance", np.sort(chance)[::-1], CHANCE, "dash"),
+    ):
+        figure.add_scatter(
+            x=np.arange(1, len(values) + 1),
+            y=values,
+            mode="lines",
+            name=name,
+            line={"color": colour, "width": 2.5, "dash": dash},
+            hovertemplate=f"{name}: pair %{{x}}, %{{y:.3g}}<extra></extra>",
+        )
+    figure.add_hline(y=threshold, line={"color": "#D55E00", "width": 1.5, "dash": "dot"})
+    figure.add_annotation(
+        x=0, xref="paper", y=threshold, text="threshold", showarrow=False, xanchor="left",
+        yanchor="bottom", font={"size": 11, "color": "#D55E00"},
+    )  # fmt: skip
+    figure.update_layout(
+        height=270,
+        margin={"l": 0, "r": 0, "t": 26, "b": 0},
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
+        xaxis={"title": "pairs, best first"},
+        yaxis={"title": AXES[kind], "range": [min(-0.05, float(chance.min())), 1.03]},
+    )
+    return figure
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _strips(side: Side, ids: tuple[int, ...]) -> dict[int, str | None]:
+    found = concepts.thumbs(db.cursor(side.stem), side.bank_id, ids, n=PICTURES)
+    of = found["concept_id"]
+    return {i: minis.strip([bytes(t) for t in found["thumb"][of == i]]) for i in ids}
+
+
+def _titles(side: pd.DataFrame) -> list[str]:
+    names = [concept_name(n, c) for n, c in zip(side["name"], side["concept_id"], strict=True)]
+    ids = side["concept_id"]
+    return [n if n == f"#{c}" else f"{n} #{c}" for n, c in zip(names, ids, strict=True)]
+
+
+def _config(names: list[str]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for name in names:
+        about = ABOUT.get(name)
+        if name in ("A ", "B "):
+            out[name] = st.column_config.ImageColumn(
+                f"Images of {name.strip()}", width=PICTURES * minis.SIDE + 16, help=about
+            )
+        elif name in ("A", "B", "Concept", "Best match"):
+            out[name] = st.column_config.TextColumn(name, width=128, help=about)
+        else:
+            out[name] = st.column_config.NumberColumn(name, help=about, format="%.3g", width=66)
+    return out
+
+
+def pairs(
+    one: Side, two: Side, c: Compared, found: Matching, places: np.ndarray, *, key: str
+) -> tuple[Side, int] | None:
+    """The pairs at `places` of the matching; returns the side and concept that was clicked."""
+    at, to = found.left[places], found.right[places]
+    left, right = c.left.iloc[at], c.right.iloc[to]
+    a, b = (tuple(int(i) for i in side["concept_id"]) for side in (left, right))
+    strips = _strips(one, a), _strips(two, b)
+    columns: dict[str, Any] = {
+        "A ": [strips[0][i] for i in a],
+        "A": _titles(left),
+        "B ": [strips[1][i] for i in b],
+        "B": _titles(right),
+    }
+    for kind, values in c.likeness.items():
+        columns[KINDS[kind][0]] = values[at, to]
+    if c.shift is not None:
+        columns["Shift"] = c.shift["shift"].to_numpy()[at]
+        columns["Along"] = c.shift["along"].to_numpy()[at]
+    columns["in A, %"] = 100 * left["active"].to_numpy()
+    columns["in B, %"] = 100 * right["active"].to_numpy()
+    columns["Change"] = columns["in B, %"] - columns["in A, %"]
+    cell = _table(columns, key=key)
+    if cell is None:
+        return None
+    row, column = cell
+    in_b = column in ("B", "B ", "in B, %")
+    return (two, b[row]) if in_b else (one, a[row])
+
+
+def alone(
+    side: Side, rows: pd.DataFrame, best: np.ndarray, match: list[str], *, letter: str, key: str
+) -> int | None:
+    """Concepts without a partner; returns the one that was clicked."""
+    ids = tuple(int(i) for i in rows["concept_id"])
+    strips = _strips(side, ids)
+    columns = {
+        f"{letter} ": [strips[i] for i in ids],
+        "Concept": _titles(rows),
+        f"in {letter}, %": 100 * rows["active"].to_numpy(),
+        "Best": best,
+        "Best match": match,
+    }
+    cell = _table(columns, key=key)
+    return None if cell is None else ids[cell[0]]
+
+
+def titles(side: pd.DataFrame, places: np.ndarray) -> list[str]:
+    return _titles(side.iloc[places])
+
+
+def _table(columns: dict[str, Any], *, key: str) -> tuple[int, str] | None:
+    n = len(next(iter(columns.values())))
+    event = st.dataframe(
+        pd.DataFrame(columns),
+        hide_index=True,
+        key=key,
+        row_height=minis.SIDE + 6,
+        height=min(640, 42 + (minis.SIDE + 6) * n),
+        column_config=_config(list(columns)),
+        on_select="rerun",
+        selection_mode="single-cell",
+        placeholder="",
+    )
+    cells = event["selection"]["cells"]
+    return (int(cells[0][0]), str(cells[0][1])) if cells else None

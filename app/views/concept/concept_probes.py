@@ -1,0 +1,144 @@
+"""How well a concept's label is read off it, beside its bank's others and a plain probe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app.format import concept_name, number, plain, short
+from app.widgets.learnability import PLAIN, winner
+
+ABOUT = (
+    "The concept's label (its name's, or the nearest) read off held-out images. A concept worth "
+    "its name comes close to a logistic probe on the plain activations (5-fold cross-validated)."
+)
+ABOUT_NAP = (
+    "Normalised average precision of the plain probe, as if every label were as frequent as a "
+    "class, 0 to 1: how learnable a label is. One that is harder to learn than a class explains it "
+    "poorly. Chance: a ranking without information."
+)
+
+
+def rows(found: pd.DataFrame) -> pd.DataFrame:
+    """What is read, its interval and that of its difference as text, and who wins."""
+    out = found.copy()
+    out["what"] = [_what(row) for _, row in found.iterrows()]
+    out["range"] = _ranges(found, "auc")
+    out["gain_range"] = _ranges(found, "gain")
+    out["winner"] = [
+        "" if pd.isna(hi) else winner(lo, hi)
+        for lo, hi in zip(found["gain_lo"], found["gain_hi"], strict=True)
+    ]
+    return out
+
+
+def verdict(shown: pd.DataFrame) -> str:
+    """Which of the concepts the plain probe beats, in a sentence; `shown` as from `rows`."""
+    beaten = {"own": "this concept", "latent": "the best concept", "top": "the best few"}
+    names = [beaten[kind] for kind in shown.loc[shown["winner"] == PLAIN, "kind"]]
+    if not names:
+        return (
+            "The plain probe is not better than any of these: no interval of a difference lies "
+            "on its side."
+        )
+    return f":orange[▲ **The plain probe wins**] against {_and(names)}."
+
+
+def show(found: pd.DataFrame, learnable: pd.DataFrame, *, label: str | None, key: str) -> None:
+    """`found` and `learnable` as from data.queries.probes; `label`: the concept's, if any."""
+    name = f" “{plain(short(label, 40))}”" if label else ""
+    st.markdown(f"**Reading off{name}**", help=ABOUT)
+    if "raw" not in set(found["kind"]):
+        why = "Its label has too few held-out images." if label else "It has no labelled concept."
+        st.caption(f"Not probed. {why}")
+        return
+    shown = rows(found)
+    shown["wins"] = shown["winner"].replace({PLAIN: "▲ plain"})
+    st.dataframe(
+        shown,
+        key=key,
+        hide_index=True,
+        placeholder="",
+        height="content",
+        column_order=["what", "auc", "range", "n", "wins", "gain", "gain_range"],
+        column_config=_columns(shown),
+    )
+    st.caption(verdict(shown))
+    if (learnable["what"] == "label").any():
+        st.caption(learnt(learnable), help=ABOUT_NAP)
+
+
+def learnt(found: pd.DataFrame) -> str:
+    """How learnable the label is, beside the classes."""
+    label = found[found["what"] == "label"].iloc[0]
+    classes = found[found["what"] == "class"]
+    line = (
+        f"Learnability (NAP) {number(label['nap'])}, chance {number(label['nap_chance'])}, "
+        f"n {int(label['n']):,}"
+    )
+    if classes.empty:
+        return f"{line}; no class was probed"
+    easier = int((classes["nap"] > label["nap"]).sum())
+    line += (
+        f" · classes {number(classes['nap'].mean())} on average, {number(classes['nap'].min())} to "
+        f"{number(classes['nap'].max())}"
+    )
+    strongest = classes[classes["strongest"]]
+    for _, row in strongest.iterrows():
+        line += f"; {plain(short(row['name'], 30))}, where it is strongest, {number(row['nap'])}"
+    mark = ":orange[▲] " if (strongest["nap"] > label["nap"]).any() else ""
+    return f"{mark}{line} · {easier:,} of {len(classes):,} classes are easier to learn"
+
+
+def _what(row: pd.Series) -> str:
+    if row["kind"] == "latent":
+        return f"Best: {short(concept_name(row['name'], int(row['concept_id'])), 24)}"
+    if row["kind"] == "top":
+        return f"Top {int(row['n_latents'])} concepts"
+    return {"own": "This concept", "raw": "Plain probe"}[row["kind"]]
+
+
+def _ranges(found: pd.DataFrame, column: str) -> list[str]:
+    ends = zip(found[f"{column}_lo"], found[f"{column}_hi"], strict=True)
+    return ["" if pd.isna(lo) else f"{number(lo)} to {number(hi)}" for lo, hi in ends]
+
+
+def _and(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _columns(shown: pd.DataFrame) -> dict[str, Any]:
+    width = int(shown.loc[shown["kind"] == "raw", "n_latents"].iloc[0])
+    n_top = int(shown.loc[shown["kind"] == "top", "n_latents"].max())
+    positive = int(shown["n_positive"].iloc[0])
+    return {
+        "what": st.column_config.TextColumn(
+            "Read off", width=116, help="This concept: its score alone, nothing fitted. Best: the "
+            "single concept that is best on the other folds, by name where it is so most often. "
+            f"Top: a logistic probe on the {n_top} concepts that differ most there. Plain: a "
+            f"logistic probe on all {width} channels of the pooled activation",
+        ),
+        "auc": st.column_config.NumberColumn(
+            "AUC", format="%.3f", width=52, help="Images with the label against those without, "
+            "pairs within folds; chance 0.5"
+        ),
+        "range": st.column_config.TextColumn(
+            "95 %", width=100, help="95 % interval of the AUC (DeLong)"
+        ),
+        "n": st.column_config.NumberColumn(
+            "n", width=42, help=f"Held-out images ranked; {positive:,} of them have the label"
+        ),
+        "gain": st.column_config.NumberColumn(
+            "Δ plain", format="%+.3f", width=64, help="AUC minus that of the plain probe"
+        ),
+        "gain_range": st.column_config.TextColumn(
+            "95 % ", width=116, help="95 % interval of that difference, paired on the same images "
+            "(DeLong)"
+        ),
+        "wins": st.column_config.TextColumn(
+            "Wins", width=62, help="Whom the interval of the difference from the plain probe "
+            "favours; even: it holds 0"
+        ),
+    }  # fmt: skip

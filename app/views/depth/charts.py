@@ -1,0 +1,92 @@
+"""Labelled concepts over layers: how well a probe reads them, beside chance and control."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from app.format import short
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8C7A00", "#56B4E9", "#E69F00", "#555E63")
+CONTROL = "#8A949A"
+
+
+def lines(rows: pd.DataFrame, *, layers: list[str]) -> go.Figure:
+    """One line a concept with its 95 % intervals, the mean control of them, and chance."""
+    figure = go.Figure()
+    for i, (_, mine) in enumerate(rows.groupby("labelled_id", sort=False)):
+        colour = PALETTE[i % len(PALETTE)]
+        figure.add_scatter(
+            x=mine["position"] + 0.03 * (i - (rows["labelled_id"].nunique() - 1) / 2),
+            y=mine["auc"],
+            mode="lines+markers",
+            name=short(str(mine["name"].iloc[0]), 30),
+            line={"color": colour, "width": 2},
+            marker={"size": 7},
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": mine["hi"] - mine["auc"],
+                "arrayminus": mine["auc"] - mine["lo"],
+                "thickness": 1,
+                "width": 2,
+            },
+            customdata=mine[["lo", "hi", "control", "n", "n_positive", "layer"]].to_numpy(),
+            hovertemplate="AUC %{y:.3g}, 95 % interval %{customdata[0]:.3g} to "
+            "%{customdata[1]:.3g}<br>shuffled labels %{customdata[2]:.3g}<br>n = %{customdata[3]}, "
+            "%{customdata[4]} with the label<br>%{customdata[5]}",
+        )
+    control = rows.groupby("position")["control"].mean()
+    figure.add_scatter(
+        x=control.index,
+        y=control,
+        mode="lines",
+        name="control: labels shuffled",
+        line={"color": CONTROL, "width": 2, "dash": "dash"},
+        hovertemplate="mean control %{y:.3g}<extra></extra>",
+    )
+    figure.add_hline(y=0.5, line={"color": CONTROL, "width": 1, "dash": "dot"})
+    figure.add_annotation(
+        x=0, xref="paper", y=0.5, text="chance 0.5", showarrow=False, yanchor="top", xanchor="left",
+        font={"size": 11, "color": CONTROL},
+    )  # fmt: skip
+    low = min(float(rows["lo"].min()), float(control.min()), 0.5)
+    figure.update_layout(
+        height=430,
+        margin={"l": 0, "r": 12, "t": 30, "b": 0},
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
+        xaxis={
+            "title": "layer, from input to output",
+            "tickvals": list(range(len(layers))),
+            "ticktext": layers,
+            "range": [-0.25, len(layers) - 0.75],
+            "zeroline": False,
+        },
+        yaxis={"title": "AUC of the probe", "range": [max(0.0, low - 0.03), 1.02]},
+    )
+    return figure
+
+
+def wide(rows: pd.DataFrame, positions: list[int]) -> pd.DataFrame:
+    """A row a concept: name, group, AUC at each position, best position, its gain over the last,
+    its control, n and n with the label."""
+    auc = rows.pivot(index="labelled_id", columns="position", values="auc")
+    best = auc.idxmax(axis=1).astype(int)
+    top = rows[rows["position"] == rows["labelled_id"].map(best)].sort_values("labelled_id")
+    out = pd.DataFrame(
+        {
+            "labelled_id": auc.index,
+            "Concept": top["name"].to_numpy(),
+            "best": best.to_numpy(),
+            "Best layer's AUC": top["auc"].to_numpy(),
+            "from": top["lo"].to_numpy(),
+            "to": top["hi"].to_numpy(),
+            "Control": top["control"].to_numpy(),
+            "Gain over last": top["auc"].to_numpy() - auc[positions[-1]].to_numpy(),
+            "n": top["n"].to_numpy(),
+            "n with": top["n_positive"].to_numpy(),
+        }
+    )
+    for position in positions:
+        out[f"at {position}"] = auc[position].to_numpy()
+    return out

@@ -1,0 +1,163 @@
+"""At which layer of the network can each labelled concept be read off?"""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app import address, db
+from app.format import number, plain, rate, short
+from app.views.depth import charts
+from data.queries import build
+from data.queries import depth as of_store
+
+SHOWN, MOST = 4, 8
+"""concepts drawn at first, and at most"""
+RECIPE = """[depth]
+layers = ["FIRST", "SECOND"]   # dotted names; `python -m precompute layers MODEL` prints them
+limit = 600                    # images looked at; 0: all that are held out"""
+
+st.title("Depth", anchor=False)
+st.caption(
+    "A logistic probe reads each labelled concept off the pooled activations of a layer: where "
+    "along the network does the concept become linearly readable, and where does it fade? Beside "
+    "it the control of Hewitt & Liang 2019: the same probe on shuffled labels. A high control says "
+    "that the probe memorises and its AUC means little."
+)
+con = db.cursor()
+rows = of_store.depth(con)
+if rows.empty:
+    with st.container(border=True):
+        st.subheader("This store has no probes of several layers", anchor=False)
+        if of_store.n_labelled(con):
+            st.write("Its recipe names no layers. Add these lines to it and build again:")
+        else:
+            st.write(
+                "Its data set has no labelled concepts (a manifest or CUB brings them), and its "
+                "recipe names no layers. With labels, add these lines to the recipe:"
+            )
+        st.code(RECIPE, language="toml")
+        for _, notice in build.notices(con).query("stage == 'depth'").iterrows():
+            st.warning(f"The build tried and said: {plain(notice['message'])}")
+    st.stop()
+for _, notice in build.notices(con).query("stage == 'depth'").iterrows():
+    st.warning(f"Not all was done: {plain(notice['message'])}")
+layers = rows.drop_duplicates("position").sort_values("position")
+positions = [int(p) for p in layers["position"]]
+names = dict(zip(positions, layers["layer"], strict=True))
+labels = rows.drop_duplicates("labelled_id").set_index("labelled_id")["name"].to_dict()
+
+
+def last_part(layer: str) -> str:
+    """Enough of a dotted name to tell it from the others."""
+    parts, others = layer.split("."), [n for n in names.values() if n != layer]
+    for n in range(1, len(parts)):
+        tail = ".".join(parts[-n:])
+        named = any(not part.isdigit() for part in parts[-n:])
+        if named and not any(o.endswith("." + tail) or o == tail for o in others):
+            return tail
+    return layer
+
+
+def spread() -> list[int]:
+    """Concepts that change most over depth, one a group."""
+    auc = rows.pivot(index="labelled_id", columns="position", values="auc")
+    change = (auc.max(axis=1) - auc.min(axis=1)).sort_values(ascending=False, kind="stable")
+    group = rows.drop_duplicates("labelled_id").set_index("labelled_id")["grouping"]
+    seen: set[str] = set()
+    out = []
+    for labelled_id in change.index:
+        of = group[labelled_id]
+        if isinstance(of, str) and of in seen:
+            continue
+        seen.add(of if isinstance(of, str) else "")
+        out.append(int(labelled_id))
+    return out[:SHOWN]
+
+
+def asked() -> list[int]:
+    text = address.param("lc") or ""
+    ids = [int(p) for p in text.split(".")[:MOST] if p.isascii() and p.isdigit() and len(p) < 10]
+    return list(dict.fromkeys(i for i in ids if i in labels))
+
+
+def write() -> None:
+    chosen = st.session_state["depth_labels"]
+    address.set_params(lc=".".join(str(i) for i in chosen) or None)
+
+
+chosen = asked() or spread()
+address.follow("depth_labels", chosen)
+st.multiselect(
+    "Labelled concepts",
+    sorted(labels, key=lambda i: str(labels[i]).lower()),
+    key="depth_labels",
+    on_change=write,
+    max_selections=MOST,
+    format_func=lambda i: short(str(labels[i]), 40),
+    help="At first: those whose AUC changes most over the layers, one of each group.",
+)
+st.plotly_chart(
+    charts.lines(
+        rows[rows["labelled_id"].isin(chosen)].sort_values(["labelled_id", "position"]),
+        layers=[short(last_part(names[p]), 34) for p in positions],
+    ),
+    key="depth",
+    config={"displayModeBar": False},
+)
+table = charts.wide(rows, positions)
+counts = table["best"].value_counts()
+st.markdown(
+    "**Best layer** · "
+    + " · ".join(
+        f"{plain(last_part(names[p]))}: {rate(int(counts.get(p, 0)), len(table))}"
+        for p in positions
+    ),
+    help="Layer with the largest AUC of each concept. Among equals the one nearest to the input.",
+)
+st.caption(
+    f"Mean over {len(table):,} concepts · "
+    + " · ".join(
+        f"{plain(last_part(p_name))}: AUC {number(mine['auc'].mean())}, control "
+        f"{number(mine['control'].mean())} ({int(mine['grid_h'].iloc[0])} x "
+        f"{int(mine['grid_w'].iloc[0])} tokens of {int(mine['width'].iloc[0])})"
+        for p_name, mine in ((n, rows[rows["layer"] == n]) for n in names.values())
+    )
+)
+table["Best layer"] = [last_part(names[p]) for p in table["best"]]
+titles = {f"at {p}": last_part(names[p]) for p in positions}
+ABOUT = {
+    "Best layer's AUC": "Five-fold cross-validated, on images that nothing was fitted on; chance "
+    "0.5. Being the best of several layers makes it a little too high",
+    "from": "Lower end of its 95 % interval (DeLong)",
+    "to": "Upper end of its 95 % interval",
+    "Control": "AUC of the same probe at that layer with the labels shuffled, mean of three "
+    "shuffles; about 0.5 unless it memorises",
+    "Gain over last": "AUC at the best layer minus AUC at the last of these layers",
+    "n": "Images ranked",
+    "n with": "Of them, with the label",
+    **dict.fromkeys(titles, "AUC at this layer; chance 0.5"),
+}
+config = {
+    column: st.column_config.NumberColumn(
+        titles.get(column, column), help=about, format="%d" if column[0] == "n" else "%.3g"
+    )
+    for column, about in ABOUT.items()
+}
+config["Best layer"] = st.column_config.Column("Best layer", help="Where its AUC is largest")
+event = st.dataframe(
+    table.sort_values(["Gain over last", "labelled_id"], ascending=[False, True]),
+    hide_index=True,
+    key="depth_table",
+    height=420,
+    column_order=[
+        "Concept", *titles, "Best layer", "Best layer's AUC", "from", "to", "Control",
+        "Gain over last", "n", "n with",
+    ],
+    column_config=config,
+)  # fmt: skip
+if pd.notna(table["Control"]).all() and (table["Control"] > 0.7).any():
+    st.caption(
+        f":material/warning: {int((table['Control'] > 0.7).sum())} controls lie above 0.7: few "
+        "images for the width of the layer. Raise `limit`."
+    )

@@ -1,0 +1,111 @@
+"""The largest differences in both directions, with interval and chance."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from app.format import number, short, signed, with_id
+
+MORE, LESS, CHANCE = "#D55E00", "#0072B2", "#C5CCD1"
+LEGEND = {
+    "energy": ("stronger in B", "weaker in B"),
+    "within": ("stronger in B", "weaker in B"),
+    "tie": ("tied closer in B", "tied looser in B"),
+}
+
+
+def largest(rows: pd.DataFrame, *, kind: str, unit: str, classes: dict[int, str]) -> go.Figure:
+    """`rows` as `difference_top.picked` gives them; hollow where chance would do as much."""
+    figure = go.Figure()
+    place = list(range(len(rows)))
+    if kind != "energy":
+        low = 0 * rows["chance_95"] if kind == "within" else -rows["chance_95"]
+        figure.add_bar(
+            x=rows["chance_95"] - low, base=low, y=place, orientation="h", hoverinfo="skip",
+            marker={"color": CHANCE, "line": {"width": 0}}, width=0.5, name="95 % of chance",
+        )  # fmt: skip
+    above = (rows["value"] > 0).to_numpy()
+    for name, colour, mine in zip(LEGEND[kind], (MORE, LESS), (above, ~above), strict=True):
+        _points(figure, rows[mine], [y for y in place if mine[y]], colour, kind, classes)
+        figure.add_scatter(
+            x=[None], y=[None], mode="markers", name=name, marker={"size": 10, "color": colour}
+        )
+    titles = {
+        "energy": f"mean score in B minus in A ({unit})",
+        "within": "B − A inside classes (pooled standard deviations)",
+        "tie": "tie to the class in B minus in A",
+    }
+    return _axis(figure, _titles(rows), title=titles[kind])
+
+
+def _points(
+    figure: go.Figure,
+    rows: pd.DataFrame,
+    place: list[int],
+    colour: str,
+    kind: str,
+    classes: dict[int, str],
+) -> None:
+    figure.add_scatter(
+        x=rows["value"],
+        y=place,
+        mode="markers",
+        showlegend=False,
+        customdata=rows[["concept_id"]].to_numpy(),
+        hovertext=[_hover(row, kind, classes) for _, row in rows.iterrows()],
+        hovertemplate="%{hovertext}<extra></extra>",
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": rows["hi"] - rows["value"],
+            "arrayminus": rows["value"] - rows["lo"],
+            "thickness": 1.4,
+            "width": 3,
+        },
+        marker={
+            "size": 10,
+            "color": colour,
+            "symbol": ["circle" if s else "circle-open" for s in rows["sure"]],
+            "line": {"width": 2, "color": colour},
+        },
+    )
+
+
+def _hover(row: pd.Series, kind: str, classes: dict[int, str]) -> str:
+    lines = [f"{signed(row['value'])}, 95 % interval {signed(row['lo'])} to {signed(row['hi'])}"]
+    if kind == "energy":
+        lines += [
+            f"mean in A {number(row['energy_a'])}, in B {number(row['energy_b'])}",
+            f"δ {number(row['delta'])}",
+        ]
+        return "<br>".join(lines)
+    lines.append(f"95 % of chance {number(abs(row['chance_95']))}, p {number(row['p'])}")
+    if kind == "tie":
+        lines.append(f"tie in A {number(row['tie_a'])}, in B {number(row['tie_b'])}")
+    for side in ("more", "less"):
+        of = short(classes.get(int(row[f"class_{side}"]), "?"), 30)
+        lines.append(f"most {side} in {of}: {signed(row[f'class_{side}_by'])} SD")
+    return "<br>".join(lines)
+
+
+def _titles(rows: pd.DataFrame) -> list[str]:
+    found = zip(rows["name"], rows["concept_id"], rows["name_source"], strict=True)
+    return [short(with_id(name, int(c), source=source), 30) for name, c, source in found]
+
+
+def _axis(figure: go.Figure, titles: list[str], *, title: str) -> go.Figure:
+    figure.update_layout(
+        height=86 + 25 * len(titles),
+        margin={"l": 0, "r": 12, "t": 30, "b": 0},
+        clickmode="event+select",
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1.0, "xanchor": "right"},
+        xaxis={"title": title, "zeroline": True, "zerolinewidth": 1},
+        yaxis={
+            "autorange": "reversed",
+            "tickvals": list(range(len(titles))),
+            "ticktext": titles,
+            "automargin": True,
+        },
+    )
+    return figure

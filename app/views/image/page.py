@@ -1,0 +1,167 @@
+"""One image: where each concept fires on it, and what that does to the prediction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import address, db
+from app.format import number, plain, short
+from app.views.image import image_view
+from app.widgets import image_map, linear_heads, picker
+from data.queries import build, images
+
+
+def header(facts: dict[str, Any], head: pd.Series | None) -> None:
+    """Label, prediction, split and file, in one line."""
+    label, predicted = facts["label"], facts["predicted"]
+    words = [f"**{plain(short(label))}**" if label else "*unlabelled*"]
+    if predicted is not None:
+        verdict = (
+            ""
+            if label is None
+            else (
+                " :green-badge[correct]"
+                if facts["label_id"] == facts["predicted_id"]
+                else " :red-badge[wrong]"
+            )
+        )
+        words.append(f"backbone: **{plain(short(predicted))}** {number(facts['prob'])}{verdict}")
+    words += [
+        f"split {plain(facts['split'])}",
+        f"{facts['width']} x {facts['height']} px",
+        plain(short(facts["file"], 60)),
+    ]
+    if facts["note"]:
+        words.append(plain(facts["note"]))
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="left"):
+        st.markdown(" · ".join(words), width="content")
+        if head is None:
+            st.caption("No head reads this bank: its concepts have no contribution to a class.")
+        else:
+            address.link(
+                "Intervene",
+                "intervene",
+                icon=":material/tune:",
+                i=facts["image_id"],
+                h=head["name"],
+                help="Edit this image's concepts",
+            )
+
+
+def choose_bank(banks: pd.DataFrame, bank: pd.Series) -> None:
+    names = banks["name"].tolist()
+    address.follow("image_bank", bank["name"])
+    st.selectbox(
+        "Concept bank",
+        names,
+        key="image_bank",
+        on_change=address.write,
+        args=("b", "image_bank", "c", "h"),
+        width=165,
+        help="Concepts of one method; the map of a concept covers what the model sees.",
+    )
+
+
+def choose_head(bank: pd.Series) -> pd.Series | None:
+    """The head that the address names if it reads this bank, else the bank's first."""
+    known = linear_heads.known()
+    known = known[known["bank_id"] == bank["bank_id"]]
+    if known.empty:
+        return None
+    names = known["name"].tolist()
+    given = address.param("h")
+    chosen = given if given in names else names[0]
+    address.follow("image_head", chosen)
+    st.selectbox(
+        "Head",
+        names,
+        key="image_head",
+        on_change=address.write,
+        args=("h", "image_head"),
+        width=165,
+        help="Whose weights turn scores into contributions, in logits.",
+    )
+    return known[known["name"] == chosen].iloc[0]
+
+
+def told() -> None:
+    """What is locked in the browser goes into the address."""
+    kind, _, value = (st.session_state["image_view"].get("shown") or "").partition(":")
+    address.set_params(c=value if kind == "c" else None, m=value if kind == "m" else None)
+
+
+@st.fragment
+def explore(facts: dict[str, Any], bank: pd.Series, head: pd.Series | None) -> None:
+    image_id = int(facts["image_id"])
+    found = image_view.active(bank, image_id)
+    picture = images.picture(db.cursor(), image_id)
+    if found is None or picture is None:
+        st.info(f"The store has no codes of {plain(bank['name'])} for image {image_id}.")
+        return
+    concepts, codes = found
+    reading = (
+        None
+        if head is None
+        else image_view.read(
+            head,
+            image_id,
+            concept_ids=concepts["concept_id"].to_numpy(np.int64),
+            label_id=None if facts["label_id"] is None else int(facts["label_id"]),
+        )
+    )
+    data = image_view.payload(
+        facts,
+        picture,
+        bank,
+        reading=reading,
+        concepts=concepts,
+        codes=codes,
+        class_id=address.int_param("y"),
+        concept_id=address.int_param("c"),
+        method=address.param("m"),
+    )
+    asked = address.int_param("c")
+    if asked is not None and asked not in data["concepts"]["ids"]:
+        known = asked < int(bank["n_concepts"])
+        st.caption(
+            f"Concept {asked} of {plain(bank['name'])} "
+            + (
+                "does not fire on this image: its map is 0 everywhere."
+                if known
+                else f"does not exist; the bank has 0 to {int(bank['n_concepts']) - 1}."
+            )
+        )
+    result = image_view.show(data, key="image_view", on_shown=told)
+    if result.open is not None:
+        address.open_page("concept", b=bank["name"], c=int(result.open))
+
+
+st.title("Image", anchor=False)
+banks = build.banks(db.cursor())
+known = linear_heads.known()
+if address.param("b") is None and not known.empty:  # a bank that decides something comes first
+    asked = known[known["name"] == address.param("h")]
+    address.set_params(b=(known if asked.empty else asked).iloc[0]["bank"])
+bank = address.bank()
+if bank is None:
+    st.info("This store has no concept bank; build one with `python -m precompute demo`.")
+    st.stop()
+bar = st.container(horizontal=True, vertical_alignment="bottom")
+image_id = picker.choose(bar, judge="the backbone")
+if image_id is None:
+    st.stop()
+facts = images.image(db.cursor(), image_id)
+assert facts is not None  # the picker only returns images of the store
+with bar:
+    choose_bank(banks, bank)
+    head = choose_head(bank)
+header(facts, head)
+explore(facts, bank, head)
+near = image_map.nearest(image_id, key=f"near-{image_id}")
+if near is not None:
+    address.set_params(i=near)
+    st.rerun()

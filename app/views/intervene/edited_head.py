@@ -1,0 +1,180 @@
+"""The head with an edit set applied: what it then does to every labelled image, and its export."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from safetensors import numpy as safetensors
+
+from app import db
+from app.format import concept_name, number, with_id
+from app.views.intervene import whole
+from app.views.intervene.head_edits import Edit, EditSet, holds
+from core.intervention import global_edits, head_edits
+from core.intervention.refit import refit
+from core.types import Head
+from data.queries import build
+
+
+def known(found: whole.Whole, given: tuple[Edit, ...]) -> tuple[list[Edit], list[Edit]]:
+    """Those that this head can take, and those about concepts or classes that it lacks."""
+    concepts = set(found.loaded.concept_ids.tolist())
+    classes = set(found.loaded.class_ids.tolist())
+    fits = [
+        (e.concept is None or e.concept in concepts)
+        and (e.class_id is None or e.class_id in classes)
+        for e in given
+    ]
+    return (
+        [e for e, fit in zip(given, fits, strict=True) if fit],
+        [e for e, fit in zip(given, fits, strict=True) if not fit],
+    )
+
+
+def describe(found: whole.Whole, edit: Edit) -> str:
+    """One line of plain text."""
+    if edit.kind == "keep":
+        return f"keep the {number(edit.value)} strongest of each class"
+    facts = found.facts[found.facts["concept_id"] == edit.concept].iloc[0]
+    name = with_id(facts["name"], int(facts["concept_id"]), source=facts["name_source"])
+    if edit.kind == "prune":
+        return f"remove {name}"
+    where = "" if edit.class_id is None else f" for {found.names[edit.class_id]}"
+    verb = "times" if edit.kind == "scale" else "set to"
+    return f"weight of {name}{where} {verb} {number(edit.value)}"
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def apply(
+    key: tuple[str, int],  # noqa: ARG001
+    head_id: int,
+    bank_id: int,
+    edits: tuple[Edit, ...],
+    fit_again: bool,
+    hold: bool,
+) -> Head:
+    """Edits in order; then, if wished, the bias that leaves an average train image where it was,
+    and a refit of what is left on the train images.
+
+    Raises ValueError, in words for people, where that cannot be done.
+    """
+    head = pd.Series({"head_id": head_id, "bank_id": bank_id})
+    found = whole.of(head)
+    at = {int(c): i for i, c in enumerate(found.loaded.concept_ids)}
+    row = {int(c): i for i, c in enumerate(found.loaded.class_ids)}
+    steps = [
+        head_edits.HeadEdit(
+            e.kind,
+            None if e.concept is None else at[e.concept],
+            None if e.class_id is None else row[e.class_id],
+            e.value,
+        )
+        for e in edits
+    ]
+    edited = head_edits.apply(found.loaded.head, steps)
+    if not (fit_again or hold):
+        return edited
+    train = (found.rows["split"] == "train").to_numpy()
+    if not train.any():
+        raise ValueError("The store has no labelled train images to fit or to average over.")
+    columns = np.arange(len(found.loaded.concept_ids))
+    own = whole.scores(head, columns)[train]
+    if hold:
+        edited = head_edits.keep_average(found.loaded.head, edited, own.mean(0))
+    if not fit_again:
+        return edited
+    return refit(
+        edited, own, found.classes[train], rest=whole.rest(found, own, found.logits[train])
+    )
+
+
+def preview(head: pd.Series, edited: Head) -> global_edits.Preview:
+    """Exact, from stored scores; only of the concepts whose weights changed."""
+    found = whole.of(head)
+    old = found.loaded.head
+    columns = np.flatnonzero((edited.weight != old.weight).any(0))
+    own = whole.scores(head, columns)
+    return global_edits.preview(
+        Head(old.weight[:, columns], old.bias),
+        Head(edited.weight[:, columns], edited.bias),
+        scores=own,
+        logits=found.logits,
+        classes=found.classes,
+        splits=found.rows["split"].to_numpy(dtype=str),
+    )
+
+
+def _facts(head: pd.Series, given: EditSet, change: global_edits.Preview) -> dict[str, Any]:
+    found = whole.of(head)
+    facts = build.build(db.cursor())
+    return {
+        "name": given.name,
+        "dataset": facts["dataset"],
+        "build": facts["fingerprint"],
+        "bank": head["bank"],
+        "head": head["name"],
+        "refit": given.refit,
+        "average_kept": holds(given, signed=bool(head["signed"])),
+        "edits": [
+            {**edit._asdict(), "in_words": describe(found, edit)}
+            for edit in known(found, given.edits)[0]
+        ],
+        "accuracy": {
+            split: {
+                "n": c.after.n,
+                "chance": c.after.chance,
+                "before": c.before.value,
+                "after": c.after.value,
+            }
+            for split, c in change.by_split.items()
+            if c.after.n
+        },
+    }
+
+
+def as_json(head: pd.Series, given: EditSet, edited: Head, change: global_edits.Preview) -> str:
+    """Facts and, under `weights`, the head itself, as a head of kind `imported` reads it."""
+    found = whole.of(head)
+    weights = {
+        "weight": edited.weight.tolist(),
+        "bias": edited.bias.tolist(),
+        "class_ids": found.loaded.class_ids.tolist(),
+        "concept_ids": found.loaded.concept_ids.tolist(),
+        **_names(head, edited),
+    }
+    facts = _facts(head, given, change) | {"weights": weights}
+    return json.dumps(facts, indent=2, ensure_ascii=False)
+
+
+def as_safetensors(
+    head: pd.Series, given: EditSet, edited: Head, change: global_edits.Preview
+) -> bytes:
+    """weight (classes x concepts), bias, class_ids, concept_ids; names and facts as metadata."""
+    found = whole.of(head)
+    return safetensors.save(
+        {
+            "weight": edited.weight.astype(np.float64),
+            "bias": edited.bias.astype(np.float64),
+            "class_ids": found.loaded.class_ids,
+            "concept_ids": found.loaded.concept_ids,
+        },
+        metadata={
+            **{name: json.dumps(value) for name, value in _names(head, edited).items()},
+            "edits": json.dumps(_facts(head, given, change)),
+        },
+    )
+
+
+def _names(head: pd.Series, edited: Head) -> dict[str, Any]:
+    found = whole.of(head)
+    facts = zip(found.facts["name"], found.facts["concept_id"], strict=True)
+    return {
+        "classes": list(found.loaded.class_names),
+        "concepts": [concept_name(name, c) for name, c in facts],
+        "residual": bool(edited.residual),
+        "kind": str(head["kind"]),
+    }

@@ -1,0 +1,212 @@
+"""Change what a head believes about an image, and see the decision change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import address, db
+from app.format import concept_name, listed, plain, short
+from app.views.intervene import (
+    ask_next,
+    edits,
+    follow,
+    head_lab,
+    lab_tools,
+    lab_words,
+    levels,
+    pinned,
+    smallest,
+)
+from app.views.intervene.tabs import opened
+from app.widgets import linear_heads, picker
+from data.queries import build, images
+
+
+def no_head() -> None:
+    """Why there is nothing to intervene on, and what to do."""
+    st.info(
+        "This store has no head: nothing maps its concepts to classes, so there is no decision to "
+        "change. A head needs labelled images, or a backbone that classifies by a linear read-out."
+    )
+    told = build.notices(db.cursor())
+    told = told[told["stage"].str.contains("head", case=False)]
+    for row in told.to_dict("records"):
+        st.markdown(f"- **{plain(row['subject'])}**: {plain(row['message'])}")
+    st.write("Add a `[[head]]` to the recipe and build again:")
+    st.code("python -m precompute run RECIPE", language="bash")
+    address.link("What was built", "overview", icon=":material/home:")
+
+
+def choose_head(known: pd.DataFrame) -> pd.Series:
+    names = known["name"].tolist()
+    given = address.param("h")
+    if given is not None and given not in names:
+        st.warning(
+            f"This store has no head called “{plain(short(given))}”; {plain(names[0])} is shown."
+        )
+    chosen = given if given in names else names[0]
+    if len(names) > 1:
+        address.follow("lab_head", chosen)
+        st.selectbox(
+            "Head",
+            names,
+            key="lab_head",
+            on_change=address.write,
+            width=200,
+            args=("h", "lab_head", "e"),
+            help="What reads the concepts. Changing it takes the edits back.",
+        )
+    return known[known["name"] == chosen].iloc[0]
+
+
+def header(facts: dict[str, Any], head: pd.Series) -> None:
+    label = f"**{plain(short(facts['label']))}**" if facts["label"] else "*unlabelled*"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f"{label} · split {plain(facts['split'])} · {plain(short(facts['file'], 60))}",
+            width="content",
+        )
+        address.link(
+            "Maps of this image",
+            "image",
+            icon=":material/image_search:",
+            i=facts["image_id"],
+            b=head["bank"],
+            h=head["name"],
+        )
+    st.caption(plain(head["about"]))
+
+
+def told() -> None:
+    """The browser finished a change: the address takes it over, if it still is about this view."""
+    value = st.session_state["head_lab"].get("edits")
+    if isinstance(value, dict) and value.get("key") == st.session_state.get("lab_shown"):
+        values = value.get("values")
+        address.set_params(
+            e=edits.write(edits.parse(value.get("edits"))),
+            y=value.get("y"),
+            u=values if values in levels.WORDS and values != "typical" else None,
+        )
+
+
+def more_concepts(lab: head_lab.Lab, data: dict[str, Any]) -> None:
+    """Concepts of the head that the element does not hold yet."""
+    held = {c["id"] for c in data["concepts"]}
+    names = {
+        int(row["concept_id"]): concept_name(row["name"], row["concept_id"])
+        for row in lab.facts.to_dict("records")
+        if row["concept_id"] not in held
+    }
+    extra: list[int] = st.session_state.setdefault("lab_extra", [])
+    if not names:
+        return
+
+    def add() -> None:
+        if st.session_state["lab_add"] is not None:
+            extra.append(int(st.session_state["lab_add"]))
+            st.session_state["lab_add"] = None
+
+    st.selectbox(
+        f"{len(names):,} further concepts of this head stay at the model's value; add one",
+        list(names),
+        index=None,
+        key="lab_add",
+        on_change=add,
+        width=420,
+        format_func=lambda c: f"{short(names[c])} ({c})",
+    )
+
+
+@st.fragment
+def laboratory(facts: dict[str, Any], head: pd.Series, bank: pd.Series) -> None:
+    image_id = int(facts["image_id"])
+    try:
+        lab = head_lab.lab(head, image_id)
+    except LookupError as error:
+        st.warning(f"{plain(head['name'])} cannot be run on image {image_id}: {plain(str(error))}.")
+        return
+    if not len(lab.loaded.concept_ids):
+        st.info(
+            f"Every weight of {plain(head['name'])} is 0: it predicts the same class for every "
+            "image, whatever the concepts say, so there is nothing to edit. Choose another head, "
+            "or build one with a weaker penalty (a larger c)."
+        )
+        return
+    picture = images.picture(db.cursor(), image_id)
+    asked = edits.parse(address.param("e"))
+    odd = edits.refused(address.param("e"))
+    if odd:
+        st.warning(
+            f"Left out of the link: {listed(odd)}. An edit is a concept's number and a score from "
+            "−1e9 to 1e9, such as 12:0.5; several are parted by commas."
+        )
+    columns, strangers = head_lab.by_column(lab, asked)
+    if strangers:
+        st.warning(
+            f"Left out: {', '.join(str(c) for c in strangers[:8])}"
+            f"{' …' if len(strangers) > 8 else ''}. {plain(head['name'])} has no weight for "
+            "these concepts, so editing them changes nothing."
+        )
+    text = edits.write({c: v for c, v in asked.items() if c not in strangers})
+    places, known = lab.loaded.places(np.array(st.session_state.get("lab_extra", []), np.int64))
+    data = head_lab.payload(
+        lab,
+        facts,
+        bank=bank,
+        head=head,
+        picture=picture or b"",
+        text=text,
+        columns=columns,
+        class_id=address.int_param("y"),
+        extra=[int(k) for k in places[known]],
+    )
+    data["order"] = st.session_state.get("lab_order")
+    st.session_state["lab_shown"] = data["key"]
+    head_lab.show(data, key="head_lab", on_edits=told)
+    lab_tools.show(
+        lab,
+        columns,
+        head=head,
+        facts=facts,
+        unit=str(bank["code_unit"]),
+        picture=picture or b"",
+    )
+    more_concepts(lab, data)
+    pinned.show(lab, columns)
+    ids = {"bank_id": int(head["bank_id"]), "head_id": int(head["head_id"])}
+    left, right = st.columns(2, gap="large")
+    with left:
+        ask_next.show(lab, columns, image_id=image_id, **ids)
+    with right:
+        smallest.show(lab, columns)
+    st.subheader("What the edits mean", anchor=False)
+    lab_words.meaning(lab, columns)
+    if columns or address.param("w"):
+        follow.show(lab, columns)
+    st.divider()
+    opened.show(head, facts, columns, asked)
+
+
+st.title("Intervene", anchor=False)
+known = linear_heads.known()
+if known.empty:
+    no_head()
+    st.stop()
+given = known[known["name"] == address.param("h")]
+head_id = int((known if given.empty else given).iloc[0]["head_id"])
+bar = st.container(horizontal=True, vertical_alignment="bottom")
+image_id = picker.choose(bar, head_id=head_id, judge="the head")
+if image_id is None:
+    st.stop()
+facts = images.image(db.cursor(), image_id)
+assert facts is not None  # the picker only returns images of the store
+with bar:
+    head = choose_head(known)
+header(facts, head)
+linear_heads.tell_others()
+banks = build.banks(db.cursor())
+laboratory(facts, head, banks[banks["bank_id"] == head["bank_id"]].iloc[0])

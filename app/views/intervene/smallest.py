@@ -1,0 +1,161 @@
+"""The smallest change of concepts that makes the head say something else."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from app.format import number, plain, short
+from app.views.intervene import head_lab
+from core import bottleneck
+from core.intervention import fewest_edits, smallest_edit
+
+N_SHOWN = 3
+
+
+class Flip(NamedTuple):
+    column: int
+    value: float
+    becomes: int
+    outside: bool
+    """of the range that the concept takes on any image of the store"""
+
+
+def _rounded(lab: head_lab.Lab, columns: dict[int, float], k: int, value: float) -> float:
+    """As few digits as still flip: rounded away from where the score is now."""
+    now = columns.get(k, float(lab.scores[0, k]))
+    row = lab.facts.iloc[k]
+    span = max(abs(value - now), 1e-3 * (row["score_max"] - row["score_min"]), 1e-12)
+    step = 10.0 ** (math.floor(math.log10(span)) - 2)
+    near = (math.ceil if value > now else math.floor)(value / step) * step
+    digits = max(0, 3 - math.floor(math.log10(span)))
+    near = round(near, digits)
+    wanted = lab.probabilities({**columns, k: value}).argmax()
+    return near if lab.probabilities({**columns, k: near}).argmax() == wanted else value
+
+
+def single(
+    lab: head_lab.Lab, columns: dict[int, float], *, target: int | None, within: bool
+) -> list[Flip]:
+    """Concepts that flip the prediction alone, the smallest change first, in spreads of each."""
+    scores = bottleneck.intervene(lab.scores, columns)
+    z = bottleneck.logits(lab.loaded.head, scores, lab.rest)[0]
+    low, high = (lab.facts[c].to_numpy(np.float64) for c in ("score_min", "score_max"))
+    found = smallest_edit.single(
+        lab.loaded.head,
+        z,
+        scores[0],
+        target=target,
+        low=low if within else None,
+        high=high if within else None,
+    )
+    size = np.abs(found.change) / np.maximum(high - low, 1e-12)
+    out = []
+    for k in np.argsort(np.where(np.isnan(size), np.inf, size), kind="stable")[:N_SHOWN]:
+        if not np.isfinite(size[k]):
+            break
+        value = _rounded(lab, columns, int(k), float(scores[0, k] + found.change[k]))
+        becomes = int(lab.probabilities({**columns, int(k): value}).argmax())
+        out.append(Flip(int(k), value, becomes, not low[k] <= value <= high[k]))
+    return out
+
+
+def several(
+    lab: head_lab.Lab, columns: dict[int, float], *, target: int | None
+) -> dict[int, float] | None:
+    """Columns and the values to set, as few as the greedy search finds; None: ten do not do."""
+    scores = bottleneck.intervene(lab.scores, columns)
+    z = bottleneck.logits(lab.loaded.head, scores, lab.rest)[0]
+    low, high = (lab.facts[c].to_numpy(np.float64) for c in ("score_min", "score_max"))
+    steps = fewest_edits.several(lab.loaded.head, z, scores[0], low=low, high=high, target=target)
+    if not steps:
+        return None
+    return {s.concept: float(scores[0, s.concept] + s.change) for s in steps}
+
+
+def _apply(edits: dict[int, float], more: dict[int, float]) -> None:
+    head_lab.order({**edits, **more}, focus=next(iter(more)))
+
+
+def show(lab: head_lab.Lab, columns: dict[int, float]) -> None:
+    ids, names = lab.loaded.concept_ids, lab.loaded.class_names
+    edits = {int(ids[k]): v for k, v in columns.items()}
+    now = int(lab.probabilities(columns).argmax())
+    st.markdown(
+        "**Smallest change that flips**",
+        help="Exact for one concept. Ordered by the size of the change as a share of the range "
+        "that the concept takes over all images. Edits made above stay.",
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        target = st.selectbox(
+            "To which class",
+            [None, *(y for y in range(len(names)) if y != now)],
+            key="smallest_target",
+            width=220,
+            label_visibility="collapsed",
+            format_func=lambda y: "to any other class" if y is None else f"to {short(names[y])}",
+        )
+        within = st.toggle(
+            "within what was observed",
+            value=True,
+            key="smallest_within",
+            help="Keep every score inside the range it takes over all images.",
+        )
+    found = single(lab, columns, target=target, within=bool(within))
+    for flip in found:
+        k = flip.column
+        was = columns.get(k, float(lab.scores[0, k]))
+        _offer(
+            f"Set **{lab.title(k, 36)}** from {number(was)} to {number(flip.value)} and the "
+            f"prediction becomes **{plain(short(names[flip.becomes]))}**"
+            + (" :orange[(outside what was observed)]" if flip.outside else ""),
+            key=f"smallest_{ids[k]}",
+            edits=edits,
+            more={int(ids[k]): flip.value},
+        )
+    if any(flip.outside for flip in found):
+        st.caption(
+            ":orange[Outside what was observed]: no image of the store has such a score, so "
+            "what the head says there was never tested."
+        )
+    if found:
+        return
+    more = several(lab, columns, target=target)
+    if more is None:
+        st.caption(
+            "No single concept flips it"
+            + (" within its range, and no ten together do." if within else ".")
+        )
+        return
+    listed = "; ".join(
+        f"**{lab.title(k, 36)}** {number(columns.get(k, float(lab.scores[0, k])))} to {number(v)}"
+        for k, v in more.items()
+    )
+    becomes = int(lab.probabilities({**columns, **more}).argmax())
+    st.caption(
+        "No single concept flips it. Together these do, found step by step (there may be "
+        "a smaller set):"
+    )
+    _offer(
+        f"{listed}: the prediction becomes **{plain(short(names[becomes]))}**",
+        key="smallest_several",
+        edits=edits,
+        more={int(ids[k]): v for k, v in more.items()},
+    )
+
+
+def _offer(text: str, *, key: str, edits: dict[int, float], more: dict[int, float]) -> None:
+    """A sentence, and the button that does what it says."""
+    words, act = st.columns([4, 1], vertical_alignment="center", gap="small")
+    words.markdown(text)
+    with act:
+        st.button(
+            "Apply",
+            key=key,
+            on_click=_apply,
+            args=(edits, more),
+            help="Set this and keep the edits made so far",
+        )

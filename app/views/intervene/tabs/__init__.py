@@ -1,0 +1,1 @@
+"""What the laboratory does beside editing one image, a tab each."""

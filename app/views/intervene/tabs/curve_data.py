@@ -1,0 +1,182 @@
+"""Accuracy against the number of corrected concepts, policy by policy, for a choice of images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from jaxtyping import Float64, Int64
+
+from app import db
+from app.views.intervene import levels, whole
+from core.intervention import curves, policies, strategies
+from core.intervention.situation import Situation
+from data.queries import edits, heads
+
+SEEDS = 10
+"""random orders behind the band"""
+ORDER = ("cooperative", "uncertainty", "contribution", "expected gain", "random", "greedy")
+CONTROL = "control"
+"""the cooperative order, but the labels of other images drawn at random: what setting concepts does
+where it brings no knowledge of the image"""
+LINES = (*ORDER, CONTROL)
+N_CONTROLS = 5
+"""random draws of other images behind its band"""
+
+
+class Asked(NamedTuple):
+    """What a curve depends on beside the head."""
+
+    split: str | None
+    class_id: int | None
+    limit: int | None
+    """images at most, drawn with seed 0; None: all"""
+    grouped: bool
+    strategy: str = "typical"
+    """what correcting sets; key of core.intervention.strategies.STRATEGIES"""
+
+
+@dataclass(frozen=True)
+class Ready:
+    situation: Situation
+    rows: pd.DataFrame
+    """image_id, class_id of the images drawn"""
+    n_total: int
+    """that pass the filter"""
+    n_concepts: int
+    """with a known truth on some of these images"""
+    n_levels: int
+    """train images behind the values that are set"""
+    n_outside: int
+    """values set that no train image shows, of `n_set`"""
+    n_set: int
+    foreign: Float64[np.ndarray, "r n k"]
+    """scores to set, by the labels of other images: the control"""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One policy. Random: the mean over seeds, with the lowest and highest; its first seed's images
+    stand for all."""
+
+    curve: curves.Curve
+    accuracy: Float64[np.ndarray, " s"]
+    probability: Float64[np.ndarray, " s"]
+    low: dict[str, Float64[np.ndarray, " s"]] | None
+    high: dict[str, Float64[np.ndarray, " s"]] | None
+
+
+def group_ids(facts: pd.DataFrame) -> Int64[np.ndarray, " k"]:
+    """A number for each grouping, and one of its own for a concept without."""
+    alone = "\0" + facts["concept_id"].astype(str)
+    return np.unique(facts["grouping"].fillna(alone), return_inverse=True)[1].astype(np.int64)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def ready(key: tuple[str, int], head_id: int, bank_id: int, asked: Asked) -> Ready | None:
+    """None: no image passes the filter, or nothing is known of any."""
+    found = whole.of(pd.Series({"head_id": head_id, "bank_id": bank_id}))
+    at = np.flatnonzero(whole.chosen(found, split=asked.split, class_id=asked.class_id))
+    n_total = len(at)
+    if asked.limit is not None and n_total > asked.limit:
+        at = np.sort(np.random.default_rng(0).choice(at, asked.limit, replace=False))
+    model = whole.fitted(key, head_id, bank_id).presence
+    if not len(at) or model is None:
+        return None
+    con, ids = db.cursor(), found.ids[at]
+    concepts = found.loaded.concept_ids
+    scores = heads.image_scores(con, bank_id, concepts, image_ids=ids)
+    truth = edits.truth(con, bank_id, concepts, image_ids=ids)
+    at_level = levels.of(head_id, bank_id, np.arange(len(concepts)), n_columns=len(concepts))
+    present, absent = at_level.present[1], at_level.absent[1]
+    values = strategies.values(asked.strategy, at_level, scores, truth)
+    rng = np.random.default_rng(1)
+    foreign = [
+        strategies.values(asked.strategy, at_level, scores, truth[_others(len(at), rng)]).score
+        for _ in range(N_CONTROLS)
+    ]
+    situation = Situation(
+        head=found.loaded.head,
+        scores=scores,
+        presence=model.probability(scores),
+        present=present,
+        absent=absent,
+        rest=whole.rest(found, scores, found.logits[at]),
+        truth=truth,
+        values=values.score,
+        classes=found.classes[at],
+        groups=group_ids(found.facts) if asked.grouped else None,
+    )
+    known = int((~np.isnan(truth)).any(0).sum())
+    return Ready(
+        situation,
+        found.rows.iloc[at].reset_index(drop=True),
+        n_total,
+        known,
+        at_level.n,
+        int(values.outside.sum()),
+        int(values.known.sum()),
+        np.stack(foreign),
+    )
+
+
+def _others(n: int, rng: np.random.Generator) -> Int64[np.ndarray, " n"]:
+    """Another image for every image, each taken once: a random cycle (one alone keeps itself)."""
+    order = rng.permutation(n)
+    out = np.empty(n, np.int64)
+    out[order] = np.roll(order, 1)
+    return out
+
+
+@st.cache_data(max_entries=60, show_spinner=False)
+def line(key: tuple[str, int], head_id: int, bank_id: int, asked: Asked, policy: str) -> Line:
+    """Raises LookupError where `ready` gives nothing."""
+    given = ready(key, head_id, bank_id, asked)
+    if given is None:
+        raise LookupError("no image to draw a curve of")
+    s = given.situation
+    assert s.values is not None
+    assert s.classes is not None
+    found = []
+    draws = {"random": SEEDS, CONTROL: N_CONTROLS}.get(policy, 1)
+    for seed in range(draws):
+        by = "cooperative" if policy == CONTROL else policy
+        order = policies.order(by, Situation(**{**vars(s), "seed": seed}))
+        values = given.foreign[seed] if policy == CONTROL else s.values
+        found.append(
+            curves.curve(
+                s.head, s.scores, values, order, classes=s.classes, rest=s.rest, groups=s.groups
+            )
+        )
+    accuracy = np.stack([c.accuracy for c in found])
+    probability = np.stack([c.probability for c in found])
+    both = {"accuracy": accuracy, "probability": probability}
+    several = len(found) > 1
+    return Line(
+        found[0],
+        accuracy.mean(0),
+        probability.mean(0),
+        {k: v.min(0) for k, v in both.items()} if several else None,
+        {k: v.max(0) for k, v in both.items()} if several else None,
+    )
+
+
+def missing(head: pd.Series, facts: pd.DataFrame) -> str | None:
+    """Why there are no curves for this head, in words for people; None: there are."""
+    if not (facts["name_source"] == "label").any():
+        return (
+            f"Curves show what happens when concepts are corrected, so they need concepts whose "
+            f"truth is known. No concept of {head['name']} was fitted to a label: the bank "
+            f"“{head['bank']}” found its concepts without labels. Choose a head on a bank of "
+            "labelled concepts."
+        )
+    levels = edits.label_levels(db.cursor(), int(head["bank_id"]))
+    if not levels["by_image"] and not levels["by_class"]:
+        return (
+            "The concepts of this head were fitted to labels, but the store holds no label of "
+            "any image or class, so there is nothing to correct them to."
+        )
+    return None

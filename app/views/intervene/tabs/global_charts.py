@@ -1,0 +1,158 @@
+"""Accuracy before and after an edit of the head: by split, by class, and the images it moves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from app import address
+from app.format import percent, rate, short
+from app.views.intervene import thumbs, whole
+from core.intervention.global_edits import Preview
+from core.types import Head
+
+MOST_CLASSES = 25
+GREY, BETTER, WORSE = "#9AA5AB", "#009E73", "#D55E00"
+
+
+def outcome(
+    head: pd.Series, found: whole.Whole, change: Preview, *, edited: Head, trying: bool, n_set: int
+) -> None:
+    words = {
+        (True, True): "What the set and the edit being tried would do",
+        (True, False): "What this edit would do",
+        (False, True): "What the set does",
+        (False, False): "What fitting again does",
+    }[trying, n_set > 0]
+    st.subheader(words, anchor=False)
+    with st.container(horizontal=True):
+        for split in found.splits:
+            before, after = change.by_split[split]
+            points = 100 * (after.value - before.value)
+            st.metric(
+                f"{split}: accuracy",
+                percent(after.value),
+                f"{points:+.3g} points",
+                border=True,
+                width=210,
+                delta_color="normal" if points else "off",
+                delta_arrow="auto" if points else "off",
+                help=f"Before {rate(round(before.value * before.n), before.n)}, after "
+                f"{rate(round(after.value * after.n), after.n)}. Always naming the most frequent "
+                f"class gives {percent(after.chance)}.",
+            )
+        weights = [int((h.weight != 0).sum()) for h in (found.loaded.head, edited)]
+        st.metric(
+            "weights not 0",
+            f"{weights[1]:,}",
+            f"{weights[1] - weights[0]:+,}",
+            border=True,
+            width=170,
+            delta_color="off",
+            delta_arrow="auto" if weights[0] != weights[1] else "off",
+            help=f"{weights[0]:,} before, over {len(found.loaded.class_ids)} classes.",
+        )
+    st.caption(
+        " · ".join(
+            f"{s}: {percent(c.before.value)} before, n = {c.after.n:,}, chance "
+            f"{percent(c.after.chance)}"
+            for s, c in ((s, change.by_split[s]) for s in found.splits)
+        )
+    )
+    split = st.segmented_control(
+        "Look closer at",
+        found.splits,
+        default=found.hardest,
+        key="global_split",
+        required=True,
+    )
+    assert split is not None  # required
+    here = (found.rows["split"] == split).to_numpy()
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        st.plotly_chart(
+            _by_class(found, change, split), key="global_classes", config={"displayModeBar": False}
+        )
+    with right:
+        shown = False
+        for title, rows, what in (
+            ("Gained", change.gained, "Wrong before, right after."),
+            ("Lost", change.lost, "Right before, wrong after."),
+        ):
+            chosen = rows[here[rows]]
+            shown = shown or bool(len(chosen))
+            thumbs.strip(
+                f"{title}: {len(chosen):,}",
+                found.rows.iloc[chosen],
+                classes=found.names,
+                help=what,
+                h=head["name"],
+                t="global",
+                g=address.param("g"),
+            )
+        if not shown:
+            st.caption(f"No image of {split} becomes right or wrong.")
+        moved = int(here[change.flipped].sum())
+        st.caption(
+            f"{rate(moved, int(here.sum()))} of {split} get another class; "
+            "a change from one wrong class to another counts as neither."
+        )
+
+
+def _by_class(found: whole.Whole, change: Preview, split: str) -> go.Figure:
+    """A line from before to after for each class; the largest changes where there are many."""
+    at = list(change.by_split).index(split)
+    before, after, n = change.before[at], change.after[at], change.n[at]
+    rows = np.flatnonzero(n > 0)
+    moved = np.abs(after - before)
+    if len(rows) > MOST_CLASSES:
+        rows = np.sort(rows[np.argsort(-moved[rows], kind="stable")[:MOST_CLASSES]])
+    rows = rows[np.argsort(-(after - before)[rows], kind="stable")]
+    names = [short(found.loaded.class_names[r], 24) for r in rows]
+    figure = go.Figure()
+    for r, name in zip(rows, names, strict=True):
+        figure.add_scatter(
+            x=[100 * before[r], 100 * after[r]],
+            y=[name, name],
+            mode="lines",
+            showlegend=False,
+            hoverinfo="skip",
+            line={"width": 4, "color": BETTER if after[r] > before[r] else WORSE},
+        )
+    better = np.where(after[rows] > before[rows], BETTER, WORSE)
+    colours = np.where(after[rows] == before[rows], GREY, better)
+    for title, values, colour in (("before", before, GREY), ("after", after, colours.tolist())):
+        figure.add_scatter(
+            x=100 * values[rows],
+            y=names,
+            mode="markers",
+            name=title,
+            marker={"size": 10, "color": colour, "line": {"width": 1, "color": "white"}},
+            customdata=n[rows],
+            hovertemplate=f"{title} %{{x:.3g}} % of %{{customdata:,}} images<extra>%{{y}}</extra>",
+            showlegend=title == "before",
+        )
+    figure.add_scatter(
+        x=[None],
+        y=[None],
+        mode="markers",
+        name="after: better",
+        marker={"size": 10, "color": BETTER},
+    )
+    figure.add_scatter(
+        x=[None], y=[None], mode="markers", name="after: worse", marker={"size": 10, "color": WORSE}
+    )
+    left_out = int((n > 0).sum()) - len(rows)
+    figure.update_layout(
+        height=110 + 26 * len(rows),
+        margin={"l": 0, "r": 10, "t": 30, "b": 0},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        xaxis={
+            "title": f"accuracy by class on {split}, %"
+            + (f" ({left_out} classes that move less are left out)" if left_out else ""),
+        },
+        yaxis={"autorange": "reversed"},
+    )
+    return figure

@@ -1,0 +1,153 @@
+"""What an edit of latents does to decisions: on the target, on the retained, beside random ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+from jaxtyping import Bool, Int64
+
+from app.format import number, percent, rate, short, signed
+from app.views.intervene import thumbs, whole
+from app.views.intervene.tabs import latent_edits
+from app.views.intervene.tabs.latent_edits import Aimed, Edit, Outcome
+
+FACTORS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+COLOURS = {"target": "#D55E00", "retained": "#0072B2"}
+BARS = 12
+"""classes of the chart"""
+
+
+def _chance(found: whole.Whole, rows: Bool[np.ndarray, " n"]) -> str:
+    """Accuracy of always naming the most frequent class, in words."""
+    counts = np.bincount(found.classes[rows])
+    if counts.max() == rows.sum():
+        return "one class only, so there is no chance level"
+    return f"chance (most frequent class) {percent(float(counts.max() / rows.sum()))}"
+
+
+def outcome(
+    head: pd.Series,
+    found: whole.Whole,
+    result: Outcome,
+    random: Outcome | None,
+    aimed: Aimed,
+    edit: Edit,
+    *,
+    n_control: int,
+) -> None:
+    with st.container(horizontal=True):
+        for name, rows in (("Target", aimed.target), ("Retained", aimed.retained)):
+            before, after = result.before[rows], result.after[rows]
+            points = 100 * (after.mean() - before.mean())
+            beside = "" if random is None else (
+                f" With {n_control} random latents in their place: "
+                f"{percent(random.after[rows].mean())}."
+            )  # fmt: skip
+            st.metric(
+                f"{name}: accuracy", percent(after.mean()), f"{points:+.3g} points",
+                width=200, border=True, delta_color="normal" if points else "off",
+                delta_arrow="auto" if points else "off",
+                help=f"Before {rate(int(before.sum()), len(before))}, after "
+                f"{rate(int(after.sum()), len(after))}; {_chance(found, rows)}.{beside}",
+            )  # fmt: skip
+            flipped = result.was[rows] != result.now[rows]
+            st.metric(
+                f"{name}: changed", percent(flipped.mean()), width=200, border=True,
+                help=f"Other decisions than before: {rate(int(flipped.sum()), len(flipped))}.",
+            )  # fmt: skip
+    lines = []
+    for name, rows in (("target", aimed.target), ("retained", aimed.retained)):
+        line = (
+            f"{name}: {percent(result.before[rows].mean())} before, n = {int(rows.sum()):,}, "
+            f"{_chance(found, rows)}"
+        )
+        if random is not None:
+            flips = (random.was[rows] != random.now[rows]).mean()
+            line += (
+                f"; with {n_control} random latents {percent(random.after[rows].mean())}, "
+                f"{percent(flips)} changed"
+            )
+        if edit.gated:
+            line += f"; detected on {rate(int(result.detected[rows].sum()), int(rows.sum()))}"
+        lines.append(line)
+    st.caption(" · ".join(lines))
+    for name, rows in (("target", aimed.target), ("retained", aimed.retained)):
+        flipped = rows & (result.was != result.now)
+        thumbs.strip(
+            f"Changed, {name}", found.rows[flipped], classes=found.names, h=head["name"],
+            t="latents",
+        )  # fmt: skip
+
+
+def _accuracies(
+    head: pd.Series, columns: Int64[np.ndarray, " m"], edit: Edit, aimed: Aimed
+) -> dict[str, list[float]]:
+    out: dict[str, list[float]] = {"target": [], "retained": []}
+    for factor in FACTORS:
+        found = latent_edits.outcome(
+            head, columns, replace(edit, mode="scale", strength=factor), aimed
+        )
+        for name, rows in (("target", aimed.target), ("retained", aimed.retained)):
+            out[name].append(100 * float(found.after[rows].mean()))
+    return out
+
+
+def strengths(
+    head: pd.Series,
+    found: whole.Whole,
+    columns: Int64[np.ndarray, " m"],
+    control: Int64[np.ndarray, " m"],
+    edit: Edit,
+    aimed: Aimed,
+) -> None:
+    """Accuracy over the factor, and which classes' logits move."""
+    left, right = st.columns(2, gap="large")
+    figure = go.Figure()
+    runs = [("", columns, "solid")]
+    if len(control):
+        runs.append((", random latents", control, "dot"))
+    for words, ids, dash in runs:
+        for name, values in _accuracies(head, ids, edit, aimed).items():
+            figure.add_scatter(
+                x=FACTORS, y=values, mode="lines+markers", name=f"{name}{words}",
+                line={"color": COLOURS[name], "dash": dash, "width": 1.5 if words else 2.5},
+                marker={"size": 5}, hovertemplate="%{y:.3g} % at %{x}<extra></extra>",
+            )  # fmt: skip
+    figure.update_layout(
+        height=330, margin={"l": 0, "r": 10, "t": 50, "b": 0},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        xaxis={"title": "factor of the latents' codes"}, yaxis={"title": "accuracy, %"},
+    )  # fmt: skip
+    with left:
+        st.markdown("**Accuracy at other strengths**")
+        st.plotly_chart(figure, key="latent_strengths", config={"displayModeBar": False})
+    result = latent_edits.outcome(head, columns, edit, aimed)
+    means = {
+        name: result.moved[rows].mean(0)
+        for name, rows in (("target", aimed.target), ("retained", aimed.retained))
+    }
+    order = np.argsort(-np.abs(means["target"]), kind="stable")[:BARS]
+    order = order[np.argsort(means["target"][order])]
+    bars = go.Figure()
+    for name, values in means.items():
+        bars.add_bar(
+            y=[short(found.loaded.class_names[y], 24) for y in order], x=values[order],
+            orientation="h", name=name, marker_color=COLOURS[name],
+            text=[signed(float(v)) for v in values[order]], textposition="none",
+            hovertemplate="%{y}: %{text} logits<extra></extra>",
+        )  # fmt: skip
+    bars.update_layout(
+        height=330, margin={"l": 0, "r": 10, "t": 50, "b": 0}, bargap=0.25,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        xaxis={"title": "mean change of the logit"},
+    )  # fmt: skip
+    with right:
+        more = len(found.loaded.class_names) - len(order)
+        st.markdown(
+            "**Logits that move**" + (f", {number(more)} classes less" if more else ""),
+        )
+        st.plotly_chart(bars, key="latent_classes", config={"displayModeBar": False})

@@ -1,0 +1,138 @@
+"""The head's weights, class by concept: click a cell to edit that weight."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from jaxtyping import Int64
+
+from app import db
+from app.format import plain, short, with_id
+from app.views.intervene import edited_head, whole
+from app.views.intervene.head_edits import EditSet, holds
+from core.types import Head
+
+MOST_CONCEPTS, MOST_CLASSES = 60, 24
+ADDS, TAKES = (214, 96, 77), (67, 147, 195)
+"""as in the waterfall: red adds to the class's logit, blue takes away"""
+KEY = "global_matrix"
+
+
+def _picked(concept: int, class_id: int | None) -> None:
+    """A click fills in the form above: a weight to set, or a concept to remove."""
+    st.session_state["global_kind"] = "prune" if class_id is None else "set"
+    st.session_state["global_concept"] = concept
+    if class_id is not None:
+        st.session_state["global_class"] = class_id
+
+
+def places(head: Head) -> tuple[Int64[np.ndarray, " k"], Int64[np.ndarray, " y"]]:
+    """Columns and rows of the head that are shown, those of the largest |weight|: concepts by
+    falling |weight|, classes in the head's order."""
+    size = np.abs(head.weight)
+    concepts = np.argsort(-size.max(0, initial=0.0), kind="stable")[:MOST_CONCEPTS]
+    classes = np.sort(np.argsort(-size.max(1, initial=0.0), kind="stable")[:MOST_CLASSES])
+    return concepts, classes
+
+
+def show(head: pd.Series, found: whole.Whole, given: EditSet) -> None:
+    """The weights as the set leaves them."""
+    try:
+        now = edited_head.apply(
+            db.key(),
+            int(head["head_id"]),
+            int(head["bank_id"]),
+            given.edits,
+            given.refit,
+            holds(given, signed=bool(head["signed"])),
+        )  # fmt: skip
+    except ValueError:  # said where the outcome would be
+        now = found.loaded.head
+    with st.expander("Weights", icon=":material/grid_on:", expanded=True):
+        _table(found, now)
+
+
+def _table(found: whole.Whole, edited: Head) -> None:
+    old = found.loaded.head
+    concepts, classes = places(old)
+    now, before = (h.weight[np.ix_(classes, concepts)].T for h in (edited, old))
+    names = [
+        short(with_id(n, c, source=source), 40)
+        for n, c, source in found.facts[["name", "concept_id", "name_source"]]
+        .iloc[concepts]
+        .itertuples(index=False)
+    ]
+    titles = _unique([short(found.loaded.class_names[y], 24) for y in classes])
+    frame = pd.DataFrame(np.where((now == 0) & (before == 0), np.nan, now), columns=titles)
+    frame.insert(0, "Concept", names)
+    ids = found.loaded.concept_ids[concepts]
+
+    def clicked() -> None:
+        cells = st.session_state[KEY]["selection"]["cells"]
+        if not cells:
+            return
+        row, title = cells[0]
+        at = titles.index(title) if title in titles else None
+        _picked(int(ids[row]), None if at is None else int(found.loaded.class_ids[classes[at]]))
+
+    st.dataframe(
+        _painted(frame, now, now != before),
+        key=KEY,
+        hide_index=True,
+        height=min(36 * (len(frame) + 1), 380),
+        on_select=clicked,
+        selection_mode="single-cell",
+        placeholder="",
+        column_config={
+            "Concept": st.column_config.TextColumn(pinned=True, width=190),
+            **{
+                title: st.column_config.NumberColumn(
+                    # the header may be cut off
+                    format="%.2f",
+                    width=84,
+                    help=plain(found.loaded.class_names[y]),
+                )
+                for title, y in zip(titles, classes, strict=True)
+            },
+        },
+    )
+    left_out = old.weight.shape[1] - len(concepts), len(old.bias) - len(classes)
+    more = [
+        f"{n:,} more {what}" for n, what in zip(left_out, ("concepts", "classes"), strict=True) if n
+    ]
+    st.caption(
+        "Weights, in logits per unit of score; red adds to the class, blue takes away, empty is "
+        "0; changed ones are bold. Click a cell to edit that weight, a name to remove the concept."
+        + (
+            f" Shown are those of the largest weights; {' and '.join(more)} are in the form above."
+            if any(left_out)
+            else ""
+        )
+    )
+
+
+def _painted(frame: pd.DataFrame, weight: np.ndarray, changed: np.ndarray) -> object:
+    """Colours by the share of the largest |weight|."""
+    top = max(float(np.abs(weight).max(initial=0.0)), 1e-12)
+
+    def css(value: float, moved: bool) -> str:
+        colour = ",".join(str(c) for c in (ADDS if value > 0 else TAKES))
+        out = f"background-color: rgba({colour},{0.75 * abs(value) / top:.3f});" if value else ""
+        return out + ("font-weight: bold;" if moved else "")
+
+    styles = np.full(frame.shape, "", dtype=object)
+    styles[:, 1:] = np.vectorize(css, otypes=[object])(weight, changed)
+    return frame.style.apply(
+        lambda _: pd.DataFrame(styles, index=frame.index, columns=frame.columns), axis=None
+    )
+
+
+def _unique(titles: list[str]) -> list[str]:
+    """Column titles must differ; classes of the same (shortened) name get a number."""
+    out: list[str] = []
+    for title in titles:
+        n = sum(t == title or t.startswith(f"{title} (") for t in out)
+        title = f"{title} ({n + 1})" if title in (*out, "Concept") else title
+        out.append(title)
+    return out

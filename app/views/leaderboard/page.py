@@ -1,0 +1,119 @@
+"""Every bank beside every other, beside random directions, and beside a plain probe."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import address, db
+from app.format import plain, short
+from app.views.leaderboard import standings
+from app.views.leaderboard.standing_columns import GROUPS
+from app.widgets import learnability
+from data.queries import build
+from data.queries import leaderboard as board
+
+st.title("Leaderboard", anchor=False)
+con = db.cursor()
+banks = build.banks(con)
+if banks.empty:
+    address.unknown(
+        "concept bank",
+        None,
+        exists="This store holds no concept bank: its recipe names none.",
+        onward=[("What it does hold", "overview", {})],
+    )
+    st.stop()
+
+
+def all_banks() -> None:
+    st.caption(
+        "A number means little alone. Under each bank stand its control, as many random "
+        "directions, coded as sparsely, and its chance; real activations and models without "
+        "concepts close the table. n is what a number was counted on. A click on a title sorts; "
+        "titles explain themselves on hover."
+    )
+    figures, baselines = board.figures(con), board.baseline_accuracies(con)
+    if figures.empty:
+        st.info("Nothing was measured of the banks of this store.")
+        return
+    rows, counts = standings.standings(banks, figures, baselines)
+    groups = st.pills(
+        "Measures",
+        list(GROUPS),
+        default=["Summary"],
+        selection_mode="multi",
+        key="measures",
+        label_visibility="collapsed",
+    )
+    there = [kind for kind in standings.WHICH if (rows["what"] == kind).any()]
+    kinds = st.pills(
+        "Rows",
+        there,
+        default=there,
+        format_func=standings.TITLES.__getitem__,
+        selection_mode="multi",
+        key="rows",
+        label_visibility="collapsed",
+    )
+    splits = sorted(build.splits(con)["split"], key=lambda split: split == "train")
+    wanted = standings.measures(groups, splits, rows)
+    standings.table(rows, counts, wanted=wanted, kinds=kinds)
+    readers = board.readers(con)
+    said = ", ".join(plain(short(head)) for head in readers.loc[~readers["residual"], "head"])
+    st.caption(
+        "Empty cells: what cannot be measured of a bank, as reconstruction where nothing is "
+        "rebuilt, or was not asked for, as stability."
+        + (f" Accuracy and fidelity are of the heads {said}." if said else "")
+    )
+
+
+def learnable() -> None:
+    st.subheader("Learnability", anchor=False)
+    st.caption(
+        "Can a label be read off the concepts as well as off the plain activations? 5-fold "
+        "cross-validated on held-out images. A concept worth its name comes close to the plain "
+        "probe, and well above the same of random directions."
+    )
+    found = board.probe_summary(con)
+    if found.empty:
+        st.info("No label was probed: no held-out image carries labels of both kinds.")
+        return
+    learnability.summary_table(learnability.summary(found))
+    names = list(dict.fromkeys(found["bank"]))
+    asked = address.param("b")
+    chosen = str(asked if asked in names else names[0])
+    address.follow("probe-bank", chosen)
+    st.segmented_control(
+        "Bank",
+        names,
+        key="probe-bank",
+        required=True,
+        on_change=address.write,
+        args=("b", "probe-bank"),
+        format_func=lambda n: plain(short(n)),
+    )
+    bank_id = int(banks.loc[banks["name"] == chosen, "bank_id"].iloc[0])
+    if isinstance(banks.loc[banks["name"] == chosen, "label_level"].iloc[0], str):
+        st.caption(
+            ":material/info: This bank was itself fitted to the labels of all train images; the "
+            "plain probe sees only four fifths of the held-out ones. A narrow win here may be "
+            "more labels rather than better concepts."
+        )
+    rows = learnability.prepared(board.probes(con, bank_id))
+    if rows.empty:
+        st.info("No label was probed on this bank.")
+        return
+    opened = learnability.table(rows, key=f"probes-{bank_id}")
+    both = int((rows["flag"] == "▲ plain probe wins").sum())
+    n_hard = min(24, len(rows))
+    st.caption(
+        f"The plain probe beats both the best latent and the top latents of {plain(short(chosen))} "
+        f"on {both:,} of {len(rows):,} labels. Below: the {n_hard} labels that are hardest for it."
+    )
+    st.plotly_chart(learnability.chart(rows), key="probe-chart", config={"displayModeBar": False})
+    if opened is not None:
+        address.open_page("concept", b=chosen, c=opened)
+
+
+all_banks()
+learnable()

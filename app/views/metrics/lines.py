@@ -1,0 +1,166 @@
+"""Which metrics are shown together, and how their settings are written."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+import pandas as pd
+
+from app.format import MISSING, number
+from core.catalogue import METRICS
+
+
+class Line(NamedTuple):
+    """One metric under one setting."""
+
+    name: str
+    label: str
+    settings: tuple[tuple[str, str | int], ...] = ()
+
+    @property
+    def variant(self) -> str:
+        """As stored."""
+        return json.dumps(dict(self.settings), sort_keys=True)
+
+    @property
+    def about(self) -> str:
+        """Meaning, formula and what is counted, for a tooltip."""
+        return about(self.name)
+
+
+class Question(NamedTuple):
+    title: str
+    caption: str
+    lines: tuple[Line, ...]
+
+
+def _cem(
+    length: int, evidence: str = "all", images: str = "all", *, by_class: bool = False
+) -> tuple[tuple[str, str | int], ...]:
+    level = (("labels", "class"),) if by_class else ()
+    return (("evidence", evidence), ("images", images), ("l", length), *level)
+
+
+def _clm(alpha: int, length: int = 5) -> tuple[tuple[str, str | int], ...]:
+    return (("alpha", alpha), ("denominator", "visible"), ("l", length))
+
+
+QUESTIONS = (
+    Question(
+        "Is the answer right, and are few concepts enough?",
+        "Where random directions do as well, the accuracy says nothing for the concepts.",
+        (
+            Line("class_accuracy", "Class accuracy"),
+            Line("nec_accuracy", "With 5 concepts a class", (("n", 5),)),
+            Line("completeness", "Of the backbone's accuracy"),
+        ),
+    ),
+    Question(
+        "Do scores say what the concepts are named for?",
+        "Over banks whose concepts were fitted to labels.",
+        (
+            Line("concept_accuracy", "Each concept right"),
+            Line("overall_concept_accuracy", "All concepts of an image right"),
+        ),
+    ),
+    Question(
+        "Do scores tell of other concepts than their own?",
+        "Leakage, over banks with one concept for each label; low is good. Labels that go together "
+        "tell of one another, which OIS takes off and NIS does not.",
+        (Line("ois", "OIS, impurity"), Line("nis", "NIS, leakage")),
+    ),
+    Question(
+        "Is what a map marks enough for its concept?",
+        "Each image is shown again with only what the map of a concept marks; the tick is the same "
+        "map shuffled. Little lost and much gained is good.",
+        (
+            Line("average_drop", "Average drop"),
+            Line("average_gain", "Average gain"),
+            Line("increase", "Increase"),
+        ),
+    ),
+    Question(
+        "Do the concepts that matter exist in the image?",
+        "CEM: of the l concepts that add most to the predicted class, the share that is there. A "
+        "negative weight on a negative score argues from absence; there, absent is right.",
+        (
+            Line("cem", "CEM, l = 1", _cem(1)),
+            Line("cem", "CEM, l = 3", _cem(3)),
+            Line("cem", "CEM, l = 5", _cem(5)),
+            Line("cem", "l = 5, correct images", _cem(5, images="correct")),
+            Line("cem", "l = 5, positive evidence", _cem(5, "positive evidence")),
+            Line("cem", "l = 5, double negatives", _cem(5, "double negative")),
+            Line("cem", "l = 1, labels of classes", _cem(1, by_class=True)),
+            Line("cem", "l = 3, labels of classes", _cem(3, by_class=True)),
+            Line("cem", "l = 5, labels of classes", _cem(5, by_class=True)),
+        ),
+    ),
+    Question(
+        "Do they matter for the classes that show them?",
+        "CGIM, mean over concepts: a concept's row over classes beside how often each class shows "
+        "it. The Pearson forms cannot be won by rows that are merely positive.",
+        tuple(
+            Line(name, f"{label}, {compare}", (("compare", compare), ("v", "frequency")))
+            for name, label in (
+                ("cgim1", "Weights"),
+                ("cgim2", "Scores"),
+                ("cgim3", "Weights x scores"),
+            )
+            for compare in ("cosine", "pearson")
+        ),
+    ),
+    Question(
+        "Are they where they should be?",
+        "CLM over the 5 concepts that add most, present and visible ones: the share whose part's "
+        "point is among the highest pixels of the map, as many as alpha parts of 12 cover.",
+        tuple(Line("clm", f"CLM, alpha = {alpha}", _clm(alpha)) for alpha in (1, 3, 6)),
+    ),
+    Question(
+        "How much of a map lies on its part?",
+        "Maps against masks, mean over the concepts of a bank whose part has masks.",
+        tuple(
+            Line(name, METRICS[name].title)
+            for name in ("precision", "energy", "pointing", "iou", "dice")
+        ),
+    ),
+)
+
+
+KINDS = {"value": "", "chance": "\u2003chance", "control": "\u2003random directions"}
+"""of a subject's rows in the table"""
+
+
+def about(name: str) -> str:
+    """Meaning, formula, what n counts and what chance is."""
+    found = METRICS[name]
+    chance = f" Chance: {found.chance}." if found.chance else ""
+    good = {"higher": "Higher is better. ", "lower": "Lower is better. "}.get(found.better, "")
+    return f"{found.meaning} {good}n: {found.counts}.{chance} Formula: {found.formula}"
+
+
+def settings(variant: str) -> str:
+    """A stored variant in a few words."""
+    found = json.loads(variant)
+    return ", ".join(f"{k} {v}" for k, v in found.items()) or "none"
+
+
+def wide(found: pd.DataFrame, lines: list[Line]) -> pd.DataFrame:
+    """One column a line of `lines`, by its label; below each subject its chance and control."""
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for line in lines:
+        mine = found[(found["name"] == line.name) & (found["variant"] == line.variant)]
+        for _, row in mine.iterrows():
+            subject = str(row["subject"])
+            for kind, title in KINDS.items():
+                text = number(row[kind]) if pd.notna(row[kind]) else MISSING
+                if kind == "value":
+                    text += f" (n {int(row['n']):,})"
+                own = rows.setdefault((subject, kind), {"": title or subject})
+                own[line.label] = text
+    kept = {key: own for key, own in rows.items() if {*own.values()} - {MISSING, own[""]}}
+    order = sorted(kept, key=lambda key: list(KINDS).index(key[1]))
+    subjects = list(dict.fromkeys(subject for subject, _ in rows))
+    return pd.DataFrame([kept[key] for s in subjects for key in order if key[0] == s]).fillna(
+        MISSING
+    )

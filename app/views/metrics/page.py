@@ -1,0 +1,238 @@
+"""Do the concepts exist, and are they where they should be? Every number beside its chance."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app import address, db
+from app.format import number, plain, short
+from app.views.metrics import faithfulness, metric_levels, metric_worst, plot
+from app.views.metrics.lines import QUESTIONS, Question, about, settings, wide
+from core.catalogue import METRICS
+from data.queries import build, metrics
+
+BARE = {"displayModeBar": False}
+TALLEST = 24
+"""rows of a table that is shown whole"""
+con = db.cursor()
+found = metrics.measured(con)
+looks = plot.styles(found)
+
+
+def why_not() -> None:
+    """What could not be measured, or only roughly, and why."""
+    notices = build.notices(con)
+    for _, row in notices[notices["stage"] == "measure"].iterrows():
+        subject = plain(row["subject"][:1].upper() + row["subject"][1:])
+        st.info(f"**{subject}:** {plain(row['message'])}.", icon=":material/info:")
+
+
+def pick_split() -> str:
+    own = found[found["scope"] != "backbone"]["split"]
+    splits = [s for s in build.splits(con)["split"] if (own == s).any()]
+    if not splits:
+        return ""
+    asked = address.param("x")
+    usual = "test" if "test" in splits else str(splits[-1])
+    chosen = asked if asked and asked in splits else usual
+    address.follow("split", chosen)
+    st.segmented_control(
+        "Split",
+        splits,
+        key="split",
+        required=True,
+        on_change=address.write,
+        args=("x", "split"),
+        format_func=lambda s: plain(short(s, 30)),
+        help="Images measured on. Banks and heads were fitted on train; what is measured on one "
+        "split only stays the same.",
+    )
+    return chosen
+
+
+def question(asked: Question, split: str) -> None:
+    keys = {(line.name, line.variant) for line in asked.lines}
+    mine = found[[key in keys for key in zip(found["name"], found["variant"], strict=True)]]
+    if mine.empty:
+        return
+    if (mine["split"] == split).any():
+        mine = mine[mine["split"] == split]
+    lines = [
+        line
+        for line in asked.lines
+        if ((mine["name"] == line.name) & (mine["variant"] == line.variant)).any()
+    ]
+    st.subheader(asked.title, anchor=False)
+    st.caption(f"{asked.caption} Measured on {plain(', '.join(dict.fromkeys(mine['split'])))}.")
+    st.plotly_chart(plot.dots(mine, lines, looks), key=f"dots {asked.title}", config=BARE)
+    table = wide(mine, lines)
+    with st.expander("Numbers, with n"):
+        st.dataframe(
+            table,
+            hide_index=True,
+            key=f"table {asked.title}",
+            height="content" if len(table) <= TALLEST else "auto",
+            column_config={
+                line.label: st.column_config.TextColumn(line.label, help=line.about)
+                for line in lines
+            },
+        )
+
+
+def levels(split: str) -> None:
+    st.subheader("Labels of images against labels of classes", anchor=False)
+    pair = metrics.label_levels(con)
+    rows = metric_levels.compared(pair, found, split) if len(pair) == 2 else pd.DataFrame()
+    if rows.empty:
+        st.caption(
+            "This store has no two banks that differ in nothing but that. A recipe asks for the "
+            "second with:"
+        )
+        st.code(
+            '[[banks]]\nmethod = "cav"\nname = "cav class-level"\nparams = { labels = "class" }',
+            language="toml",
+        )
+        return
+    metric_levels.show(pair, rows)
+
+
+def worst() -> None:
+    """One bank's concepts, worst first."""
+    st.subheader("Concepts that do worst", anchor=False)
+    bank = address.bank()
+    if bank is None:
+        st.caption("This store has no concept bank.")
+        return
+    bank_id, bank_name = int(bank["bank_id"]), str(bank["name"])
+    measured = set(metrics.concept_metrics(con, bank_id)["name"])
+    names = sorted((n for n in METRICS if n in measured), key=lambda n: n.startswith("cgim"))
+    asked = address.param("k")
+    usual = names[0] if names else ""
+    name = asked if asked and asked in names else usual
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        address.follow("bank", bank_name)
+        st.selectbox(
+            "Bank",
+            list(build.banks(con)["name"]),
+            key="bank",
+            on_change=address.write,
+            args=("b", "bank"),
+            width=260,
+        )
+        if names:
+            address.follow("measure", name)
+            st.selectbox(
+                "Measure",
+                names,
+                key="measure",
+                on_change=address.write,
+                args=("k", "measure"),
+                format_func=lambda n: METRICS[n].title,
+                help=about(name),
+                width=260,
+            )
+    if not names:
+        st.info(
+            "No concept of this bank was measured: it takes masks of the parts that its concepts "
+            "are named for, or labels that they were fitted to.",
+            icon=":material/info:",
+        )
+        return
+    facts = build.build(con)
+    grid = (int(facts["grid_h"]), int(facts["grid_w"]))
+    line = st.empty()
+    opened, total, split = metric_worst.cards(bank, name, grid=grid, key=f"worst-{bank_id}-{name}")
+    line.caption(
+        f"{METRICS[name].meaning} {min(total, metric_worst.SHOWN):,} of {total:,} concepts "
+        f"measured on {plain(split)}, least beside chance first; images that show the concept, "
+        "with its map. Open one for all of it."
+    )
+    if opened is not None:
+        address.open_page("concept", b=bank_name, c=opened)
+
+
+def saliency(split: str) -> None:
+    """Where the backbone's own saliency lies."""
+    mine = found[(found["scope"] == "backbone") & (found["name"] == "relevance")]
+    if mine.empty:
+        return
+    splits = list(dict.fromkeys(mine["split"]))
+    at = split if split in splits else splits[-1]
+    mine = mine[mine["split"] == at].copy()
+    mine["Part"] = [settings(v).split("part ")[-1] for v in mine["variant"]]
+    mine["Method"] = [settings(v).split(", ")[0].removeprefix("method ") for v in mine["variant"]]
+    mine["cell"] = [f"{number(v)} (n {n:,})" for v, n in zip(mine["value"], mine["n"], strict=True)]
+    table = mine.pivot_table(index="Part", columns="Method", values="cell", aggfunc="first")
+    table.insert(0, "Chance", mine.groupby("Part")["chance"].mean().map(number))
+    order = mine.groupby("Part")["chance"].mean().sort_values(ascending=False).index
+    st.subheader("Where the backbone's own relevance lies", anchor=False)
+    st.caption(f"{METRICS['relevance'].meaning} Measured on {plain(at)}.")
+    help_of = dict.fromkeys(table.columns, about("relevance"))
+    st.dataframe(
+        table.loc[order].reset_index(),
+        hide_index=True,
+        column_config={k: st.column_config.TextColumn(k, help=v) for k, v in help_of.items()},
+    )
+
+
+def everything() -> None:
+    with st.expander("Every number, with its settings"):
+        st.dataframe(
+            pd.DataFrame(
+                {
+                    "Of": found["subject"],
+                    "Metric": [METRICS[n].title for n in found["name"]],
+                    "Settings": [settings(v) for v in found["variant"]],
+                    "Split": found["split"],
+                    "Value": found["value"],
+                    "n": found["n"],
+                    "Chance": found["chance"],
+                    "Random": found["control"],
+                }
+            ),
+            hide_index=True,
+            column_config={
+                c: st.column_config.NumberColumn(c, format="%.3g")
+                for c in ("Value", "Chance", "Random")
+            },
+        )
+    with st.expander("Definitions"):
+        shown = [d for n, d in METRICS.items() if (found["name"] == n).any()]
+        st.dataframe(
+            pd.DataFrame(
+                {
+                    "Metric": [d.title for d in shown],
+                    "Meaning": [d.meaning for d in shown],
+                    "Formula": [d.formula for d in shown],
+                    "n counts": [d.counts for d in shown],
+                    "Chance": [d.chance or "none" for d in shown],
+                    "Better": [d.better for d in shown],
+                }
+            ),
+            hide_index=True,
+        )
+
+
+st.title("Metrics", anchor=False)
+st.caption(
+    "Do the concepts exist, and are they where they should be? Dots are measured, ticks are "
+    "chance, diamonds are as many random directions, measured in place of the concepts. All are "
+    "shares, ratios or correlations; hover one for its n, its meaning and its formula."
+)
+why_not()
+if found.empty:
+    st.info(
+        "This store holds no measurement. It takes a head, labelled concepts or masks.",
+        icon=":material/info:",
+    )
+    address.link("What it does hold", "overview", icon=":material/arrow_forward:")
+else:
+    at = pick_split()
+    for one in QUESTIONS:
+        question(one, at)
+    levels(at)
+    worst()
+    saliency(at)
+    faithfulness.show(found)
+    everything()

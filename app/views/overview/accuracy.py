@@ -1,0 +1,92 @@
+"""Accuracies side by side: one row a model, one dot a split, chance as a tick."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from app.format import MISSING, number, short
+
+COLOURS = {"train": "#9AA5AB", "test": "#0072B2", "shifted": "#D55E00"}
+FURTHER = ("#009E73", "#CC79A7", "#E69F00", "#8C7A00")
+
+
+TARGETS = {"label": "label", "backbone": "backbone"}
+
+
+def wide(accuracies: pd.DataFrame) -> pd.DataFrame:
+    """Model, target and, for each split, accuracy in per cent and, of a head, in brackets that of
+    the same head made from random directions. Each target ends in a row of chance with n; a cell
+    of another n or chance says so."""
+    out: list[dict[str, object]] = []
+    for target, mine in sorted(accuracies.groupby("target"), reverse=True):
+        title = TARGETS.get(str(target), str(target))
+        luck = {str(split): of.iloc[0] for split, of in mine.groupby("split")}
+        rows: dict[str, dict[str, object]] = {}
+        for _, row in mine.iterrows():
+            line = rows.setdefault(str(row["model"]), {"Model": row["model"], "Target": title})
+            same = luck[str(row["split"])]
+            text = f"{number(100 * row['accuracy'])} %"
+            if row["n"] != same["n"] or row["chance"] != same["chance"]:
+                text += f" of {int(row['n']):,}, chance {number(100 * row['chance'])} %"
+            if not pd.isna(row.get("control")):
+                text += f" (random {number(100 * row['control'])} %)"
+            line[str(row["split"])] = text
+        chance: dict[str, object] = {"Model": "chance", "Target": title}
+        for split, row in luck.items():
+            chance[split] = f"{number(100 * row['chance'])} % · n {int(row['n']):,}"
+        out += [*rows.values(), chance]
+    return pd.DataFrame(out).fillna(MISSING)
+
+
+def chart(accuracies: pd.DataFrame, splits: list[str]) -> go.Figure:
+    """Dots of one model are joined, so that the fall from split to split is a length."""
+    target = "label" if (accuracies["target"] == "label").any() else "backbone"
+    frame = accuracies[accuracies["target"] == target].rename(columns={"model": "title"})
+    titles = list(dict.fromkeys(frame["title"]))
+    figure = go.Figure()
+    for title in titles:
+        held = frame[(frame["title"] == title) & (frame["split"] != "train")]
+        figure.add_scatter(
+            x=100 * held["accuracy"],
+            y=[title] * len(held),
+            mode="lines",
+            hoverinfo="skip",
+            line={"width": 5, "color": "rgba(213,94,0,0.25)"},
+            showlegend=False,
+        )
+    spare = iter(FURTHER * len(splits))
+    for split in splits:
+        rows = frame[frame["split"] == split]
+        colour = COLOURS.get(split) or next(spare)
+        facts = rows[["n", "chance"]].to_numpy()
+        figure.add_scatter(
+            x=100 * rows["chance"],
+            y=rows["title"],
+            mode="markers",
+            showlegend=False,
+            marker={"symbol": "line-ns", "size": 13, "line": {"width": 2, "color": colour}},
+            hovertemplate=f"chance on {split}: %{{x:.3g}} %<extra></extra>",
+        )
+        figure.add_scatter(
+            x=100 * rows["accuracy"],
+            y=rows["title"],
+            mode="markers",
+            name=split,
+            marker={"size": 11, "color": colour, "line": {"width": 1, "color": "white"}},
+            customdata=facts,
+            hovertemplate=f"<b>{split}</b> %{{x:.3g}} % of %{{customdata[0]:,}} images<br>"
+            "chance %{customdata[1]:.3p}<extra>%{y}</extra>",
+        )
+    figure.update_layout(
+        height=84 + 38 * len(titles),
+        margin={"l": 0, "r": 10, "t": 30, "b": 0},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        xaxis={"range": [0, 102], "title": "top-1 accuracy, %", "ticksuffix": " %"},
+        yaxis={
+            "autorange": "reversed",
+            "tickvals": titles,
+            "ticktext": [short(t, 30) for t in titles],
+        },
+    )
+    return figure

@@ -1,0 +1,251 @@
+"""What this store holds, how good its models are, and where it comes from."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import streamlit as st
+
+from app import address, db
+from app.format import number, percent, plain, rate, seconds, short, size
+from app.views.overview import accuracy
+from app.widgets import gallery, image_map
+from data.queries import build
+
+USES = (
+    (
+        "Browse concepts",
+        "concepts",
+        ":material/grid_view:",
+        "Sort, search and map all concepts of a bank, then see which images show one and where.",
+    ),
+    (
+        "Inspect an image",
+        "image",
+        ":material/image_search:",
+        "See which concepts fire on an image and where, beside saliency maps of the prediction.",
+    ),
+    (
+        "Intervene",
+        "intervene",
+        ":material/tune:",
+        "Change concept scores of a bottleneck and watch the prediction answer.",
+    ),
+)
+KINDS = {
+    "backbone": "equals the backbone while unedited",
+    "own": "learned with its concepts",
+    "energy": "learned with its concepts",
+    "matrix_search": "not trained",
+    "bayesian": "not trained, and not linear: it cannot be edited live",
+    "imported": "from a file",
+}
+"""of heads that are not trained on labels after their concepts"""
+con = db.cursor()
+facts = build.build(con)
+splits = build.splits(con)
+banks = build.banks(con)
+heads = build.heads(con)
+
+
+def uses() -> None:
+    for column, (title, view, icon, about) in zip(st.columns(3), USES, strict=True):
+        with column.container(border=True, height="stretch"):
+            address.link(f"**{title}**", view, icon=icon)
+            st.caption(about)
+
+
+def not_done() -> None:
+    """Parts of the recipe that were not done: nothing is left out in silence."""
+    notices = build.notices(con)
+    if not notices.empty:
+        with st.container(border=True):
+            st.markdown(":material/info: **Parts of the recipe that were not done**")
+            for _, row in notices.iterrows():
+                st.markdown(
+                    f"- {plain(row['stage'])}, {plain(row['subject'])}: {plain(row['message'])}"
+                )
+
+
+def accuracies() -> None:
+    measured = build.accuracies(con)
+    st.subheader("Accuracy", anchor=False)
+    if measured.empty:
+        st.info("Nothing was measured: the images carry no labels, or there is no head.")
+        return
+    goal = "label" if set(measured["target"]) == {"label"} else "target"
+    st.caption(
+        f"Share of images whose most probable class is the {goal}. Ticks mark chance: the share "
+        "of the most frequent class. The bar spans the splits that nothing was fitted on."
+    )
+    left, right = st.columns([4, 6], gap="medium")
+    order = list(splits["split"])
+    left.plotly_chart(
+        accuracy.chart(measured, order), key="accuracy", config={"displayModeBar": False}
+    )
+    about = {
+        split: f"Accuracy on {split}; n and chance stand in the last row. Random: the same head of "
+        "as many random directions, where they do not span the whole activation"
+        for split in order
+    }
+    about["Target"] = "What counts as right: the label, or what the backbone itself predicts"
+    right.dataframe(
+        accuracy.wide(measured),
+        hide_index=True,
+        height="content",
+        column_order=["Model", *(["Target"] if goal == "target" else []), *order],
+        column_config={k: st.column_config.Column(help=v) for k, v in about.items()},
+    )
+
+
+def contents() -> None:
+    st.subheader("Concept banks", anchor=False)
+    if banks.empty:
+        st.info("This store has no concept bank.")
+    else:
+        shown = pd.DataFrame(
+            {
+                "Bank": banks["name"],
+                "Method": banks["method"],
+                "Concepts": banks["n_concepts"],
+                "Dead": banks["n_dead"],
+                "R²": [number(v) for v in banks["r2"]],
+                "L0": [number(v) for v in banks["l0"]],
+                "A code is": banks["code_unit"],
+                "Labels": banks["label_level"].fillna("none"),
+                "Fit": [seconds(v) for v in banks["seconds"]],
+            }
+        )
+        help_of = {
+            "Dead": "Concepts that no image activates",
+            "R²": "Share of token variance that the bank reconstructs, at most 1; "
+            "a dash: it does not reconstruct",
+            "L0": "Mean number of non-zero codes a token",
+            "Labels": "Which labels trained it: one by one (image) or through the class",
+            "Fit": "Wall clock of the fit",
+        }
+        st.dataframe(
+            shown,
+            hide_index=True,
+            column_config={k: st.column_config.Column(help=v) for k, v in help_of.items()},
+        )
+        with st.container(horizontal=True):
+            for name in banks["name"]:
+                address.link(
+                    f"Browse {plain(short(name))}",
+                    "concepts",
+                    icon=":material/arrow_forward:",
+                    b=name,
+                )
+    st.subheader("Heads", anchor=False)
+    if heads.empty:
+        st.info("This store has no head, so there is nothing to intervene on.")
+    for _, row in heads.iterrows():
+        kind = f"; {KINDS[row['kind']]}" if row["kind"] in KINDS else ""
+        name, about = st.columns([1, 5], vertical_alignment="top")
+        with name:
+            address.link(f"**{plain(short(row['name'], 24))}**", "intervene", h=row["name"])
+        about.caption(
+            f"{plain(row['about'])} {row['n_classes']:,} classes, {row['n_weights']:,} "
+            f"non-zero weights{kind}."
+        )
+
+
+def images() -> None:
+    st.subheader("Images", anchor=False)
+    shown = st.segmented_control(
+        "Images", ["Samples", "Map"], default="Samples", required=True, key="images_as",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    if shown == "Map":
+        image_map.show(n_images=int(facts["n_images"]))
+    else:
+        samples()
+    skipped = build.skipped(con)
+    if facts["n_skipped"]:
+        with st.expander(f"{facts['n_skipped']:,} inputs could not be used", expanded=True):
+            st.dataframe(skipped, hide_index=True)
+            if len(skipped) < facts["n_skipped"]:
+                st.caption(f"The first {len(skipped):,} are listed.")
+
+
+def samples() -> None:
+    found = build.sample_images(con, per_split=10)
+    groups = []
+    for _, row in splits.iterrows():
+        mine = found[found["split"] == row["split"]]
+        groups.append(
+            {
+                "id": 0,
+                "title": row["split"],
+                "note": f"{row['n']:,} images, "
+                f"{rate(int(row['n_labelled']), int(row['n']))} labelled",
+                "items": [_sample(r) for _, r in mine.iterrows()],
+            }
+        )
+    opened = gallery.show(groups, key="samples", side=gallery.SIDES["S"])
+    if opened is not None:
+        address.open_page("image", i=opened)
+
+
+def _sample(row: pd.Series) -> dict[str, object]:
+    label = row["class"] if isinstance(row["class"], str) else "unlabelled"
+    return gallery.item(row, lines=[{"text": label}])
+
+
+def provenance() -> None:
+    st.subheader("Provenance", anchor=False)
+    path = db.store_path()
+    classes = build.classes(con)
+    left, right = st.columns(2, gap="large")
+    stages = build.stages(con)
+    before = facts["renamed_from"]
+    about = {
+        "Backbone": facts["backbone"],
+        "Layer": f"{facts['layer']}: {facts['grid_h']} x {facts['grid_w']} tokens of "
+        f"{facts['width']:,} numbers, {facts['n_extra']} further",
+        "Input": f"{facts['input_w']} x {facts['input_h']} px",
+        "Read-out": "linear in the mean token" if facts["linear"] else "not linear in the mean",
+        "Classes": f"{int(classes['labelled'].sum()):,} label images, "
+        f"{int(classes['output'].notna().sum()):,} are outputs of the backbone",
+        "Seed": str(facts["seed"]),
+        "Build": facts["fingerprint"]
+        + (f", named again after {before}" if isinstance(before, str) else ""),
+        "File": f"{path.name}, {size(path.stat().st_size)}",
+        "Time": seconds(float(stages["seconds"].sum())),
+    }
+    left.dataframe(pd.DataFrame({"": about.keys(), "Built from": about.values()}), hide_index=True)
+    total = max(float(stages["seconds"].sum()), 1e-9)
+    right.dataframe(
+        pd.DataFrame(
+            {
+                "Stage": stages["name"],
+                "Time": [seconds(v) for v in stages["seconds"]],
+                "Share": [percent(v / total) for v in stages["seconds"]],
+                "Work": [f"{n:,} {u}" for n, u in zip(stages["n"], stages["unit"], strict=True)],
+            }
+        ),
+        hide_index=True,
+    )
+    with st.expander("Recipe, verbatim"):
+        st.code(facts["recipe"], language="toml")
+    with st.expander("Versions"):
+        st.json(json.loads(facts["versions"]))
+    with st.expander("Classes"):
+        st.dataframe(classes[["class_id", "name", "n", "output"]], hide_index=True)
+
+
+st.title(plain(short(facts["name"], 80)), anchor=False)
+st.caption(
+    f"{facts['n_images']:,} images of {plain(short(facts['dataset'], 60))}, seen by "
+    f"{plain(short(facts['backbone'], 60))} at layer {plain(facts['layer'])}: "
+    f"{len(banks)} concept banks with {int(banks['n_concepts'].sum()):,} concepts, "
+    f"{len(heads)} heads."
+)
+uses()
+not_done()
+accuracies()
+contents()
+images()
+provenance()

@@ -1,0 +1,82 @@
+"""Thumbnails in groups or cards, with a concept's map over each, drawn in the browser.
+
+No control of the overlay costs a rerun. Pictures and maps travel as stored: JPEG, and 16-bit
+steps with the concept's scale.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app.widgets import assets
+
+SIDES = {"S": 84, "M": 116, "L": 160}
+"""px"""
+
+
+_ELEMENT = st.components.v2.component(
+    "lucidarium_gallery",
+    html='<div class="gal"></div>',
+    css=assets.style("controls", "gallery"),
+    js=assets.module("gallery"),
+)
+
+
+def data_uri(jpeg: bytes) -> str:
+    return "data:image/jpeg;base64," + b64encode(jpeg).decode("ascii")
+
+
+def item(
+    row: Mapping[str, Any] | pd.Series,
+    *,
+    lines: Sequence[Mapping[str, Any]],
+    steps: tuple[list[int] | None, list[int]] | None = None,
+) -> dict[str, Any]:
+    """One picture from a row with image_id, thumb, file and the view box.
+
+    lines: {"text", "title", "wrong"} under it; steps: its map as `queries.concept.maps` gives it.
+    """
+    box = [float(row[c]) for c in ("view_x0", "view_y0", "view_x1", "view_y1")]
+    out: dict[str, Any] = {
+        "id": int(row["image_id"]),
+        "src": data_uri(bytes(row["thumb"])),
+        "alt": f"image {int(row['image_id'])}, {row['file']}",
+        "box": box,
+        "lines": list(lines),
+    }
+    if steps is not None:
+        out["t"], out["v"] = steps
+    return out
+
+
+def show(
+    groups: Sequence[Mapping[str, Any]],
+    *,
+    key: str,
+    grid: tuple[int, int] = (1, 1),
+    side: int = SIDES["M"],
+    cards: bool = False,
+    maps: Mapping[str, Any] | None = None,
+) -> int | None:
+    """Draw; returns the id that was clicked in this run (image, or group when `cards`).
+
+    groups: {"id", "title", "note", "about", "items", "lines", "scale", "limit"}.
+    maps: {"signed", "unit", "limit"} switches the overlay and its controls on; limit None says
+    that every group has its own.
+    """
+    data = {
+        "groups": [dict(g) for g in groups],
+        "grid": list(grid),
+        "side": side,
+        "cards": cards,
+        "maps": maps is not None,
+        **({"signed": False, "unit": "", "limit": None} | dict(maps or {})),
+    }
+    result = _ELEMENT(data=data, key=key, on_open_change=lambda: None)
+    opened = result.open if result is not None else None
+    return int(opened) if opened is not None else None

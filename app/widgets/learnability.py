@@ -1,0 +1,185 @@
+"""Labels read off plain activations, off the best concept, and off the best few, side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from app.format import concept_name, number, short
+
+KINDS = {"raw": "plain probe", "latent": "best latent", "top": "top latents"}
+COLOURS = {"raw": "#7F7F7F", "latent": "#D55E00", "top": "#0072B2"}
+PLAIN, EVEN, BANK = "plain probe", "even", "bank"
+
+
+def summary(found: pd.DataFrame) -> pd.DataFrame:
+    """One row a bank: mean AUC of its two kinds beside the plain probe, and on how many of the
+    Labels probed either side wins, as numbers."""
+    rows: dict[str, dict[str, Any]] = {}
+    for _, row in found.iterrows():
+        line = rows.setdefault(row["bank"], {"Bank": row["bank"], "Labels": row["n"]})
+        kind = "latent" if row["kind"] == "latent" else "top"
+        line[f"{kind} auc"] = row["auc"]
+        line["raw auc"] = row["raw_auc"]
+        line[f"{kind} loses"] = int(row["plain_wins"])
+        line[f"{kind} wins"] = int(row["bank_wins"])
+    return pd.DataFrame(list(rows.values()))
+
+
+def summary_table(rows: pd.DataFrame) -> None:
+    def auc(title: str, about: str) -> Any:
+        return st.column_config.NumberColumn(title, help=about, format="%.3f", width=100)
+
+    def wins(title: str, whose: str) -> Any:
+        return st.column_config.NumberColumn(
+            title,
+            help="How many of the labels in the column Labels: the 95 % interval of the AUC "
+            f"difference leaves out 0, in favour of the {whose}",
+            format="%d",
+        )
+
+    st.dataframe(
+        rows,
+        key="probe-summary",
+        hide_index=True,
+        placeholder="",
+        column_order=["Bank", "Labels", "raw auc", "latent auc", "latent loses", "latent wins",
+                      "top auc", "top loses", "top wins"],
+        column_config={
+            "Bank": st.column_config.TextColumn(width=160),
+            "Labels": st.column_config.NumberColumn(help="Labelled concepts and classes probed"),
+            "raw auc": auc("Plain probe", "Mean AUC of a logistic probe on all channels of the "
+                           "pooled activation; chance 0.5"),
+            "latent auc": auc("Best latent", "Mean AUC of the single concept that is best on the "
+                              "other folds; chance 0.5"),
+            "latent loses": wins("plain wins", "plain probe, over the best latent"),
+            "latent wins": wins("latent wins", "best latent"),
+            "top auc": auc("Top latents", "Mean AUC of a logistic probe on the 16 concepts that "
+                           "differ most on the other folds; chance 0.5"),
+            "top loses": wins("plain wins ", "plain probe, over the top latents"),
+            "top wins": wins("top wins", "top latents"),
+        },
+    )  # fmt: skip
+
+
+def winner(lo: float, hi: float) -> str:
+    """Whom the interval of an AUC difference, concepts minus plain probe, speaks for."""
+    return PLAIN if hi < 0 else BANK if lo > 0 else EVEN
+
+
+def prepared(found: pd.DataFrame) -> pd.DataFrame:
+    """Adds who wins, intervals as text, and the best latent's title."""
+    rows = found.copy()
+    for kind in KINDS:
+        rows[f"{kind}_range"] = [
+            f"{number(lo)} to {number(hi)}"
+            for lo, hi in zip(rows[f"{kind}_lo"], rows[f"{kind}_hi"], strict=True)
+        ]
+    for kind in ("latent", "top"):
+        rows[f"{kind}_winner"] = [
+            winner(lo, hi)
+            for lo, hi in zip(rows[f"{kind}_gain_lo"], rows[f"{kind}_gain_hi"], strict=True)
+        ]
+    rows["flag"] = [
+        "▲ plain probe wins" if a == b == PLAIN else "▲ over the latent" if a == PLAIN else ""
+        for a, b in zip(rows["latent_winner"], rows["top_winner"], strict=True)
+    ]
+    rows["best"] = [
+        concept_name(name, int(i)) for name, i in zip(rows["concept"], rows["concept_id"],
+                                                      strict=True)
+    ]  # fmt: skip
+    return rows
+
+
+def table(rows: pd.DataFrame, *, key: str) -> int | None:
+    """Returns the best latent of the row that was clicked."""
+
+    def exact(title: str, about: str, width: int = 78) -> Any:
+        return st.column_config.NumberColumn(title, help=about, format="%.3f", width=width)
+
+    def text(title: str, about: str, width: int) -> Any:
+        return st.column_config.TextColumn(title, help=about, width=width)
+
+    interval = "95 % interval (DeLong) of the AUC beside it"
+    n_top = int(rows["top_n"].max())
+    config = {
+        "target": st.column_config.TextColumn("Label", pinned=True, width=150),
+        "what": text("Kind", "A labelled concept, or a class", 70),
+        "flag": text("Plain probe wins", "The 95 % interval of the AUC difference, paired on the "
+                     "same images, lies on the plain probe's side: against both, or against the "
+                     "single latent only", 140),
+        "nap": exact("NAP", "Learnability: average precision of the plain probe as if every label "
+                     "were as frequent as a class, 0 to 1. A concept that is harder to learn than "
+                     "a class explains it poorly"),
+        "raw_auc": exact("Plain AUC", "Logistic probe on all channels of the pooled activation; "
+                         "chance 0.5"),
+        "raw_range": text("95 %", interval, 106),
+        "latent_auc": exact("Latent AUC", "The single concept that is best on the other folds; "
+                            "chance 0.5"),
+        "latent_range": text("95 % ", interval, 106),
+        "top_auc": exact(f"Top {n_top} AUC", f"Logistic probe on the {n_top} concepts that differ "
+                         "most on the other folds; chance 0.5"),
+        "top_range": text("95 %  ", interval, 106),
+        "best": text("Best latent", "Chosen in most folds. A click opens it", 120),
+        "nap_chance": exact("NAP chance", "The same of a ranking without information"),
+        "n_positive": st.column_config.NumberColumn(
+            "n with", help="Held-out images with the label", width=60
+        ),
+        "n": st.column_config.NumberColumn("n", help="Held-out images ranked", width=56),
+    }  # fmt: skip
+    event = st.dataframe(
+        rows,
+        key=key,
+        hide_index=True,
+        column_order=list(config),
+        column_config=config,
+        on_select="rerun",
+        selection_mode="single-cell",
+        placeholder="",
+        height=min(520, 38 + 35 * len(rows)),
+    )
+    cells = event["selection"]["cells"]
+    return int(rows["concept_id"].iloc[cells[0][0]]) if cells else None
+
+
+def chart(rows: pd.DataFrame) -> go.Figure:
+    """A line a label, least learnable first: three AUCs with their intervals."""
+    shown = rows.sort_values(["raw_auc", "target"], kind="stable").head(24)
+    figure = go.Figure()
+    at = list(range(len(shown)))
+    for offset, kind in zip((-0.24, 0.0, 0.24), KINDS, strict=True):
+        value = shown[f"{kind}_auc"]
+        figure.add_scatter(
+            x=value,
+            y=[i + offset for i in at],
+            mode="markers",
+            name=KINDS[kind],
+            marker={"size": 7, "color": COLOURS[kind]},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": shown[f"{kind}_hi"] - value,
+                "arrayminus": value - shown[f"{kind}_lo"],
+                "thickness": 1.5,
+                "width": 0,
+            },
+            customdata=shown[["target", f"{kind}_range", "n_positive", "n"]],
+            hovertemplate="<b>%{customdata[0]}</b><br>AUC %{x:.3f} (%{customdata[1]})<br>"
+            "%{customdata[2]} of %{customdata[3]} images have it<extra>" + KINDS[kind] + "</extra>",
+        )
+    figure.add_vline(x=0.5, line={"width": 1, "dash": "dot", "color": "#7F7F7F"})
+    figure.update_layout(
+        height=90 + 24 * len(shown),
+        margin={"l": 0, "r": 10, "t": 30, "b": 0},
+        legend={"orientation": "h", "y": 1.01, "yanchor": "bottom", "x": 0},
+        xaxis={"title": "AUC on held-out images (dotted: chance)"},
+        yaxis={
+            "autorange": "reversed",
+            "tickvals": at,
+            "ticktext": [short(t, 26) for t in shown["target"]],
+        },
+    )
+    return figure

@@ -1,0 +1,86 @@
+"""What people added to the store: names beside its own, notes, and saved edits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from app import db
+from app.format import plain, short
+from data.annotations import AnnotationError, Annotations, EditSet, Naming, open_annotations
+
+
+def notes() -> Annotations:
+    """Of the open store."""
+    return open_annotations(Path(db.key()[0]))
+
+
+def trouble() -> str | None:
+    """Why nothing people said can be read, in words for people; None: all is well."""
+    try:
+        notes().edit_sets()
+    except AnnotationError as error:
+        return str(error)
+    return None
+
+
+def namings(bank: str) -> dict[int, Naming]:
+    """By concept id; empty where the file cannot be read, which `trouble` tells."""
+    try:
+        return _namings(*_state(), bank)
+    except AnnotationError:
+        return {}
+
+
+def names(bank: str) -> dict[int, str]:
+    """Concept id -> the name people gave it."""
+    return {k: found.name for k, found in namings(bank).items() if found.name}
+
+
+def marks(bank: str) -> dict[int, str]:
+    """Concept id -> name and bookmark, as plain text for lists."""
+    return {
+        k: " ".join(filter(None, ("★" if found.bookmark else "", found.name)))
+        for k, found in namings(bank).items()
+        if found.name or found.bookmark
+    }
+
+
+def matching(bank: str, search: str) -> list[int]:
+    """Concepts whose name by people contains the words searched for."""
+    wanted = search.strip().lower()
+    return [k for k, name in names(bank).items() if wanted and wanted in name.lower()]
+
+
+def edit_sets() -> list[EditSet]:
+    """Empty where the file cannot be read, which `trouble` tells."""
+    try:
+        return notes().edit_sets()
+    except AnnotationError:
+        return []
+
+
+def words(found: Naming) -> str:
+    """Markdown: the name, that people gave it, who and when."""
+    parts = [f"**{plain(short(found.name, 60))}**, named by people"] if found.name else []
+    if found.bookmark:
+        parts.append(":material/bookmark: bookmarked")
+    if not parts:
+        parts.append("Noted")
+    by = f"{plain(short(found.who, 40))}, " if found.who else ""
+    return " · ".join(parts) + f" ({by}{plain(found.when[:10])})"
+
+
+def _state() -> tuple[str, int, int]:
+    """What a cached answer depends on: another session may have written meanwhile."""
+    path = notes().path
+    if not path.is_file():
+        return str(path), 0, 0
+    facts = path.stat()
+    return str(path), facts.st_mtime_ns, facts.st_ino
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _namings(path: str, modified: int, inode: int, bank: str) -> dict[int, Naming]:  # noqa: ARG001
+    return notes().names(bank)

@@ -1,0 +1,182 @@
+"""Which image: by id, one by one, at random, or the next that the model gets wrong."""
+
+from __future__ import annotations
+
+import secrets
+
+import numpy as np
+import streamlit as st
+
+from app import address, db
+from app.format import plain, short
+from data.queries import build, images
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _ids(
+    key: tuple[str, int],  # noqa: ARG001
+    class_id: int | None,
+    split: str | None,
+    head_id: int | None,
+    wrong: bool,
+    explained: bool = False,
+) -> np.ndarray:
+    return images.image_ids(
+        db.cursor(),
+        class_id=class_id,
+        split=split,
+        head_id=head_id,
+        wrong=wrong,
+        explained=explained,
+    )
+
+
+def _go(image_id: int) -> None:
+    address.set_params(i=image_id, e=None)
+
+
+def _typed() -> None:
+    _go(st.session_state["picker_id"])
+
+
+def choose(
+    bar: st.delta_generator.DeltaGenerator, *, head_id: int | None = None, judge: str
+) -> int | None:
+    """The image that the address names, with the means to choose another; None: there is none.
+
+    "Wrong" is judged by the head, by the backbone when it is None; `judge` names it for people.
+    """
+    key = db.key()
+    everything = _ids(key, None, None, None, False)
+    if not len(everything):
+        st.info("This store holds no images.")
+        return None
+    place = bar.container(horizontal=True, vertical_alignment="bottom", width="content")
+    chosen = _filtered(key, head_id, judge, bar)
+    asked = address.param("i")
+    current = address.int_param("i") if asked else _first(key, chosen, everything, head_id)
+    known = current is not None and bool(np.isin(current, everything))
+    _buttons(place, chosen, current if known else None, head_id, judge)
+    if not known:
+        low, high = int(everything[0]), int(everything[-1])
+        address.unknown(
+            "image",
+            asked,
+            exists=f"This store has {len(everything):,} images, {low} to {high}.",
+            onward=[(f"Image {low}", "image", {"i": low}), ("Overview", "overview", {})],
+        )
+        return None
+    if not asked:
+        address.set_params(i=current)
+    return current
+
+
+def _first(
+    key: tuple[str, int], chosen: np.ndarray, everything: np.ndarray, head_id: int | None
+) -> int:
+    """The most telling of those chosen: explained by saliency, wrong, held out from fitting; where
+    none is explained, wrong and held out."""
+    held_out = np.setdiff1d(chosen, _ids(key, None, "train", None, False))
+    explained = np.intersect1d(held_out, _ids(key, None, None, None, False, True))
+    wrong = _ids(key, None, None, head_id, True)
+    both = (np.intersect1d(explained, wrong), explained, np.intersect1d(held_out, wrong))
+    for ids in (*both, held_out, chosen, everything):
+        if len(ids):
+            return int(ids[0])
+    raise AssertionError("the caller has seen that there are images")
+
+
+def _filtered(
+    key: tuple[str, int], head_id: int | None, judge: str, bar: st.delta_generator.DeltaGenerator
+) -> np.ndarray:
+    con = db.cursor()
+    classes = {
+        int(row["class_id"]): f"{short(row['name'])} ({row['n']})"
+        for row in images.labelled_classes(con).to_dict("records")
+    }
+    splits = build.splits(con)["split"].tolist()
+    with bar.popover("Filter", icon=":material/filter_list:", width="content"):
+        class_id = st.selectbox(
+            "Class",
+            [None, *classes],
+            key="picker_class",
+            persist_state="session",
+            format_func=lambda c: "Any class" if c is None else classes[c],
+        )
+        split = st.selectbox(
+            "Split",
+            [None, *splits],
+            key="picker_split",
+            persist_state="session",
+            format_func=lambda s: "Any split" if s is None else s,
+        )
+        wrong = st.toggle(
+            "Wrong only",
+            key="picker_wrong",
+            persist_state="session",
+            help=f"Labelled images that {plain(judge)} takes for another class.",
+        )
+    found = _ids(key, class_id, split, head_id, bool(wrong))
+    if class_id is not None or split is not None or wrong:
+        bar.caption(f"{len(found):,} images pass the filter")
+    return found
+
+
+def _buttons(
+    bar: st.delta_generator.DeltaGenerator,
+    chosen: np.ndarray,
+    current: int | None,
+    head_id: int | None,
+    judge: str,
+) -> None:
+    address.follow("picker_id", current if current is not None else 0)
+    with bar:
+        st.number_input(
+            "Image",
+            min_value=0,
+            step=1,
+            key="picker_id",
+            on_change=_typed,
+            width=130,
+            help="Id of the image in this store.",
+        )
+        at = current if current is not None else -1
+        before, after = chosen[chosen < at], chosen[chosen > at]
+        st.button(
+            "Previous",
+            icon=":material/arrow_back:",
+            disabled=not len(before),
+            key="picker_prev",
+            on_click=_go,
+            args=(int(before[-1]) if len(before) else 0,),
+        )
+        st.button(
+            "Next",
+            icon=":material/arrow_forward:",
+            disabled=not len(after),
+            key="picker_next",
+            on_click=_go,
+            args=(int(after[0]) if len(after) else 0,),
+        )
+        others = chosen[chosen != at]
+        st.button(
+            "Random",
+            icon=":material/shuffle:",
+            disabled=not len(others),
+            key="picker_random",
+            on_click=_go,
+            args=(int(secrets.choice(others)) if len(others) else 0,),
+        )
+        wrong = _ids(db.key(), None, None, head_id, True)
+        wrong = wrong[wrong != at]
+        ahead = np.append(wrong[wrong > at], wrong)
+        st.button(
+            "Next error",
+            icon=":material/error_outline:",
+            disabled=not len(ahead),
+            key="picker_error",
+            on_click=_go,
+            args=(int(ahead[0]) if len(ahead) else 0,),
+            help=f"The next labelled image that {plain(judge)} gets wrong; "
+            f"{len(wrong):,} besides this one.",
+        )
