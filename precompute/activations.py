@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from core.types import Backbone
-from data.datasets.types import Dataset
+from data.datasets import Dataset
 from data.images import UnusableImage, encode_jpeg, open_image
 from precompute import shards
 

@@ -16,7 +16,7 @@ from core.maps import quantise, scales
 from core.recipe import BankSpec, HeadSpec
 from core.types import Backbone, words_of
 from data import write
-from data.datasets.types import Dataset
+from data.datasets import Dataset
 from precompute import columns
 from precompute.activations import ActivationStore
 from precompute.banks import FittedBank

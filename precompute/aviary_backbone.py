@@ -26,7 +26,7 @@ from transformers import (
 )
 
 from core.backbones import quiet
-from data.datasets.types import Dataset
+from data.datasets import Dataset
 
 ROWS, COLUMNS = 96, 128  # pixels
 BATCH = 64

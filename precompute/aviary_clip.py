@@ -28,8 +28,8 @@ from tqdm import tqdm
 from transformers import CLIPConfig, CLIPModel, PreTrainedTokenizerFast, ViTImageProcessorPil
 
 from core.backbones import load_text_tower, quiet
-from data.datasets.captions import PHRASES, captions, fits, truth, words
-from data.datasets.types import Dataset
+from data.datasets import CAPTION_PHRASES, caption_fits, caption_truth, caption_words, captions_of
+from data.datasets import Dataset
 from precompute.aviary_backbone import COLUMNS, GREY, ROWS, SHIFT, normalised, read
 
 PATCH = 16  # pixels: 6 x 8 tokens
@@ -58,7 +58,7 @@ def train(
     """
     if out.exists():
         raise FileExistsError(f"{out} exists already; remove it to train the model again")
-    shown, species = truth(dataset)
+    shown, species = caption_truth(dataset)
     splits = dataset.images["split"].to_numpy()
     chosen = np.flatnonzero(splits == "train")
     if len(chosen) < 2 or epochs < 1:
@@ -86,19 +86,19 @@ class _Lesson(NamedTuple):
 
     def batches(self, *, seed: int) -> list[tuple[Tensor, dict[str, Tensor], Tensor]]:
         """One epoch: rows, the captions' tokens, and which caption is true of which image."""
-        written = captions(self.dataset, seed=seed)
+        written = captions_of(self.dataset, seed=seed)
         order = np.random.default_rng(seed).permutation(self.chosen)
         made = []
         for rows in np.array_split(order, math.ceil(len(order) / BATCH)):
             mine = [written[i] for i in rows]
             read_ = self.tokenizer([c.text for c in mine], padding=True, return_tensors="pt")
-            true = fits(mine, self.shown[rows], [self.species[i] for i in rows])
+            true = caption_fits(mine, self.shown[rows], [self.species[i] for i in rows])
             made.append((torch.from_numpy(rows), dict(read_), torch.from_numpy(true).float()))
         return made
 
 
 def _tokenizer() -> PreTrainedTokenizerFast:
-    known = {word: i for i, word in enumerate((*SPECIAL, *words()))}
+    known = {word: i for i, word in enumerate((*SPECIAL, *caption_words()))}
     start, end, pad, unknown = SPECIAL
     made = Tokenizer(models.WordLevel(known, unk_token=unknown))
     made.normalizer = normalizers.Lowercase()
@@ -209,7 +209,7 @@ def zero_shot(
     """AUC of the cosine between image and words, for every concept; chance 0.5."""
     if not len(pixels):
         return np.full(shown.shape[1], np.nan)
-    said = load_text_tower(str(folder)).embed(list(PHRASES.values()))
+    said = load_text_tower(str(folder)).embed(list(CAPTION_PHRASES.values()))
     seen = torch.cat([see(network, normalised(part)).whole for part in pixels.split(256)])
     cosine = seen.numpy() @ said.T
     return np.array([

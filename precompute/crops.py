@@ -16,7 +16,7 @@ from torch.nn.functional import interpolate
 
 from core.backbones import at_earlier_layer
 from core.types import Backbone, Box, Crops, FitData
-from data.datasets.types import Dataset
+from data.datasets import Dataset
 from data.images import open_image
 from precompute import shards
 from precompute.activations import ActivationStore

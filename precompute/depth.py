@@ -17,8 +17,8 @@ from core.metrics import learnability, probes
 from core.recipe import DepthSpec
 from core.types import Backbone
 from data import write
-from data.datasets.limit import chosen
-from data.datasets.types import Dataset
+from data.datasets import spread
+from data.datasets import Dataset
 from data.images import UnusableImage, open_image
 from precompute import shards
 from precompute.activations import ActivationStore
@@ -162,7 +162,7 @@ def _images(
     labels = scene.labels.test if held_out else scene.labels.train
     frame = activations.rows.iloc[rows]
     names = [None if pd.isna(label) else str(label) for label in frame["label"]]
-    picked = chosen(frame["split"].tolist(), names, limit=limit)
+    picked = spread(frame["split"].tolist(), names, limit=limit)
     return rows[picked], labels[picked]
 
 

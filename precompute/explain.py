@@ -13,7 +13,7 @@ from jaxtyping import Integer
 from core.maps import LEVELS
 from core.saliency import METHODS
 from core.types import Backbone
-from data.datasets.types import Dataset
+from data.datasets import Dataset
 from data.images import open_image
 from precompute import shards
 from precompute.activations import ActivationStore

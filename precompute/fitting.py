@@ -9,7 +9,7 @@ from jaxtyping import Integer
 
 from core.recipe import BankSpec
 from core.types import FitData
-from data.datasets.types import Dataset
+from data.datasets import Dataset
 from precompute import truth
 from precompute.activations import ActivationStore
 from precompute.crops import ImageCrops

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from core.recipe import BankSpec, Recipe
 from core.types import Activations
-from data.datasets.types import Dataset
+from data.datasets import Dataset
 from data.images import UnusableImage, encode_jpeg, open_image
 from precompute.activations import PICTURE, THUMB
 from precompute.explain import spread

@@ -9,7 +9,7 @@ from jaxtyping import Float, Integer
 
 from core.metrics.enlarge import Picture
 from core.types import Box, Grid
-from data.datasets.types import Dataset
+from data.datasets import Dataset
 from precompute import truth
 from precompute.activations import ActivationStore
 from precompute.scene import Scene

@@ -10,7 +10,7 @@ import pandas as pd
 
 from core.recipe import Recipe
 from core.types import Backbone
-from data.datasets.types import Dataset
+from data.datasets import Dataset
 from data.store import SCHEMA_VERSION
 
 _ENDS = 16_384

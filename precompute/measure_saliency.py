@@ -10,7 +10,7 @@ import numpy as np
 from core.measure import mean_of
 from core.metrics.mask_overlap import localisation
 from core.types import Box, Grid
-from data.datasets.types import Dataset
+from data.datasets import Dataset
 from data.images import from_runs
 from precompute import truth
 from precompute.activations import ActivationStore

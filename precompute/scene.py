@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Float, Integer
 
 from core.types import Grid, Labels
-from data.datasets.types import Dataset
+from data.datasets import Dataset
 from precompute import truth
 from precompute.activations import ActivationStore
 from precompute.classes import Classes

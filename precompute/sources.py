@@ -13,8 +13,8 @@ from core.backbones import open_layers
 from core.recipe import Recipe
 from core.types import Backbone
 from data import datasets
-from data.datasets import corruptions
-from data.datasets.types import Dataset
+from data.datasets import check_corruptions, corrupted
+from data.datasets import Dataset
 from precompute import aviary_backbone, aviary_clip, banks, heads, parameters
 from precompute.identity import fingerprint_data, short
 
@@ -64,7 +64,7 @@ class Sources:
 
 def check(recipe: Recipe) -> None:
     """Raises ValueError for methods and parameters that do not exist, before any work is done."""
-    corruptions.check(recipe.dataset.corruptions)
+    check_corruptions(recipe.dataset.corruptions)
     for spec in recipe.banks:
         banks.check(spec)
     for head in recipe.heads:
@@ -99,7 +99,7 @@ def open_sources(recipe: Recipe, *, out: Path, device: str) -> Sources:
         images = short(images, str(recipe.seed), *spec.corruptions)
         before, started = len(dataset.images), time.perf_counter()
         copies = out / "work" / f"corrupted-{images}"
-        dataset = corruptions.corrupted(dataset, spec.corruptions, copies, seed=recipe.seed)
+        dataset = corrupted(dataset, spec.corruptions, copies, seed=recipe.seed)
         n = len(dataset.images) - before
         log.stage("corrupt images", time.perf_counter() - started, n, "images")
     size = recipe.backbone.size

@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Float, Integer
 
 from core.types import Box, Grid, Labels
-from data.datasets.types import Dataset
+from data.datasets import Dataset
 from data.images import from_runs
 
 

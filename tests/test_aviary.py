@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from data.datasets import load
-from data.datasets.aviary import MIN_PIXELS, aviary, part_rows
-from data.datasets.aviary_bird import PART
-from data.datasets.aviary_plan import GROUPS, SPECIES, plan_all, plan_image
-from data.datasets.aviary_render import render
+from data.datasets.aviary.reader import MIN_PIXELS, aviary, part_rows
+from data.datasets.aviary.bird import PART
+from data.datasets.aviary.plan import GROUPS, SPECIES, plan_all, plan_image
+from data.datasets.aviary.render import render
 from data.images import from_runs
 
-AVIARY = importlib.import_module("data.datasets.aviary")  # the module, not its reader
+AVIARY = importlib.import_module("data.datasets.aviary.reader")  # the module, not its reader
 SIZES = {"n_train": 40, "n_test": 20, "n_shifted": 30}
 
 

@@ -12,8 +12,8 @@ from PIL import Image
 
 from core import backbones
 from core.backbones import text
-from data.datasets import captions
-from data.datasets.aviary_plan import GROUPS
+from data.datasets.aviary import captions
+from data.datasets.aviary.plan import GROUPS
 from data.datasets.types import Dataset
 from precompute import aviary_clip
 from precompute.aviary_backbone import normalised, read

@@ -22,8 +22,8 @@ from app.views.differences import difference_kinds, difference_table, top
 from app.views.differences.image_sets import ImageSet
 from core.recipe import parse
 from data import datasets
-from data.datasets.aviary import aviary
-from data.datasets.aviary_plan import GROUPS, SPECIES
+from data.datasets.aviary.reader import aviary
+from data.datasets.aviary.plan import GROUPS, SPECIES
 from data.datasets.types import Dataset
 
 ROOT = Path(__file__).parents[1]

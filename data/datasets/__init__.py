@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from data.datasets.aviary.captions import PHRASES as CAPTION_PHRASES, fits as caption_fits, truth as caption_truth, words as caption_words, captions as captions_of
+from data.datasets.corruptions import check as check_corruptions, corrupted
+from data.datasets.limit import chosen as spread
+from data.datasets.types import Dataset
+
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from data.datasets.aviary import aviary
+from data.datasets.aviary.reader import aviary
 from data.datasets.cub import cub
 from data.datasets.folder import folder
 from data.datasets.manifest import manifest

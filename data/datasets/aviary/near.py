@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from data.datasets.aviary_pen import HEIGHT, WIDTH, Colour, Pen, Point, bar, curve, disc, mix
-from data.datasets.aviary_scene import WHITE, Rng, smooth_blade
+from data.datasets.aviary.pen import Colour, HEIGHT, Pen, Point, WIDTH, bar, curve, disc, mix
+from data.datasets.aviary.scene import Rng, WHITE, smooth_blade
 
 INK: Colour = (24, 34, 30)
 _BARK: dict[str, Colour] = {

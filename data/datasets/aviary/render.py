@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from data.datasets import aviary_bird, aviary_near, aviary_scene
-from data.datasets.aviary_pen import FINE, HEIGHT, WIDTH, Pen
-from data.datasets.aviary_plan import Plan
+from data.datasets.aviary import bird as aviary_bird, near, scene
+from data.datasets.aviary.pen import FINE, HEIGHT, Pen, WIDTH
+from data.datasets.aviary.plan import Plan
 
 TILT = 13.0  # degrees, either way
 EXTENT = (0.55, 0.90)  # of the frame's width or height, whichever the bird fills more
@@ -55,12 +55,12 @@ def _pose(points: Float[np.ndarray, "n 2"], rng: np.random.Generator) -> _Pose:
 def render(plan: Plan) -> Rendered:
     rng = plan.generator(1)
     habitat = plan.values["habitat"]
-    pen = aviary_scene.SCENES[habitat](rng)
+    pen = scene.SCENES[habitat](rng)
     red, green, blue = (int(j) for j in rng.integers(-10, 11, 3))
     shapes = aviary_bird.shapes(plan.values, jitter=(red, green, blue))
     points = np.concatenate([shape[0] for shape in shapes])
     pose = _pose(points, rng)
-    aviary_near.perch(pen, rng, habitat=habitat, foot=pose.at(*aviary_bird.FEET), size=pose.size)
+    near.perch(pen, rng, habitat=habitat, foot=pose.at(*aviary_bird.FEET), size=pose.size)
     placed = points @ pose.turn + pose.shift
     start = 0
     for shape, colour, part in shapes:
@@ -68,7 +68,7 @@ def render(plan: Plan) -> Rendered:
         start += len(shape)
     if rng.random() < COVERED:
         hidden = _HIDEABLE[int(rng.integers(len(_HIDEABLE)))]
-        aviary_near.cover(pen, rng, habitat=habitat, target=pose.at(*hidden), size=pose.size)
+        near.cover(pen, rng, habitat=habitat, target=pose.at(*hidden), size=pose.size)
     bird = np.asarray(pen.parts.point(lambda part: 255 if part else 0).reduce(FINE))
     return Rendered(_light(pen, bird, pose, rng), _centres(pen))
 

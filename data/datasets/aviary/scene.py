@@ -9,20 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from data.datasets.aviary_pen import (
-    HEIGHT,
-    WIDTH,
-    Colour,
-    Number,
-    Pen,
-    Point,
-    Points,
-    bar,
-    curve,
-    disc,
-    gradient,
-    mix,
-)
+from data.datasets.aviary.pen import Colour, HEIGHT, Number, Pen, Point, Points, WIDTH, bar, curve, disc, gradient, mix
 
 Rng = np.random.Generator
 DUSK_HIGH: Colour = (168, 148, 206)  # violet above peach: blue mixed with peach would turn grey

@@ -1,0 +1,1 @@
+"""Invented birds, rendered: what the demo looks at, with every truth known."""
