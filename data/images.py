@@ -20,8 +20,19 @@ MIN_SIDE = 8  # px
 MAX_PIXELS = 89_478_485  # Pillow's own line between a large image and a decompression bomb
 
 # What Pillow's decoders raise on damaged data.
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError,
-           OverflowError, AttributeError, struct.error, zlib.error)  # fmt: skip
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    AttributeError,
+    struct.error,
+    zlib.error,
+)
 _STARTS = {
     b"\xff\xd8": "JPEG",
     b"\x89PNG": "PNG",

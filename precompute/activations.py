@@ -43,7 +43,9 @@ def extract(
     def work(i: int, out: Path) -> dict[str, Any]:
         return _shard(dataset, backbone, parts[i], out, batch=batch)
 
-    seconds = shards.run("images → activations", folders, work, units=[len(p) for p in parts])
+    seconds = shards.run_shards(
+        "images → activations", folders, work, units=[len(p) for p in parts]
+    )
     return ActivationStore(folders), seconds
 
 
@@ -164,9 +166,18 @@ class ActivationStore:
     def rows(self) -> pd.DataFrame:
         """Facts of every usable image, without its pictures; index 0.. in shard order."""
         columns = [
-            "image_id", "file", "label", "split", "width", "height", "note",
-            "view_x0", "view_y0", "view_x1", "view_y1",
-        ]  # fmt: skip
+            "image_id",
+            "file",
+            "label",
+            "split",
+            "width",
+            "height",
+            "note",
+            "view_x0",
+            "view_y0",
+            "view_x1",
+            "view_y1",
+        ]
         frames = [pd.read_parquet(f / "rows.parquet", columns=columns) for f in self.folders]
         return pd.concat(frames, ignore_index=True)
 

@@ -29,15 +29,17 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--model", help="Hugging Face image model: local directory or hub name")
     run.add_argument("--layer", default="", help="dotted module name; see the command `layers`")
     run.add_argument("--size", help="HEIGHTxWIDTH fed to the model, e.g. 224x336")
-    run.add_argument("--banks", default="", help="comma-separated, e.g. nmf,sae (default: all that "
-                     "the data allows)")  # fmt: skip
+    run.add_argument(
+        "--banks",
+        default="",
+        help="comma-separated, e.g. nmf,sae (default: all that the data allows)",
+    )
     run.add_argument("--concepts", type=int, default=0, help="concepts of each bank (0: default)")
     run.add_argument("--saliency", default="grad_cam", help="comma-separated methods, or none")
     run.add_argument("--limit", type=int, default=0, help="use at most N images (0: all)")
     run.add_argument("--seed", type=int, default=0)
     run.add_argument("--name", default="", help="of the store (default: the folder's name)")
-    run.add_argument("--list-layers", action="store_true",
-                     help="print the model's layers and stop")  # fmt: skip
+    run.add_argument("--list-layers", action="store_true", help="print the model's layers and stop")
     _common(run)
 
     layers = commands.add_parser("layers", help="print a model's layers with grid and width")
@@ -47,10 +49,14 @@ def parser() -> argparse.ArgumentParser:
     name = commands.add_parser("name", help="name a store's concepts from another vocabulary")
     name.add_argument("db", metavar="STORE", help="stays as it is; the result is a new store")
     name.add_argument("--vocabulary", required=True, help="text file, one word or phrase a line")
-    name.add_argument("--text-model", default="", help="CLIP or SigLIP directory (default: as "
-                      "the store was built)")  # fmt: skip
-    name.add_argument("--template", default="", help="e.g. \"a photo of a {}\" (default: as the "
-                      "store was built)")  # fmt: skip
+    name.add_argument(
+        "--text-model",
+        default="",
+        help="CLIP or SigLIP directory (default: as the store was built)",
+    )
+    name.add_argument(
+        "--template", default="", help='e.g. "a photo of a {}" (default: as the store was built)'
+    )
     name.add_argument("--out", type=Path, help="folder of the new store (default: the old one's)")
     name.add_argument("--device", default="cpu", help="torch device, e.g. cuda")
 

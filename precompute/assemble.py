@@ -17,7 +17,6 @@ from core.recipe import BankSpec, HeadSpec
 from core.types import Backbone, words_of
 from data import write
 from data.datasets import Dataset
-from precompute import columns
 from precompute.activations import ActivationStore
 from precompute.banks import FittedBank
 from precompute.classes import Classes
@@ -34,7 +33,7 @@ def put_images(con: Con, activations: ActivationStore, classes: Classes) -> None
     write.put(con, "class", dict(classes.frame))
     rows = activations.rows
     batch = {name: rows[name] for name in rows.columns if name != "label"}
-    batch["class_id"] = columns.ids(classes.of_image)
+    batch["class_id"] = write.ids(classes.of_image)
     write.put(con, "image", batch)
     for folder in activations.folders:
         pictures = pq.read_table(folder / "rows.parquet", columns=["image_id", "thumb", "picture"])
@@ -73,7 +72,7 @@ def put_predictions(con: Con, activations: ActivationStore, classes: Classes) ->
             "image_id": activations.rows["image_id"],
             "class_id": predicted,
             "prob": (shifted / shifted.sum(1, keepdims=True))[np.arange(len(best)), best],
-            "logit": columns.lists(logits),
+            "logit": write.lists(logits),
         },
     )
     return predicted
@@ -93,7 +92,7 @@ def put_truth(con: Con, dataset: Dataset, activations: ActivationStore, classes:
     for table, frame in (frames | {"altered": dataset.altered}).items():
         kept = frame[frame["image_id"].isin(used)]
         if len(kept):
-            write.put(con, table, {name: columns.arrow(kept[name]) for name in kept.columns})
+            write.put(con, table, {name: write.arrow(kept[name]) for name in kept.columns})
 
 
 def put_bank(
@@ -133,13 +132,13 @@ def put_bank(
     labelled = concept["labelled_id"].where(named)
     title = [names[int(i)] if pd.notna(i) else None for i in labelled]
     title = list(words_of(bank)) or title
-    facts = {name: columns.arrow(concept[name]) for name in concept.columns}
-    write.put(con, "concept", {"bank_id": columns.same(bank_id, concept), "name": title, **facts})
+    facts = {name: write.arrow(concept[name]) for name in concept.columns}
+    write.put(con, "concept", {"bank_id": write.same(bank_id, concept), "name": title, **facts})
     for table, frame in description.tables.items():
-        batch: dict[str, Any] = {n: columns.arrow(frame[n]) for n in frame.columns if n != "row"}
+        batch: dict[str, Any] = {n: write.arrow(frame[n]) for n in frame.columns if n != "row"}
         if "row" in frame:
             batch["image_id"] = image_ids[frame["row"].to_numpy()]
-        write.put(con, table, {"bank_id": columns.same(bank_id, frame), **batch})
+        write.put(con, table, {"bank_id": write.same(bank_id, frame), **batch})
     _put_codes(con, bank_id, codes, image_ids, dense=dense)
     level = codes.image_level
     write.put(
@@ -170,12 +169,12 @@ def _put_codes(con: Con, bank_id: int, codes: Codes, image_ids: np.ndarray, *, d
             block = np.zeros((size, codes.n_concepts, codes.n_tokens), dtype=np.float32)
             block[piece["image"], piece["concept"], piece["token"]] = piece["value"]
             steps = quantise(block.transpose(0, 2, 1), scale).transpose(0, 2, 1)
-            batch["value"] = columns.lists(steps.reshape(size, -1))
+            batch["value"] = write.lists(steps.reshape(size, -1))
         else:
             steps = quantise(piece["value"], scale[piece["concept"]])
-            batch["concept"] = columns.ragged(piece["concept"], offsets)
-            batch["token"] = columns.ragged(piece["token"], offsets)
-            batch["value"] = columns.ragged(steps, offsets)
+            batch["concept"] = write.ragged(piece["concept"], offsets)
+            batch["token"] = write.ragged(piece["token"], offsets)
+            batch["value"] = write.ragged(steps, offsets)
         write.put(con, "code", batch)
         first += size
 
@@ -230,7 +229,7 @@ def put_head(
             {
                 "head_id": np.full(len(scores), head_id),
                 "image_id": image_ids,
-                "logit": columns.lists(logits_of(fitted, scores)[:, order].astype(np.float32)),
+                "logit": write.lists(logits_of(fitted, scores)[:, order].astype(np.float32)),
             },
         )
     predicted, prob = predictions(fitted, scores)

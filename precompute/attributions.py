@@ -19,7 +19,7 @@ from data.images import open_image
 from precompute import shards
 from precompute.activations import ActivationStore
 from precompute.describe import Description
-from precompute.identity import short
+from precompute.identity import short_hash
 from precompute.sources import Sources
 
 METHODS = ("integrated_gradients", "grad_cam")
@@ -49,7 +49,7 @@ def put(
     files = activations.rows["file"].to_numpy()
     seconds = 0.0
     for method in METHODS:
-        name = f"attribution-{method}-{short(str(top))}"
+        name = f"attribution-{method}-{short_hash(str(top))}"
         folders = [folder / name / f"{i:05d}" for i in range(len(parts))]
 
         def work(i: int, out: Path, method: str = method) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def put(
 
         units = [len(part) for part in parts]
         label = f"{method} of {title}"[:24]
-        seconds += shards.run(label, folders, work, units=units, unit="concepts")
+        seconds += shards.run_shards(label, folders, work, units=units, unit="concepts")
         image_ids = activations.rows["image_id"].to_numpy()
         for part, out in zip(parts, folders, strict=True):
             for concept in part:

@@ -42,7 +42,7 @@ class Trained(NamedTuple):
     n_images: dict[str, int]
 
 
-def train(
+def train_backbone(
     dataset: Dataset, out: Path, *, seed: int = 0, epochs: int = 12, progress: bool = True
 ) -> Trained:
     """Trains on split "train" and writes a Hugging Face directory to `out`, whole or not at all.

@@ -28,8 +28,14 @@ from tqdm import tqdm
 from transformers import CLIPConfig, CLIPModel, PreTrainedTokenizerFast, ViTImageProcessorPil
 
 from core.backbones import load_text_tower, quiet
-from data.datasets import CAPTION_PHRASES, caption_fits, caption_truth, caption_words, captions_of
-from data.datasets import Dataset
+from data.datasets import (
+    CAPTION_PHRASES,
+    Dataset,
+    caption_fits,
+    caption_truth,
+    caption_words,
+    captions_of,
+)
 from precompute.aviary_backbone import COLUMNS, GREY, ROWS, SHIFT, normalised, read
 
 PATCH = 16  # pixels: 6 x 8 tokens
@@ -48,7 +54,7 @@ class Trained(NamedTuple):
     """test images behind it"""
 
 
-def train(
+def train_clip(
     dataset: Dataset, out: Path, *, seed: int = 0, epochs: int = 60, progress: bool = True
 ) -> Trained:
     """Trains on split "train" and writes a Hugging Face directory to `out`, whole or not at all.
@@ -107,25 +113,35 @@ def _tokenizer() -> PreTrainedTokenizerFast:
         single=f"{start} $A {end}", special_tokens=[(start, known[start]), (end, known[end])]
     )
     return PreTrainedTokenizerFast(
-        tokenizer_object=made, bos_token=start, eos_token=end, pad_token=pad, unk_token=unknown,
+        tokenizer_object=made,
+        bos_token=start,
+        eos_token=end,
+        pad_token=pad,
+        unk_token=unknown,
         model_max_length=LONGEST,
-    )  # fmt: skip
+    )
 
 
 def _network(tokenizer: PreTrainedTokenizerFast, *, seed: int) -> CLIPModel:
     body = {"hidden_size": WIDTH, "intermediate_size": 2 * WIDTH, "num_attention_heads": 4}
     config = CLIPConfig(
         text_config={
-            **body, "num_hidden_layers": 2, "vocab_size": len(tokenizer),
-            "max_position_embeddings": LONGEST, "bos_token_id": tokenizer.bos_token_id,
-            "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id,
+            **body,
+            "num_hidden_layers": 2,
+            "vocab_size": len(tokenizer),
+            "max_position_embeddings": LONGEST,
+            "bos_token_id": tokenizer.bos_token_id,
+            "eos_token_id": tokenizer.eos_token_id,
+            "pad_token_id": tokenizer.pad_token_id,
         },
         vision_config={
-            **body, "num_hidden_layers": 3, "patch_size": PATCH,
+            **body,
+            "num_hidden_layers": 3,
+            "patch_size": PATCH,
             "image_size": 7 * PATCH,  # square by convention; interpolated to 6 x 8
         },
         projection_dim=WIDTH,
-    )  # fmt: skip
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return CLIPModel(config)
@@ -212,10 +228,12 @@ def zero_shot(
     said = load_text_tower(str(folder)).embed(list(CAPTION_PHRASES.values()))
     seen = torch.cat([see(network, normalised(part)).whole for part in pixels.split(256)])
     cosine = seen.numpy() @ said.T
-    return np.array([
-        roc_auc_score(truth_, score) if 0 < truth_.sum() < len(truth_) else np.nan
-        for truth_, score in zip(shown.T, cosine.T, strict=True)
-    ])  # fmt: skip
+    return np.array(
+        [
+            roc_auc_score(truth_, score) if 0 < truth_.sum() < len(truth_) else np.nan
+            for truth_, score in zip(shown.T, cosine.T, strict=True)
+        ]
+    )
 
 
 def _publish(network: CLIPModel, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:

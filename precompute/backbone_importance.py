@@ -22,14 +22,13 @@ from core.importance import METHODS, ResumedLogit
 from core.recipe import EffectSpec
 from core.types import ConceptBank
 from data import write
-from precompute import columns, fidelity
+from precompute import fidelity
 from precompute.activations import ActivationStore
 from precompute.claims import Claims
 from precompute.encode import Codes
-from precompute.faithfulness import pixels_of
 from precompute.ground import Ground
 from precompute.rebuilding import RandomDictionary, random_dictionary
-from precompute.sources import Sources
+from precompute.sources import Sources, pixels_of
 
 VARIED = 12
 """concepts of an image that `sobol` dims, those of the largest integrated gradients"""
@@ -47,7 +46,7 @@ class Explained(NamedTuple):
     control: fidelity.Pairs
 
 
-def add(
+def put_backbone_importance(
     con: duckdb.DuckDBPyConnection,
     bank_id: int,
     bank: ConceptBank,
@@ -181,5 +180,5 @@ def _write(
         rows = pd.concat(parts)
         frames["backbone_importance"] = rows[rows["value"] != 0]
     for name, frame in frames.items():
-        batch = {c: columns.arrow(frame[c]) for c in frame.columns}
-        write.put(con, name, {"bank_id": columns.same(bank_id, frame), **batch})
+        batch = {c: write.arrow(frame[c]) for c in frame.columns}
+        write.put(con, name, {"bank_id": write.same(bank_id, frame), **batch})

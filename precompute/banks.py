@@ -48,7 +48,7 @@ class State:
         os.replace(partial, self.file)
 
 
-def key(spec: BankSpec, seed: int) -> str:
+def bank_key(spec: BankSpec, seed: int) -> str:
     """Names the folder of a bank: same key, same bank on the same activations."""
     made = {name: value for name, value in asdict(spec).items() if name != "stability"}
     file = spec.params.get("path")
@@ -57,7 +57,7 @@ def key(spec: BankSpec, seed: int) -> str:
     return f"{spec.method}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
 
-def check(spec: BankSpec) -> None:
+def check_bank(spec: BankSpec) -> None:
     """Raises ValueError for a method or a parameter that does not exist, naming those that do."""
     if spec.method not in METHODS:
         raise ValueError(
@@ -68,7 +68,7 @@ def check(spec: BankSpec) -> None:
         raise ValueError(f"bank {spec.title!r}: labels must be 'image' or 'class', not {level!r}")
     if spec.stability == 1:
         raise ValueError(f"bank {spec.title!r}: stability compares fits, so it must be 0 or >= 2")
-    parameters.check(
+    parameters.check_parameters(
         {name: value for name, value in spec.params.items() if name != "labels"},
         METHODS[spec.method].fit,
         owner=f"bank {spec.title!r}: {spec.method}",
@@ -76,7 +76,7 @@ def check(spec: BankSpec) -> None:
     )
 
 
-def fit(spec: BankSpec, data: FitData, folder: Path, *, seed: int) -> FittedBank:
+def fit_bank(spec: BankSpec, data: FitData, folder: Path, *, seed: int) -> FittedBank:
     """Fit, or load what an earlier run fitted. Raises what the method raises on unfit data."""
     if not folder.exists():
         params = {name: value for name, value in spec.params.items() if name != "labels"}

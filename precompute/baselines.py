@@ -13,7 +13,7 @@ from precompute.scene import Scene
 from precompute.sources import Log
 
 
-def baselines(
+def put_baselines(
     scene: Scene,
     activations: acts.ActivationStore,
     classes: Classes,

@@ -15,7 +15,7 @@ from precompute import activations as acts
 from precompute.probing import Baseline, baseline
 from precompute.scene import Scene
 from precompute.sources import Sources
-from precompute.streams import Tokens
+from precompute.streams import StoredTokens
 
 TOKENS = 10_000
 """held-out tokens judged at most"""
@@ -64,7 +64,7 @@ def set_bench(
     rng = np.random.default_rng(scene.seed)
     tokens = torch.zeros(0, pooled.shape[1])
     if scene.held_out.size:
-        drawn = Tokens(store, scene.held_out).sample(TOKENS, seed=scene.seed)
+        drawn = StoredTokens(store, scene.held_out).sample(TOKENS, seed=scene.seed)
         tokens = drawn[torch.from_numpy(rng.permutation(len(drawn)))]
     output_of = {int(class_id): i for i, class_id in enumerate(of_output)}
     outputs = np.array([output_of.get(int(c), -1) for c in scene.class_of[scene.held_out]], int)

@@ -43,7 +43,7 @@ def named_for(
     return np.where(behind, concept["labelled_id"].fillna(0).astype(np.int64), -1)
 
 
-def stored(codes: Codes) -> Callable[[int], Float[np.ndarray, "t k"]]:
+def stored_codes(codes: Codes) -> Callable[[int], Float[np.ndarray, "t k"]]:
     """Of the bank itself, as encoded. Ascending rows read every shard once."""
     starts = np.cumsum([0, *codes.sizes])
 
@@ -64,6 +64,6 @@ def stored(codes: Codes) -> Callable[[int], Float[np.ndarray, "t k"]]:
     return one
 
 
-def control(claims: Claims, drawn: ControlCodes) -> Claims:
+def control_claims(claims: Claims, drawn: ControlCodes) -> Claims:
     """Random directions, each under the label of the concept that it stands in for."""
     return replace(claims, scores=drawn.scores.toarray(), codes=drawn.of_images())

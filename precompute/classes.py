@@ -29,7 +29,7 @@ class Classes:
         return outputs["class_id"].to_numpy(dtype=np.int64)
 
 
-def classes(labels: pd.Series, outputs: Sequence[str]) -> Classes:
+def classes_of(labels: pd.Series, outputs: Sequence[str]) -> Classes:
     """Label classes first, in name order; outputs that match none of them follow.
 
     Names are compared from strict to loose, and a comparison counts only where it is one to one:

@@ -17,7 +17,7 @@ from core.types import ConceptBank
 from precompute.activations import ActivationStore
 from precompute.encode import Codes, sparse
 from precompute.scene import Scene
-from precompute.streams import Tokens
+from precompute.streams import StoredTokens
 
 SAMPLE = 5_000
 """train tokens that the thresholds are set on"""
@@ -72,7 +72,7 @@ class ControlCodes(Codes):
         ids = np.arange(self.n_concepts) if concepts is None else concepts
         all_ = self.directions
         some = replace(all_, rows=all_.rows[ids], threshold=all_.threshold[ids])
-        tokens = Tokens(self.activations, images).batches(64 * self.n_tokens, seed=None)
+        tokens = StoredTokens(self.activations, images).batches(64 * self.n_tokens, seed=None)
         maps = [torch.zeros(0, len(ids)), *(some.encode(x) for x in tokens)]
         return torch.cat(maps).double().numpy()
 
@@ -95,7 +95,7 @@ class ControlCodes(Codes):
             yield self.directions.encode(torch.from_numpy(np.array(tokens[start : start + step])))
 
 
-def draw(
+def draw_control(
     bank: ConceptBank, codes: Codes, activations: ActivationStore, scene: Scene, *, pool: str
 ) -> ControlCodes:
     """Random directions, as many as the bank has, and what they say of every image.
@@ -109,12 +109,17 @@ def draw(
         pooled = torch.from_numpy(activations.pooled()[scene.train])
         threshold = rows @ pooled.mean(0)
     else:
-        tokens = Tokens(activations, scene.train).sample(SAMPLE, seed=scene.seed)
+        tokens = StoredTokens(activations, scene.train).sample(SAMPLE, seed=scene.seed)
         threshold = _exceeded(tokens @ rows.T, share=codes.l0 / len(rows))
     return ControlCodes(
-        codes.folders, codes.sizes, codes.n_tokens, codes.n_concepts,
-        directions=Directions(rows, threshold, bank.signed), activations=activations, pool=pool,
-    )  # fmt: skip
+        codes.folders,
+        codes.sizes,
+        codes.n_tokens,
+        codes.n_concepts,
+        directions=Directions(rows, threshold, bank.signed),
+        activations=activations,
+        pool=pool,
+    )
 
 
 def _exceeded(along: Float[Tensor, "n k"], *, share: float) -> Float[Tensor, " k"]:

@@ -20,9 +20,9 @@ from data.datasets import Dataset
 from data.images import open_image
 from precompute import shards
 from precompute.activations import ActivationStore
-from precompute.identity import short
+from precompute.identity import short_hash
 from precompute.sources import Sources
-from precompute.streams import Tokens
+from precompute.streams import StoredTokens
 
 _SHARD = 512
 """crops a shard"""
@@ -120,7 +120,7 @@ class ImageCrops:
         backbone: Backbone,
     ) -> Float[Tensor, "c d"]:
         """Mean tokens of crops at the layer of `backbone`, worked in shards."""
-        name = short(backbone.layer, str(self.chosen[image].tolist()), str(box.tolist()))
+        name = short_hash(backbone.layer, str(self.chosen[image].tolist()), str(box.tolist()))
         rows = np.arange(len(image))
         parts = [rows[i : i + _SHARD] for i in range(0, len(rows), _SHARD)]
         folders = [self.folder / name / f"{i:05d}" for i in range(len(parts))]
@@ -134,7 +134,7 @@ class ImageCrops:
             return {"n": len(parts[i])}
 
         units = [len(part) for part in parts]
-        shards.run("crops → activations", folders, work, units=units, unit="crops")
+        shards.run_shards("crops → activations", folders, work, units=units, unit="crops")
         return torch.from_numpy(np.concatenate([np.load(f / "means.npy") for f in folders]))
 
     def _batches(
@@ -180,10 +180,10 @@ def enlarged(pixels: Float[Tensor, "1 3 H W"], window: Window) -> Float[Tensor, 
     return interpolate(pixels[:, :, rows, columns], size, mode="bilinear", align_corners=False)
 
 
-def lend(data: FitData, sources: Sources, *, work: Path, batch: int) -> FitData:
+def lend_crops(data: FitData, sources: Sources, *, work: Path, batch: int) -> FitData:
     """The same with the means to cut crops of the train images."""
     tokens = data.tokens
-    assert isinstance(tokens, Tokens)
+    assert isinstance(tokens, StoredTokens)
     folder = work / "crops"
     source = ImageCrops(
         sources.dataset, sources.backbone, tokens.store, tokens.chosen, folder, batch

@@ -17,12 +17,11 @@ from core.metrics import learnability, probes
 from core.recipe import DepthSpec
 from core.types import Backbone
 from data import write
-from data.datasets import spread
-from data.datasets import Dataset
+from data.datasets import Dataset, spread
 from data.images import UnusableImage, open_image
 from precompute import shards
 from precompute.activations import ActivationStore
-from precompute.identity import short
+from precompute.identity import short_hash
 from precompute.scene import Scene
 from precompute.sources import Log
 
@@ -33,7 +32,7 @@ NAMED = 5
 """images that a notice names"""
 
 
-def put(
+def put_depth(
     con: duckdb.DuckDBPyConnection,
     spec: DepthSpec,
     dataset: Dataset,
@@ -56,9 +55,12 @@ def put(
         layers = open_layers(backbone, spec.layers)
         rows, y = _images(activations, scene, limit=spec.limit)
         seconds, pooled, used = _pooled(
-            layers, dataset, activations.rows.iloc[rows], folder / short(*layers.names, str(rows)),
+            layers,
+            dataset,
+            activations.rows.iloc[rows],
+            folder / short_hash(*layers.names, str(rows)),
             batch=batch,
-        )  # fmt: skip
+        )
     except ValueError as error:
         log.notice("depth", ", ".join(spec.layers), error)
         return
@@ -198,6 +200,6 @@ def _pooled(
         np.savez(out / "pooled.npz", used=np.array(used), **found)  # type: ignore[arg-type]
         return {"n": len(used)}
 
-    seconds = shards.run("depth", [folder], work, units=[len(rows)])
+    seconds = shards.run_shards("depth", [folder], work, units=[len(rows)])
     with np.load(folder / "pooled.npz") as file:
         return seconds, [file[str(i)] for i in range(len(layers.names))], file["used"]

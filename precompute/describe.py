@@ -12,9 +12,9 @@ from core.metrics import association, statistics
 from core.types import words_of
 from precompute.banks import FittedBank
 from precompute.encode import Codes
-from precompute.judge import judge
-from precompute.layout import layout, trust
-from precompute.neighbours import neighbours
+from precompute.judge import label_scores
+from precompute.layout import lay_out, layout_trust
+from precompute.neighbours import nearest_concepts
 from precompute.scene import Scene
 
 _BLOCK = 256
@@ -40,10 +40,10 @@ def describe(fitted: FittedBank, codes: Codes, scene: Scene) -> Description:
         for name in parts[0].tables
     }
     directions = fitted.bank.directions.numpy()
-    x, y = layout(directions, seed=scene.seed)
+    x, y = lay_out(directions, seed=scene.seed)
     concept["umap_x"], concept["umap_y"] = x, y
-    tables["layout_quality"] = trust(directions, x, y, seed=scene.seed)
-    tables["neighbour"] = neighbours(directions, codes.scores)
+    tables["layout_quality"] = layout_trust(directions, x, y, seed=scene.seed)
+    tables["neighbour"] = nearest_concepts(directions, codes.scores)
     return Description(concept, tables)
 
 
@@ -69,7 +69,7 @@ def _block(
         "histogram": _histograms(scores, ids, signed=fitted.bank.signed),
         **_examples(scores, ids, peaks, signed=fitted.bank.signed, seed=scene.seed),
         "concept_class": _classes(scores, ids, scene, frame),
-        "label_score": judge(
+        "label_score": label_scores(
             fitted.facts, codes, scores, ids, scene, frame, words=words_of(fitted.bank)
         ),
     }

@@ -27,72 +27,129 @@ class _Check:
 
 
 _CHECKS = (
-    _Check("every image has its pictures", "SELECT count(*) FROM image ANTI JOIN picture "
-           "USING (image_id)"),
-    _Check("build.n_images is the number of images", "SELECT abs(count(*) - any_value(n_images)) "
-           "FROM image, build"),
-    _Check("every image's label is a class", "SELECT count(*) FROM image ANTI JOIN class USING "
-           "(class_id) WHERE class_id IS NOT NULL"),
-    _Check("scores belong to concepts", "SELECT count(*) FROM score ANTI JOIN concept USING "
-           "(bank_id, concept_id)"),
-    _Check("scores belong to images", "SELECT count(*) FROM score ANTI JOIN image USING "
-           "(image_id)"),
-    _Check("scores and peaks are finite", "SELECT count(*) FROM score WHERE NOT isfinite(score) "
-           "OR NOT isfinite(peak)"),
-    _Check("every bank has a map row for every image", "SELECT count(*) FROM bank, image ANTI "
-           "JOIN code ON code.bank_id = bank.bank_id AND code.image_id = image.image_id"),
-    _Check("sparse maps have ids of the same length", "SELECT count(*) FROM code WHERE concept "
-           "IS NOT NULL AND (len(concept) <> len(value) OR len(token) <> len(value))"),
-    _Check("dense maps are complete", "SELECT count(*) FROM code JOIN bank USING (bank_id), "
-           "backbone WHERE concept IS NULL AND len(value) <> n_concepts * grid_h * grid_w"),
-    _Check("tokens lie on the grid", "SELECT count(*) FROM code, backbone WHERE "
-           "list_max(token) >= grid_h * grid_w"),
-    _Check("concepts count up from 0", "SELECT count(*) FROM (SELECT n_concepts, count(*) AS n, "
-           "max(concept_id) AS last FROM bank JOIN concept USING (bank_id) GROUP BY bank_id, "
-           "n_concepts) WHERE n <> n_concepts OR last <> n_concepts - 1"),
-    _Check("examples lie within their group", "SELECT count(*) FROM example e JOIN example_group "
-           "g USING (bank_id, concept_id, group_id) WHERE e.score < g.lo - 1e-5 * abs(g.lo) OR "
-           "e.score > g.hi + 1e-5 * abs(g.hi)"),
-    _Check("weights belong to concepts of their head's bank", "SELECT count(*) FROM head_weight "
-           "JOIN head USING (head_id) ANTI JOIN concept ON concept.bank_id = head.bank_id AND "
-           "concept.concept_id = head_weight.concept_id"),
-    _Check("words that name a concept pass what their bank asks for", "SELECT count(*) FROM "
-           "concept_name JOIN naming USING (bank_id) WHERE named AND (rank > 0 OR "
-           "score <= chance - 1e-6 OR margin < min_margin - 1e-6)"),
-    _Check("names from a vocabulary are its nearest word", "SELECT count(*) FROM concept ANTI JOIN "
-           "concept_name w ON w.bank_id = concept.bank_id AND w.concept_id = concept.concept_id "
-           "AND w.name = concept.name AND w.named WHERE name_source = 'vocabulary'"),
-    _Check("every bank was judged", "SELECT count(*) FROM bank ANTI JOIN quality USING "
-           "(bank_id)"),
-    _Check("probes read one label each, and their interval holds their AUC", "SELECT count(*) "
-           "FROM probe WHERE (labelled_id IS NULL) = (class_id IS NULL) OR auc NOT BETWEEN auc_lo "
-           "AND auc_hi"),
-    _Check("neighbours, layouts and copies are of images that exist", "SELECT count(*) FROM ("
-           "SELECT image_id FROM image_layout UNION ALL SELECT other_id FROM image_neighbour "
-           "UNION ALL SELECT image_id FROM altered UNION ALL SELECT image_id FROM pooled) ANTI "
-           "JOIN image USING (image_id)"),
-    _Check("depth is probed inside its interval", "SELECT count(*) FROM depth WHERE auc NOT "
-           "BETWEEN lo AND hi OR n_positive >= n"),
+    _Check(
+        "every image has its pictures",
+        "SELECT count(*) FROM image ANTI JOIN picture USING (image_id)",
+    ),
+    _Check(
+        "build.n_images is the number of images",
+        "SELECT abs(count(*) - any_value(n_images)) FROM image, build",
+    ),
+    _Check(
+        "every image's label is a class",
+        "SELECT count(*) FROM image ANTI JOIN class USING (class_id) WHERE class_id IS NOT NULL",
+    ),
+    _Check(
+        "scores belong to concepts",
+        "SELECT count(*) FROM score ANTI JOIN concept USING (bank_id, concept_id)",
+    ),
+    _Check(
+        "scores belong to images", "SELECT count(*) FROM score ANTI JOIN image USING (image_id)"
+    ),
+    _Check(
+        "scores and peaks are finite",
+        "SELECT count(*) FROM score WHERE NOT isfinite(score) OR NOT isfinite(peak)",
+    ),
+    _Check(
+        "every bank has a map row for every image",
+        "SELECT count(*) FROM bank, image ANTI "
+        "JOIN code ON code.bank_id = bank.bank_id AND code.image_id = image.image_id",
+    ),
+    _Check(
+        "sparse maps have ids of the same length",
+        "SELECT count(*) FROM code WHERE concept "
+        "IS NOT NULL AND (len(concept) <> len(value) OR len(token) <> len(value))",
+    ),
+    _Check(
+        "dense maps are complete",
+        "SELECT count(*) FROM code JOIN bank USING (bank_id), "
+        "backbone WHERE concept IS NULL AND len(value) <> n_concepts * grid_h * grid_w",
+    ),
+    _Check(
+        "tokens lie on the grid",
+        "SELECT count(*) FROM code, backbone WHERE list_max(token) >= grid_h * grid_w",
+    ),
+    _Check(
+        "concepts count up from 0",
+        "SELECT count(*) FROM (SELECT n_concepts, count(*) AS n, "
+        "max(concept_id) AS last FROM bank JOIN concept USING (bank_id) GROUP BY bank_id, "
+        "n_concepts) WHERE n <> n_concepts OR last <> n_concepts - 1",
+    ),
+    _Check(
+        "examples lie within their group",
+        "SELECT count(*) FROM example e JOIN example_group "
+        "g USING (bank_id, concept_id, group_id) WHERE e.score < g.lo - 1e-5 * abs(g.lo) OR "
+        "e.score > g.hi + 1e-5 * abs(g.hi)",
+    ),
+    _Check(
+        "weights belong to concepts of their head's bank",
+        "SELECT count(*) FROM head_weight "
+        "JOIN head USING (head_id) ANTI JOIN concept ON concept.bank_id = head.bank_id AND "
+        "concept.concept_id = head_weight.concept_id",
+    ),
+    _Check(
+        "words that name a concept pass what their bank asks for",
+        "SELECT count(*) FROM "
+        "concept_name JOIN naming USING (bank_id) WHERE named AND (rank > 0 OR "
+        "score <= chance - 1e-6 OR margin < min_margin - 1e-6)",
+    ),
+    _Check(
+        "names from a vocabulary are its nearest word",
+        "SELECT count(*) FROM concept ANTI JOIN "
+        "concept_name w ON w.bank_id = concept.bank_id AND w.concept_id = concept.concept_id "
+        "AND w.name = concept.name AND w.named WHERE name_source = 'vocabulary'",
+    ),
+    _Check("every bank was judged", "SELECT count(*) FROM bank ANTI JOIN quality USING (bank_id)"),
+    _Check(
+        "probes read one label each, and their interval holds their AUC",
+        "SELECT count(*) "
+        "FROM probe WHERE (labelled_id IS NULL) = (class_id IS NULL) OR auc NOT BETWEEN auc_lo "
+        "AND auc_hi",
+    ),
+    _Check(
+        "neighbours, layouts and copies are of images that exist",
+        "SELECT count(*) FROM ("
+        "SELECT image_id FROM image_layout UNION ALL SELECT other_id FROM image_neighbour "
+        "UNION ALL SELECT image_id FROM altered UNION ALL SELECT image_id FROM pooled) ANTI "
+        "JOIN image USING (image_id)",
+    ),
+    _Check(
+        "depth is probed inside its interval",
+        "SELECT count(*) FROM depth WHERE auc NOT BETWEEN lo AND hi OR n_positive >= n",
+    ),
     _Check("heads have classes", "SELECT count(*) FROM head ANTI JOIN head_bias USING (head_id)"),
-    _Check("predictions carry every output's logit", "SELECT count(*) FROM prediction WHERE "
-           "len(logit) <> (SELECT count(output) FROM class)"),
-    _Check("saliency maps are complete", "SELECT count(*) FROM saliency WHERE len(value) <> "
-           "map_h * map_w"),
-    _Check("metrics are of heads, banks and concepts that exist", "SELECT count(*) FROM metric "
-           "LEFT JOIN head USING (head_id) LEFT JOIN bank ON bank.bank_id = metric.bank_id "
-           "LEFT JOIN concept c ON c.bank_id = metric.bank_id AND c.concept_id = "
-           "metric.concept_id WHERE (metric.head_id IS NOT NULL AND head.bank_id IS DISTINCT "
-           "FROM metric.bank_id) OR (metric.bank_id IS NOT NULL AND bank.bank_id IS NULL) OR "
-           "(metric.concept_id IS NOT NULL AND c.concept_id IS NULL)"),
-    _Check("metrics lie in their range, beside chance and control that do", "SELECT count(*) FROM "
-           "metric WHERE n = 0 OR NOT isfinite(value) OR name <> 'completeness' AND "
-           "(greatest(value, chance, control) > 1 + 1e-9 OR least(value, chance, control) < "
-           "CASE WHEN starts_with(name, 'cgim') THEN -1 ELSE 0 END - 1e-9)"),
-    _Check("no bank is mostly dead", "SELECT count(*) FROM bank WHERE n_dead > 0.5 * n_concepts",
-           "note"),
+    _Check(
+        "predictions carry every output's logit",
+        "SELECT count(*) FROM prediction WHERE len(logit) <> (SELECT count(output) FROM class)",
+    ),
+    _Check(
+        "saliency maps are complete",
+        "SELECT count(*) FROM saliency WHERE len(value) <> map_h * map_w",
+    ),
+    _Check(
+        "metrics are of heads, banks and concepts that exist",
+        "SELECT count(*) FROM metric "
+        "LEFT JOIN head USING (head_id) LEFT JOIN bank ON bank.bank_id = metric.bank_id "
+        "LEFT JOIN concept c ON c.bank_id = metric.bank_id AND c.concept_id = "
+        "metric.concept_id WHERE (metric.head_id IS NOT NULL AND head.bank_id IS DISTINCT "
+        "FROM metric.bank_id) OR (metric.bank_id IS NOT NULL AND bank.bank_id IS NULL) OR "
+        "(metric.concept_id IS NOT NULL AND c.concept_id IS NULL)",
+    ),
+    _Check(
+        "metrics lie in their range, beside chance and control that do",
+        "SELECT count(*) FROM "
+        "metric WHERE n = 0 OR NOT isfinite(value) OR name <> 'completeness' AND "
+        "(greatest(value, chance, control) > 1 + 1e-9 OR least(value, chance, control) < "
+        "CASE WHEN starts_with(name, 'cgim') THEN -1 ELSE 0 END - 1e-9)",
+    ),
+    _Check(
+        "no bank is mostly dead",
+        "SELECT count(*) FROM bank WHERE n_dead > 0.5 * n_concepts",
+        "note",
+    ),
     _Check("no input was skipped", "SELECT n_skipped FROM build", "note"),
     _Check("every part of the recipe was done", "SELECT count(*) FROM notice", "note"),
-)  # fmt: skip
+)
 
 
 def examine(path: Path) -> list[Finding]:

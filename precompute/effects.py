@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 import torch
 from jaxtyping import Bool, Float, Float64, Integer
 
@@ -19,14 +20,16 @@ from core.backbones import Resumes
 from core.intervention import sae_edits
 from core.recipe import EffectSpec
 from core.types import ConceptBank
+from data import write
 from precompute.activations import ActivationStore
 from precompute.claims import Claims
-from precompute.effect_rows import Outcome, put
 from precompute.encode import Codes
-from precompute.faithfulness import pixels_of, spread
+from precompute.faithfulness import spread
 from precompute.ground import Ground
-from precompute.sources import Sources
+from precompute.sources import Sources, pixels_of
 
+CLASSES = 10
+"""in `effect_class`"""
 FACTORS = (0.5, 2.0)
 CLAMP = 95
 """percentile of the latent's codes that are not 0"""
@@ -62,7 +65,7 @@ class Edit:
         )
 
 
-def add(
+def put_effects(
     con: duckdb.DuckDBPyConnection,
     bank_id: int,
     bank: ConceptBank,
@@ -102,15 +105,19 @@ def add(
                 moved = (edit.codes(means) - means)[:, None] * (steps @ readout[0].T)
             else:
                 moved = _rerun(edit, steps, before, latent, claims, sources, activations)
-            edited = ~np.isclose(edit.codes(latent.means[edit.rows, None])[:, 0],
-                                 latent.means[edit.rows], rtol=1e-9, atol=0)  # fmt: skip
+            edited = ~np.isclose(
+                edit.codes(latent.means[edit.rows, None])[:, 0],
+                latent.means[edit.rows],
+                rtol=1e-9,
+                atol=0,
+            )
             found.append(Outcome(latent.concept_id, edit, before[edit.rows], moved, edited))
     if readout is None and found and not any(o.moved.any() for o in found):
         raise ValueError(
             f"no edit of the tokens of layer {sources.backbone.layer!r} reaches the logits (they "
             "are read from the CLS token alone); choose an earlier layer"
         )
-    put(con, bank_id, found, classes, exact=readout is not None)
+    _put(con, bank_id, found, classes, exact=readout is not None)
     return len(found)
 
 
@@ -147,8 +154,10 @@ def edits(latent: Latent, ground: Ground, *, most: int) -> Iterator[Edit]:
     silent = np.setdiff1d(order, active, assume_unique=True)[::-1]
     silent = np.sort(spread(silent[: max(most, 1)], max(1, min(most // 2, len(silent)))))
     for mode, strength in (
-        ("ablate", None), *(("scale", f) for f in FACTORS), ("clamp", latent.high),
-    ):  # fmt: skip
+        ("ablate", None),
+        *(("scale", f) for f in FACTORS),
+        ("clamp", latent.high),
+    ):
         if len(active):
             yield Edit(mode, "active", active, strength)
     if len(silent):
@@ -192,3 +201,74 @@ def _rerun(
             moved = torch.from_numpy(delta[part] * step).to(stopped.tokens)
             out[part, s] = stopped(stopped.tokens + moved).double().cpu().numpy() - base
     return out
+
+
+@dataclass(frozen=True)
+class Outcome:
+    concept_id: int
+    edit: Edit
+    before: Float[np.ndarray, "m y"]
+    moved: Float64[np.ndarray, "m s y"]
+    """changes of the logits: of the edit, and of its control"""
+    edited: Bool[np.ndarray, " m"]
+    """whether the edit changes the image's codes"""
+
+
+def _put(
+    con: duckdb.DuckDBPyConnection,
+    bank_id: int,
+    found: list[Outcome],
+    classes: Integer[np.ndarray, " y"],
+    *,
+    exact: bool,
+) -> None:
+    """`classes`: class_id of each logit."""
+    row = con.execute("SELECT count(*) FROM effect").fetchone()
+    assert row is not None  # an aggregate always gives a row
+    first = int(row[0])
+    results = [_result(o) for o in found]
+    write.put(
+        con,
+        "effect",
+        {
+            "effect_id": np.arange(first, first + len(found), dtype=np.uint32),
+            "bank_id": np.full(len(found), bank_id, dtype=np.uint16),
+            "concept_id": np.array([o.concept_id for o in found], dtype=np.uint32),
+            "mode": [o.edit.mode for o in found],
+            "strength": pa.array([o.edit.strength for o in found], pa.float64()),
+            "labelled_id": pa.array(
+                [o.edit.label if o.edit.label >= 0 else None for o in found], pa.uint32()
+            ),
+            "images": [o.edit.images for o in found],
+            "exact": [exact] * len(found),
+            "n": [len(o.edit.rows) for o in found],
+            "n_edited": [int(o.edited.sum()) for o in found],
+            **{
+                name: np.array([r[i] for r in results], dtype=np.float64)
+                for i, name in enumerate(("change", "control_change", "flipped", "control_flipped"))
+            },
+        },
+    )
+    means = [o.moved[:, 0].mean(0) for o in found]
+    top = [np.argsort(-np.abs(m), kind="stable")[:CLASSES] for m in means]
+    write.put(
+        con,
+        "effect_class",
+        {
+            "effect_id": np.repeat(np.arange(first, first + len(found)), [len(t) for t in top]),
+            "class_id": np.concatenate([classes[t] for t in top]) if top else [],
+            "change": np.concatenate([m[t] for m, t in zip(means, top, strict=True)])
+            if top
+            else [],
+        },
+    )
+
+
+def _result(outcome: Outcome) -> tuple[float, ...]:
+    """Change of the predicted class's logit and share of flips, of the edit and its control."""
+    best = outcome.before.argmax(1)
+    at = np.arange(len(best))
+    after = outcome.before[:, None].astype(np.float64) + outcome.moved
+    changes = outcome.moved[at, :, best].mean(0)
+    flips = (after.argmax(2) != best[:, None]).mean(0)
+    return (float(changes[0]), float(changes[1]), float(flips[0]), float(flips[1]))

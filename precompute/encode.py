@@ -21,7 +21,7 @@ _ENTRIES = 16_000_000
 """codes held densely at once"""
 
 
-def encode(
+def encode_bank(
     bank: ConceptBank,
     activations: ActivationStore,
     folder: Path,
@@ -40,7 +40,7 @@ def encode(
     def work(i: int, out: Path) -> dict[str, Any]:
         return _shard(bank, activations.tokens(i), out, pool=pool)
 
-    seconds = shards.run(f"maps of {title}"[:24], folders, work, units=sizes)
+    seconds = shards.run_shards(f"maps of {title}"[:24], folders, work, units=sizes)
     return Codes(folders, sizes, activations.tokens(0).shape[1], len(bank.directions)), seconds
 
 

@@ -17,7 +17,7 @@ from data.datasets import Dataset
 from data.images import open_image
 from precompute import shards
 from precompute.activations import ActivationStore
-from precompute.identity import short
+from precompute.identity import short_hash
 
 _SHARD = 32
 
@@ -58,7 +58,7 @@ def explain(
     targets = logits.argmax(1)
     parts = [rows[i : i + _SHARD] for i in range(0, len(rows), _SHARD)]
     # another recipe on the same activations may explain other images
-    folder = folder / f"{method}-{short(str(sorted(params.items())), *map(str, rows))}"
+    folder = folder / f"{method}-{short_hash(str(sorted(params.items())), *map(str, rows))}"
     folders = [folder / f"{i:05d}" for i in range(len(parts))]
     files = activations.rows["file"].to_numpy()
 
@@ -70,7 +70,9 @@ def explain(
         np.save(out / "maps.npy", result.maps.detach().float().cpu().numpy())
         return {"n": len(images)}
 
-    seconds = shards.run(f"saliency {method}"[:24], folders, work, units=[len(p) for p in parts])
+    seconds = shards.run_shards(
+        f"saliency {method}"[:24], folders, work, units=[len(p) for p in parts]
+    )
     ids = activations.rows["image_id"].to_numpy()
     columns: dict[str, list[Any]] = {
         name: [] for name in ("image_id", "output", "map_h", "map_w", "scale", "value")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,11 @@ from core.measure import mean_of
 from core.metrics import faithfulness
 from core.metrics.perturbation import curve_area
 from core.types import Backbone, ConceptBank, Grid
-from data.images import open_image
 from precompute.activations import ActivationStore
 from precompute.claims import Claims
 from precompute.ground import Ground
-from precompute.measure_maps import Row
-from precompute.sources import Sources
+from precompute.measure_maps import MetricRow
+from precompute.sources import Sources, pixels_of
 
 STEPS = 10
 """of insertion and deletion"""
@@ -38,7 +37,7 @@ def of_saliency(
     *,
     method: str,
     n: int,
-) -> list[Row]:
+) -> list[MetricRow]:
     """`columns` are those of the table `saliency`; n images of them, held-out ones if any."""
     split = dict(zip(activations.rows["image_id"], activations.rows["split"], strict=True))
     judged = set(ground.held_out.split(" + "))
@@ -75,12 +74,12 @@ def of_saliency(
             found.setdefault(name, []).append((float(pair[0]), float(pair[1])))
     names = " + ".join(dict.fromkeys(str(split[columns["image_id"][i]]) for i in chosen))
     return [
-        Row("backbone", name, mean_of(*np.array(pairs).T), names, (("method", method),))
+        MetricRow("backbone", name, mean_of(*np.array(pairs).T), names, (("method", method),))
         for name, pairs in found.items()
     ]
 
 
-def of_concepts(
+def concept_faithfulness(
     claims: Claims,
     bank: ConceptBank,
     sources: Sources,
@@ -89,7 +88,7 @@ def of_concepts(
     *,
     pool: str,
     n: int,
-) -> list[Row]:
+) -> list[MetricRow]:
     """Concepts named for a label, on held-out images that show it.
 
     Y is the probability that the concept is present, from its score by a logistic curve fitted to
@@ -121,7 +120,7 @@ def of_concepts(
     after = rearrange(after[np.arange(len(after)), places.repeat(2)], "(n c) -> c n", c=2)
     ours, control = (_confidence(before, part) for part in after)
     return [
-        Row("bank", name, mean_of(values, control[name]), ground.held_out)
+        MetricRow("bank", name, mean_of(values, control[name]), ground.held_out)
         for name, values in ours.items()
     ]
 
@@ -148,15 +147,6 @@ def _confidence(
 ) -> dict[str, Float[np.ndarray, " n"]]:
     found = faithfulness.confidence_change(before, after)
     return {"average_drop": found.drop, "average_gain": found.gain, "increase": found.increase}
-
-
-def pixels_of(
-    image_ids: Sequence[int], sources: Sources, activations: ActivationStore
-) -> Float[Tensor, "n 3 H W"]:
-    """Decoded again: a few images cost less than keeping all pixels."""
-    files = dict(zip(activations.rows["image_id"], activations.rows["file"], strict=True))
-    opened = [open_image(sources.dataset.path(files[i]))[0] for i in image_ids]
-    return sources.backbone.preprocess(opened)
 
 
 def _class(

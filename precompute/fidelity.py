@@ -17,7 +17,6 @@ from core import bottleneck
 from core.importance import METHODS, Function, LinearLogit, c_deletion, c_insertion, mu_fidelity
 from core.types import Head
 from data import write
-from precompute import columns
 from precompute.heads import Fitted
 from precompute.scene import Scene
 from precompute.sources import Log
@@ -36,7 +35,7 @@ Pairs = dict[tuple[str, str], Float64[np.ndarray, "_ 2"]]
 """by method and metric each image's value and its mean over random orders"""
 
 
-class Judged(NamedTuple):
+class JudgedHead(NamedTuple):
     """A head, what it reads, and the same on random directions; None: they have none."""
 
     head_id: int
@@ -45,10 +44,10 @@ class Judged(NamedTuple):
     control: Fitted | None
 
 
-def put(
+def put_fidelity(
     con: duckdb.DuckDBPyConnection,
     log: Log,
-    heads: Sequence[Judged],
+    heads: Sequence[JudgedHead],
     scores: Float[np.ndarray, "n k"],
     drawn: csc_array,
     splits: np.ndarray,
@@ -68,11 +67,11 @@ def put(
                 taken = bottleneck.logits(head, x, _rest(one.control, rows)).argmax(1)
                 control = _head(head, x, taken, seed=scene.seed)
             frame = table(pairs, control).assign(head_id=one.head_id)
-            write.put(con, "fidelity", {c: columns.arrow(frame[c]) for c in frame.columns})
+            write.put(con, "fidelity", {c: write.arrow(frame[c]) for c in frame.columns})
             few = np.linspace(0, len(rows) - 1, min(COMPARED, len(rows))).round().astype(np.int64)
             same = coinciding(one.fitted.head, scores[rows[few]], best[few], seed=scene.seed)
             same = same.assign(head_id=one.head_id)
-            write.put(con, "same_importance", {c: columns.arrow(same[c]) for c in same.columns})
+            write.put(con, "same_importance", {c: write.arrow(same[c]) for c in same.columns})
 
 
 def _rest(fitted: Fitted, rows: Integer[np.ndarray, " m"]) -> Float[np.ndarray, "m y"] | None:

@@ -14,7 +14,7 @@ from precompute import truth
 from precompute.activations import ActivationStore
 from precompute.crops import ImageCrops
 from precompute.scene import Scene
-from precompute.streams import Images, Tokens
+from precompute.streams import StoredImages, StoredTokens
 from precompute.texts import Texts
 
 
@@ -30,17 +30,17 @@ def fit_data(
 ) -> FitData:
     """Raises ValueError when the bank asks for labels of a level that the data set lacks."""
     level = str(spec.params.get("labels", ""))
-    labels = truth.labels(
+    labels = truth.labels_of(
         dataset, activations.rows, train=scene.train, test=scene.held_out, level=level
     )
     pooled = activations.pooled()
     classes = scene.class_of[scene.train]
     return FitData(
-        Tokens(activations, scene.train),
+        StoredTokens(activations, scene.train),
         pooled[scene.train],
         pooled[scene.held_out],
         labels,
-        images=Images(activations, scene.train),
+        images=StoredImages(activations, scene.train),
         classes=classes if (classes >= 0).any() else None,
         text=texts.side(scene.train, scene.held_out),
         layer=layer,
@@ -51,14 +51,14 @@ def fit_data(
 def part_of(data: FitData, part: Integer[np.ndarray, " p"]) -> FitData:
     """The same with only some of the train images (ascending rows of `data.pooled`)."""
     tokens = data.tokens
-    assert isinstance(tokens, Tokens)
+    assert isinstance(tokens, StoredTokens)
     chosen = tokens.chosen[part]
     return replace(
         data,
-        tokens=Tokens(tokens.store, chosen),
+        tokens=StoredTokens(tokens.store, chosen),
         pooled=data.pooled[part],
         labels=data.labels and replace(data.labels, train=data.labels.train[part]),
-        images=Images(tokens.store, chosen),
+        images=StoredImages(tokens.store, chosen),
         classes=None if data.classes is None else data.classes[part],
         text=data.text and replace(data.text, images_in=data.text.images_in[part]),
         checkpoint=None,

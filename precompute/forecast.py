@@ -16,7 +16,8 @@ from data.datasets import Dataset
 from data.images import UnusableImage, encode_jpeg, open_image
 from precompute.activations import PICTURE, THUMB
 from precompute.explain import spread
-from precompute.sources import check, open_sources
+from precompute.recipe_check import check_recipe
+from precompute.sources import open_sources
 
 _PROBED = 16
 """images decoded to estimate picture sizes"""
@@ -38,7 +39,7 @@ def forecast(recipe: Recipe, *, out: Path, device: str) -> str:
 
     Raises ValueError where the build would refuse the recipe, or when no probed image can be read.
     """
-    check(recipe)
+    check_recipe(recipe)
     sources = open_sources(recipe, out=out, device=device)
     n = len(sources.dataset.images)
     pictures, pixels = _probe(sources.dataset, sources.backbone.preprocess)

@@ -17,7 +17,7 @@ from precompute.sources import Log
 
 PLACED = 200
 """held-out images whose points judge maps, evenly spread"""
-STAGE = "measure"
+MEASURE_STAGE = "measure"
 VIEW = ("view_x0", "view_y0", "view_x1", "view_y1")
 
 
@@ -52,7 +52,7 @@ def survey(dataset: Dataset, activations: ActivationStore, scene: Scene, log: Lo
     """Writes a notice for everything that is not known and so cannot be measured."""
     rows = activations.rows
     split = rows["split"].to_numpy()
-    labels = truth.labels(dataset, rows, train=np.arange(len(rows)), test=np.arange(0))
+    labels = truth.labels_of(dataset, rows, train=np.arange(len(rows)), test=np.arange(0))
     by_image = labels is not None and labels.level == "image"
     seen = dataset.parts[dataset.parts["visible"].astype(bool)] if len(dataset.parts) else None
     names = set() if seen is None else set(seen["part"])
@@ -85,7 +85,7 @@ def survey(dataset: Dataset, activations: ActivationStore, scene: Scene, log: Lo
         pictures=pictures,
     )
     for subject, missing in _missing(ground):
-        log.notice(STAGE, subject, ValueError(missing))
+        log.notice(MEASURE_STAGE, subject, ValueError(missing))
     return ground
 
 

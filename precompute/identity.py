@@ -18,7 +18,7 @@ _ENDS = 16_384
 _PACKAGES = ("torch", "transformers", "scikit-learn", "umap-learn", "duckdb", "numpy", "pillow")
 
 
-def short(*parts: str) -> str:
+def short_hash(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
@@ -34,7 +34,7 @@ def fingerprint_store(recipe: Recipe, images: str, backbone: Backbone) -> str:
     if Path(recipe.text.model).is_dir():  # else a hub name
         files.append(recipe.text.model)
     named = [str(f) for f in files if f]
-    return short(
+    return short_hash(
         recipe.canonical(),
         images,
         backbone.fingerprint,
@@ -46,7 +46,7 @@ def fingerprint_store(recipe: Recipe, images: str, backbone: Backbone) -> str:
 def fingerprint_files(path: Path) -> str:
     """Of a file, or of all files right inside a folder: names, sizes and both ends."""
     files = sorted(f for f in path.iterdir() if f.is_file()) if path.is_dir() else [path]
-    return short(*(f"{file.name} {hashlib.sha256(_ends(file)).hexdigest()}" for file in files))
+    return short_hash(*(f"{file.name} {hashlib.sha256(_ends(file)).hexdigest()}" for file in files))
 
 
 def fingerprint_data(dataset: Dataset) -> str:
@@ -56,9 +56,13 @@ def fingerprint_data(dataset: Dataset) -> str:
         digest.update(f"{row['image_id']} {row['file']} {row['label']} {row['split']}\n".encode())
         digest.update(_ends(dataset.path(row["file"])))
     for frame in (
-        dataset.skipped, dataset.labelled, dataset.image_labels, dataset.class_labels,
-        dataset.parts, dataset.masks,
-    ):  # fmt: skip
+        dataset.skipped,
+        dataset.labelled,
+        dataset.image_labels,
+        dataset.class_labels,
+        dataset.parts,
+        dataset.masks,
+    ):
         plain = frame.map(str) if len(frame) < 1_000 else frame.astype(str)
         digest.update(pd.util.hash_pandas_object(plain, index=False).to_numpy().tobytes())
     return digest.hexdigest()

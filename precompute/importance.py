@@ -12,7 +12,7 @@ from core import bottleneck
 from core.importance import METHODS
 from core.types import Head
 from data import write
-from precompute import columns, fidelity
+from precompute import fidelity
 from precompute.explain import spread
 from precompute.heads import Fitted
 from precompute.scene import Scene
@@ -24,7 +24,7 @@ PLACED = 300
 """images a class in `cluster`: their thumbs travel to the browser"""
 
 
-def put(
+def put_importance(
     con: duckdb.DuckDBPyConnection,
     log: Log,
     head_id: int,
@@ -40,7 +40,7 @@ def put(
     with log.timed(f"explain {title}", len(scores), "images"):
         for name, frames in _tables(fitted, scores, images, scene).items():
             frame = pd.concat(frames, ignore_index=True).assign(head_id=head_id)
-            write.put(con, name, {c: columns.arrow(frame[c]) for c in frame.columns})
+            write.put(con, name, {c: write.arrow(frame[c]) for c in frame.columns})
 
 
 def _tables(

@@ -15,7 +15,7 @@ from precompute.encode import Codes
 from precompute.scene import Scene
 
 
-def judge(
+def label_scores(
     measured: list[dict[str, float]],
     codes: Codes,
     scores: Float[np.ndarray, "n k"],
@@ -86,8 +86,13 @@ def _unlabelled(
     frame: pd.DataFrame, scores: Float[np.ndarray, "n k"], *, worded: bool
 ) -> pd.DataFrame:
     for name in (
-        "name_auc", "name_iou", "name_iou_chance", "second_auc", "name_margin", "place_margin",
-    ):  # fmt: skip
+        "name_auc",
+        "name_iou",
+        "name_iou_chance",
+        "second_auc",
+        "name_margin",
+        "place_margin",
+    ):
         frame[name] = np.nan
     frame["name_source"] = "word" if worded else "unnamed"
     frame["doubt"] = ""

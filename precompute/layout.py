@@ -31,7 +31,7 @@ EPOCHS = 200
 """of the images' layout: more take seconds and are not trusted more"""
 
 
-def layout(
+def lay_out(
     points: Float[np.ndarray, "k d"], *, seed: int, epochs: int | None = None
 ) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"]]:
     """UMAP of the rows under cosine distance; NaN for fewer than 8 of them. epochs None: 500.
@@ -70,7 +70,7 @@ def layout(
     return placed[:, 0].astype(np.float32), placed[:, 1].astype(np.float32)
 
 
-def trust(
+def layout_trust(
     points: Float[np.ndarray, "k d"],
     x: Float[np.ndarray, " k"],
     y: Float[np.ndarray, " k"],
@@ -105,7 +105,7 @@ def trust(
     )
 
 
-def put_images(
+def put_image_layout(
     con: duckdb.DuckDBPyConnection, activations: ActivationStore, *, seed: int, log: Log
 ) -> None:
     """Layout, neighbours and pooled activations of the images, of so many as `IMAGES` and `KEPT`.
@@ -138,11 +138,11 @@ def put_images(
     chosen = spread(len(ids), IMAGES)
     with log.timed("layout of images", len(chosen), "images"):
         mine = centred[chosen]
-        x, y = layout(mine, seed=seed, epochs=EPOCHS)
+        x, y = lay_out(mine, seed=seed, epochs=EPOCHS)
         if np.isnan(x).any():
             return
         write.put(con, "image_layout", {"image_id": ids[chosen], "x": x, "y": y})
-        quality = trust(mine, x, y, seed=seed)
+        quality = layout_trust(mine, x, y, seed=seed)
         write.put(con, "layout_quality", {name: quality[name] for name in quality.columns})
 
 

@@ -11,13 +11,13 @@ from core.metrics import leakage
 from data import write
 from precompute.claims import Claims
 from precompute.ground import Ground
-from precompute.measure_maps import Row
+from precompute.measure_maps import MetricRow
 
 TRAIN, TEST, CONCEPTS = 400, 300, 24
 """images that the networks learn from and are judged on, and concepts judged, at most"""
 
 
-def rows(claims: Claims, ground: Ground) -> list[Row]:
+def rows(claims: Claims, ground: Ground) -> list[MetricRow]:
     """OIS and NIS of a bank that has one concept for each label; nothing for any other."""
     labels, scene = ground.labels, ground.scene
     known = claims.label_of[claims.label_of >= 0]
@@ -37,8 +37,8 @@ def rows(claims: Claims, ground: Ground) -> list[Row]:
     except ValueError:  # too few concepts have both kinds of image; there is nothing to leak
         return []
     return [
-        Row("bank", "ois", found.oracle, ground.held_out),
-        Row("bank", "nis", found.niche, ground.held_out),
+        MetricRow("bank", "ois", found.oracle, ground.held_out),
+        MetricRow("bank", "nis", found.niche, ground.held_out),
     ]
 
 
@@ -48,7 +48,7 @@ def _spread(rows_: Integer[np.ndarray, " n"], most: int) -> Integer[np.ndarray, 
     return rows_[np.linspace(0, len(rows_) - 1, most).round().astype(int)]
 
 
-def complete(con: duckdb.DuckDBPyConnection) -> int:
+def complete_leakage(con: duckdb.DuckDBPyConnection) -> int:
     """Writes the completeness of every head whose images are the backbone's; returns how many.
 
     From the accuracies that the store already holds, so it comes after them.

@@ -15,7 +15,7 @@ from core.metrics.statistics import SHOWN
 from precompute.control import ControlCodes
 from precompute.encode import Codes
 from precompute.figure import Figure
-from precompute.judge import judge
+from precompute.judge import label_scores
 from precompute.scene import Scene
 
 MASKED = 100
@@ -87,7 +87,7 @@ def named(
     for start in range(0, len(ids), _BLOCK):
         block = ids[start : start + _BLOCK]
         frame = pd.DataFrame({"concept_id": block})
-        judge([], codes, scores[:, block], block, scene, frame)
+        label_scores([], codes, scores[:, block], block, scene, frame)
         parts.append(frame)
     return pd.concat(parts, ignore_index=True)
 

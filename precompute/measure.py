@@ -14,17 +14,17 @@ import pyarrow as pa
 from core.recipe import HeadSpec
 from data import write
 from precompute import leakage, measure_heads, measure_maps
-from precompute.claims import Claims, control, stored
+from precompute.claims import Claims, control_claims, stored_codes
 from precompute.control import ControlCodes
 from precompute.encode import Codes
-from precompute.ground import STAGE, Ground
+from precompute.ground import MEASURE_STAGE, Ground
 from precompute.heads import Fitted
 from precompute.measure_heads import Reading
-from precompute.measure_maps import Row
+from precompute.measure_maps import MetricRow
 from precompute.sources import Log
 
 
-class Measured(NamedTuple):
+class MeasuredHead(NamedTuple):
     """A head of a bank, as the build made it."""
 
     head_id: int
@@ -32,7 +32,7 @@ class Measured(NamedTuple):
     fitted: Fitted
 
 
-def bank(
+def measure_bank(
     con: duckdb.DuckDBPyConnection,
     bank_id: int,
     codes: Codes,
@@ -40,7 +40,7 @@ def bank(
     scores: np.ndarray,
     *,
     label_of: np.ndarray,
-    heads: Sequence[Measured],
+    heads: Sequence[MeasuredHead],
     ground: Ground,
     drawn: ControlCodes,
     log: Log,
@@ -55,10 +55,10 @@ def bank(
     # a bank fitted to labels says how often its sign is right, where its sign says anything
     sided = bool(concept["train_accuracy"].notna().all())
     worded = bool((concept["name_source"] == "word").all())
-    claims = Claims(scores, label_of, probes, stored(codes), worded, sided)
-    random = control(claims, drawn)
+    claims = Claims(scores, label_of, probes, stored_codes(codes), worded, sided)
+    random = control_claims(claims, drawn)
     found = _concepts(claims, ground)
-    put(con, found, control=_concepts(random, ground), bank_id=bank_id)
+    put_metrics(con, found, control=_concepts(random, ground), bank_id=bank_id)
     refits: dict[int, Fitted] = {}
     # as many random directions as an activation has numbers leave nothing out: the linear probe
     k, d = drawn.directions.rows.shape
@@ -66,17 +66,17 @@ def bank(
     for head in heads:
         found, missing = _head(_reading(head, claims, ground), claims, ground)
         if missing is not None:
-            log.notice(STAGE, head.spec.title, missing)
-        others: list[Row] = []
+            log.notice(MEASURE_STAGE, head.spec.title, missing)
+        others: list[MetricRow] = []
         if head.fitted.refit is not None and not (spanning and head.fitted.linear):
             refits[head.head_id] = head.fitted.refit(random.scores)
             again = head._replace(fitted=refits[head.head_id])
             others, _ = _head(_reading(again, random, ground), random, ground)
-        put(con, found, control=others, bank_id=bank_id, head_id=head.head_id)
+        put_metrics(con, found, control=others, bank_id=bank_id, head_id=head.head_id)
     return refits
 
 
-def _concepts(claims: Claims, ground: Ground) -> list[Row]:
+def _concepts(claims: Claims, ground: Ground) -> list[MetricRow]:
     return [
         *measure_maps.in_masks(claims, ground),
         *measure_maps.right_side(claims, ground),
@@ -84,7 +84,9 @@ def _concepts(claims: Claims, ground: Ground) -> list[Row]:
     ]
 
 
-def _head(reading: Reading, claims: Claims, ground: Ground) -> tuple[list[Row], ValueError | None]:
+def _head(
+    reading: Reading, claims: Claims, ground: Ground
+) -> tuple[list[MetricRow], ValueError | None]:
     if not reading.linear:  # it has no weights, so nothing else can be asked
         return measure_heads.accuracies(reading, claims, ground), None
     rows = [
@@ -98,16 +100,16 @@ def _head(reading: Reading, claims: Claims, ground: Ground) -> tuple[list[Row], 
         return rows, error
 
 
-def _reading(head: Measured, claims: Claims, ground: Ground) -> Reading:
+def _reading(head: MeasuredHead, claims: Claims, ground: Ground) -> Reading:
     fitted = head.fitted
     return measure_heads.read(fitted, claims, ground, sparse=head.spec.kind == "sparse")
 
 
-def put(
+def put_metrics(
     con: duckdb.DuckDBPyConnection,
-    rows: Sequence[Row],
+    rows: Sequence[MetricRow],
     *,
-    control: Sequence[Row] = (),
+    control: Sequence[MetricRow] = (),
     bank_id: int | None = None,
     head_id: int | None = None,
 ) -> int:
@@ -134,7 +136,7 @@ def put(
     return len(kept)
 
 
-def _same(row: Row) -> tuple[object, ...]:
+def _same(row: MetricRow) -> tuple[object, ...]:
     return row.scope, row.name, row.variant, row.split, row.concept_id
 
 

@@ -14,7 +14,7 @@ from core.types import Head
 from precompute.claims import Claims
 from precompute.ground import Ground
 from precompute.heads import Fitted, logits_of
-from precompute.measure_maps import Row
+from precompute.measure_maps import MetricRow
 
 LENGTHS = (1, 3, 5)
 ALPHAS = (1, 3, 6)
@@ -42,7 +42,7 @@ def read(fitted: Fitted, claims: Claims, ground: Ground, *, sparse: bool) -> Rea
     return Reading(fitted.head, sparse, fitted.linear, target, predicted)
 
 
-def accuracies(reading: Reading, claims: Claims, ground: Ground) -> list[Row]:
+def accuracies(reading: Reading, claims: Claims, ground: Ground) -> list[MetricRow]:
     out = []
     for split in dict.fromkeys(ground.split):
         rows = np.flatnonzero((ground.split == split) & (reading.target >= 0))
@@ -51,17 +51,15 @@ def accuracies(reading: Reading, claims: Claims, ground: Ground) -> list[Row]:
         target = reading.target[rows]
         chance = float(np.bincount(target).max() / len(rows))
         value = float((reading.predicted[rows] == target).mean())
-        out.append(Row("head", "class_accuracy", Measure(value, chance, len(rows)), split))
+        out.append(MetricRow("head", "class_accuracy", Measure(value, chance, len(rows)), split))
         if not reading.sparse:
             continue
         # beyond the first, a size that the bank does not have would count one head twice
         sizes = [n for n in SIZES if n == SIZES[0] or n <= claims.scores.shape[1]]
-        few = accuracy_by_effective_concepts(
-            reading.head, claims.scores[rows], target, sizes=sizes
-        )  # fmt: skip
-        out.append(Row("head", "nec_accuracy", few[0], split, (("n", sizes[0]),)))
+        few = accuracy_by_effective_concepts(reading.head, claims.scores[rows], target, sizes=sizes)
+        out.append(MetricRow("head", "nec_accuracy", few[0], split, (("n", sizes[0]),)))
         mean = Measure(float(np.mean([m.value for m in few])), chance, len(rows))
-        out.append(Row("head", "anec_accuracy", mean, split, (("n", _listed(sizes)),)))
+        out.append(MetricRow("head", "anec_accuracy", mean, split, (("n", _listed(sizes)),)))
     return out
 
 
@@ -69,7 +67,7 @@ def _listed(sizes: list[int]) -> str:
     return ", ".join(map(str, sizes))
 
 
-def importance(reading: Reading, claims: Claims, ground: Ground) -> list[Row]:
+def importance(reading: Reading, claims: Claims, ground: Ground) -> list[MetricRow]:
     """CGIM on held-out images. Raises ValueError where no class has a correct image."""
     held_out = ground.scene.held_out
     rows = held_out[reading.target[held_out] >= 0]
@@ -93,22 +91,34 @@ def importance(reading: Reading, claims: Claims, ground: Ground) -> list[Row]:
             shown=shown,
         )
         for name, part in (
-            ("cgim1", found.weights), ("cgim2", found.scores), ("cgim3", found.products),
-        ):  # fmt: skip
-            pairs = (("cosine", part.cosine, part.chance),
-                     ("pearson", part.pearson, np.zeros_like(part.chance)))  # fmt: skip
+            ("cgim1", found.weights),
+            ("cgim2", found.scores),
+            ("cgim3", found.products),
+        ):
+            pairs = (
+                ("cosine", part.cosine, part.chance),
+                ("pearson", part.pearson, np.zeros_like(part.chance)),
+            )
             for compare, values, chances in pairs:
                 variant = (("compare", compare), ("v", v))
-                out.append(Row("head", name, mean_of(values, chances), ground.held_out, variant))
+                out.append(
+                    MetricRow("head", name, mean_of(values, chances), ground.held_out, variant)
+                )
                 out += [
-                    Row("concept", name, Measure(float(value), float(chance), found.n_classes),
-                        ground.held_out, variant, j)
+                    MetricRow(
+                        "concept",
+                        name,
+                        Measure(float(value), float(chance), found.n_classes),
+                        ground.held_out,
+                        variant,
+                        j,
+                    )
                     for j, (value, chance) in enumerate(zip(values, chances, strict=True))
-                ]  # fmt: skip
+                ]
     return out
 
 
-def presence(reading: Reading, claims: Claims, ground: Ground) -> list[Row]:
+def presence(reading: Reading, claims: Claims, ground: Ground) -> list[MetricRow]:
     """CEM on every split that nothing was fitted on; by the classes' labels where images have
     none, and then marked so."""
     if ground.labels is None or not claims.probes:
@@ -131,11 +141,11 @@ def presence(reading: Reading, claims: Claims, ground: Ground) -> list[Row]:
                 for evidence, measure in existence.summary(found, chosen).items():
                     variant: Variant = (("evidence", evidence), ("images", images), ("l", length))
                     variant += level
-                    out.append(Row("head", "cem", measure, split, variant))
+                    out.append(MetricRow("head", "cem", measure, split, variant))
     return out
 
 
-def location_rows(reading: Reading, claims: Claims, ground: Ground) -> list[Row]:
+def location_rows(reading: Reading, claims: Claims, ground: Ground) -> list[MetricRow]:
     """CLM on held-out images with points; a concept is looked for where it is present."""
     if ground.labels is None or not claims.probes or not len(ground.placed):
         return []
@@ -158,9 +168,14 @@ def location_rows(reading: Reading, claims: Claims, ground: Ground) -> list[Row]
         present=ground.labels[placed][:, claims.label_of] if ground.by_image else None,
     )
     return [
-        Row("head", "clm", measure, ground.held_out,
-            (("alpha", alpha), ("denominator", denominator), ("l", length)))
+        MetricRow(
+            "head",
+            "clm",
+            measure,
+            ground.held_out,
+            (("alpha", alpha), ("denominator", denominator), ("l", length)),
+        )
         for length in lengths
         for alpha in ALPHAS
         for denominator, measure in clm.clm(judged, length=length, alpha=alpha).items()
-    ]  # fmt: skip
+    ]

@@ -14,7 +14,7 @@ from precompute.claims import Claims
 from precompute.ground import Ground
 
 
-class Row(NamedTuple):
+class MetricRow(NamedTuple):
     """A row of the table `metric`, before it knows its bank and head."""
 
     scope: str
@@ -34,7 +34,7 @@ _CHANCES = {
 }
 
 
-def in_masks(claims: Claims, ground: Ground) -> list[Row]:
+def in_masks(claims: Claims, ground: Ground) -> list[MetricRow]:
     """Per concept, the mean over masked images that show it; per bank, the mean over concepts."""
     scene = ground.scene
     n, k = len(scene.masked), claims.scores.shape[1]
@@ -56,15 +56,15 @@ def in_masks(claims: Claims, ground: Ground) -> list[Row]:
     for name, chance in _CHANCES.items():
         each = [mean_of(found[name][:, j], found[chance][:, j]) for j in range(k)]
         out += [
-            Row("concept", name, measure, ground.held_out, concept_id=j)
+            MetricRow("concept", name, measure, ground.held_out, concept_id=j)
             for j, measure in enumerate(each)
         ]
         mean = mean_of(np.array([m.value for m in each]), np.array([m.chance for m in each]))
-        out.append(Row("bank", name, mean, ground.held_out))
+        out.append(MetricRow("bank", name, mean, ground.held_out))
     return out
 
 
-def right_side(claims: Claims, ground: Ground) -> list[Row]:
+def right_side(claims: Claims, ground: Ground) -> list[MetricRow]:
     """How often scores are on the side of their separator that the labels say, by split.
 
     Of concepts fitted to labels the separator is 0, unless their scores are likenesses. Of those,
@@ -84,13 +84,13 @@ def right_side(claims: Claims, ground: Ground) -> list[Row]:
         rows = ground.split == split
         truth = ground.labels[rows][:, label_of]
         right = (scores[rows] > separator) == (truth == 1)
-        out.append(Row("bank", "concept_accuracy", _pairs(right, truth), split))
+        out.append(MetricRow("bank", "concept_accuracy", _pairs(right, truth), split))
         known = ~np.isnan(truth).any(1)
         n = int(known.sum())
         if n:
             _, counts = np.unique(truth[known], axis=0, return_counts=True)
             every = Measure(float(right[known].all(1).mean()), float(counts.max() / n), n)
-            out.append(Row("bank", "overall_concept_accuracy", every, split))
+            out.append(MetricRow("bank", "overall_concept_accuracy", every, split))
     return out
 
 

@@ -15,7 +15,7 @@ from data.images import from_runs
 from precompute import truth
 from precompute.activations import ActivationStore
 from precompute.ground import VIEW, Ground
-from precompute.measure_maps import Row
+from precompute.measure_maps import MetricRow
 
 EXPLAINED = 300
 """maps of one method looked at"""
@@ -28,7 +28,7 @@ def on_parts(
     ground: Ground,
     *,
     method: str,
-) -> list[Row]:
+) -> list[MetricRow]:
     """`columns` are those of the table `saliency`. Nothing without masks."""
     if not len(dataset.masks):
         return []
@@ -53,7 +53,7 @@ def on_parts(
             (float(part.precision[0]), float(part.area[0]))
         )
     return [
-        Row(
+        MetricRow(
             "backbone",
             "relevance",
             mean_of(*np.array(values).T),

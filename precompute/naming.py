@@ -20,14 +20,13 @@ from core.naming.labels import agreement
 from core.recipe import TextSpec
 from core.types import ConceptBank
 from data import write
-from precompute import columns
 from precompute.encode import Codes
 from precompute.scene import Scene
 from precompute.sources import Log, Sources
 from precompute.texts import Texts
 
 Con = duckdb.DuckDBPyConnection
-STAGE = "names"
+NAMES_STAGE = "names"
 _PROBES = 8
 """words kept with their vectors"""
 
@@ -43,7 +42,7 @@ class Vocabulary:
     template: str
 
 
-def prepare(
+def prepare_names(
     con: Con, spec: TextSpec, sources: Sources, texts: Texts, scene: Scene
 ) -> Callable[[int, str, ConceptBank, Codes], None]:
     """What names a bank (id, title, bank, codes) once it is stored; nothing without words."""
@@ -75,7 +74,7 @@ def prepare(
                 scores = codes.scores[scene.train].tocsc()
                 placed = vocabulary.by_images(scores, seen, seed=scene.seed)
             _put_places(con, bank_id, placed)
-            name(con, bank_id, title, known, log)
+            name_concepts(con, bank_id, title, known, log)
 
     return named
 
@@ -90,7 +89,7 @@ def _put_places(con: Con, bank_id: int, placed: vocabulary.Placed) -> None:
             "concept_id": placed.concept,
             "how": pa.array([placed.how] * k, pa.string()),
             "n": placed.n,
-            "vector": columns.lists(placed.vectors.astype(np.float32)),
+            "vector": write.lists(placed.vectors.astype(np.float32)),
         },
     )
     write.put(
@@ -99,12 +98,12 @@ def _put_places(con: Con, bank_id: int, placed: vocabulary.Placed) -> None:
         {
             "bank_id": np.full(c, bank_id),
             "draw": np.arange(c),
-            "vector": columns.lists(placed.control.astype(np.float32)),
+            "vector": write.lists(placed.control.astype(np.float32)),
         },
     )
 
 
-def name(con: Con, bank_id: int, title: str, known: Vocabulary, log: Log) -> None:
+def name_concepts(con: Con, bank_id: int, title: str, known: Vocabulary, log: Log) -> None:
     """Names the concepts of a bank from where they are stored. What cannot be is a notice."""
     placed = con.execute(
         "SELECT concept_id, n, vector FROM concept_vector WHERE bank_id = $b ORDER BY concept_id",
@@ -118,10 +117,9 @@ def name(con: Con, bank_id: int, title: str, known: Vocabulary, log: Log) -> Non
     kept = np.array([i for i in range(len(words)) if i not in twin], dtype=np.int64)
     e = words_in.shape[1]
     try:
-        found = vocabulary.name(_rows(placed, e), _rows(drawn, e),
-                                 words_in[kept])  # fmt: skip
+        found = vocabulary.name(_rows(placed, e), _rows(drawn, e), words_in[kept])
     except ValueError as error:
-        log.notice(STAGE, title, error)
+        log.notice(NAMES_STAGE, title, error)
         return
     write.put_row(
         con,
@@ -169,7 +167,7 @@ def notice_twins(words: Sequence[str], words_in: Float[np.ndarray, "v e"], log: 
         told = [f"{words[i]!r} as {words[earlier]!r}" for i, earlier in list(twin.items())[:5]]
         more = "; ..." if len(twin) > len(told) else ""
         log.notice(
-            STAGE,
+            NAMES_STAGE,
             "vocabulary",
             ValueError(
                 f"left out of naming, because the model reads them as other words: {len(twin)} "
@@ -209,6 +207,11 @@ def _judge(con: Con, bank_id: int, found: vocabulary.Names) -> None:
     if len(pairs):
         value, chance = agreement(list(pairs["label"]), list(pairs["word"]))
         write.put_row(
-            con, "quality", bank_id=bank_id, measure="word_agreement", value=value,
-            chance=chance, n=len(pairs),
-        )  # fmt: skip
+            con,
+            "quality",
+            bank_id=bank_id,
+            measure="word_agreement",
+            value=value,
+            chance=chance,
+            n=len(pairs),
+        )

@@ -16,7 +16,7 @@ _IMAGES = 20_000
 """images that may be a neighbour; of more, a seeded draw"""
 
 
-def neighbours(directions: Float[np.ndarray, "k d"], scores: csc_array) -> pd.DataFrame:
+def nearest_concepts(directions: Float[np.ndarray, "k d"], scores: csc_array) -> pd.DataFrame:
     """Rows of the table `neighbour`. A concept is active in an image where its score is above 0.
 
     Cosine compares directions. Lift is P(both) / (P(one) P(other)), 1 when independent.

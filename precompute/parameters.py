@@ -14,7 +14,7 @@ _KINDS: dict[type, str] = {
 }
 
 
-def check(
+def check_parameters(
     params: Mapping[str, Any], *functions: Callable[..., Any], owner: str, given: set[str]
 ) -> None:
     """Raises ValueError for a parameter that no function has or whose default is of another kind.

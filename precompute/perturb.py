@@ -13,7 +13,7 @@ from core.recipe import BankSpec, Recipe
 from core.types import ConceptBank
 from precompute import backbone_importance, effects, faithfulness, measure
 from precompute.activations import ActivationStore
-from precompute.claims import Claims, stored
+from precompute.claims import Claims, stored_codes
 from precompute.encode import Codes
 from precompute.ground import Ground
 from precompute.sources import Sources
@@ -36,29 +36,48 @@ def bank(
 ) -> None:
     """`classes`: class_id of each logit of the backbone. What cannot be done is a notice."""
     log = sources.log
-    claims = Claims(scores, label_of, False, stored(codes))
+    claims = Claims(scores, label_of, False, stored_codes(codes))
     with log.timed(f"faithfulness {spec.title}", recipe.saliency.faithfulness, "images"):
-        rows = faithfulness.of_concepts(
-            claims, fitted, sources, activations, ground,
-            pool=METHODS[spec.method].pool, n=recipe.saliency.faithfulness,
-        )  # fmt: skip
-        measure.put(con, rows, bank_id=bank_id)
+        rows = faithfulness.concept_faithfulness(
+            claims,
+            fitted,
+            sources,
+            activations,
+            ground,
+            pool=METHODS[spec.method].pool,
+            n=recipe.saliency.faithfulness,
+        )
+        measure.put_metrics(con, rows, bank_id=bank_id)
     try:
         with log.timed(f"effects {spec.title}", recipe.effects.latents, "latents"):
-            effects.add(
-                con, bank_id, fitted, codes, claims,
-                classes=classes, spec=recipe.effects, sources=sources, activations=activations,
+            effects.put_effects(
+                con,
+                bank_id,
+                fitted,
+                codes,
+                claims,
+                classes=classes,
+                spec=recipe.effects,
+                sources=sources,
+                activations=activations,
                 ground=ground,
-            )  # fmt: skip
+            )
     except ValueError as error:
         log.notice("effects", spec.title, error)
     started = time.perf_counter()
     try:
-        n = backbone_importance.add(
-            con, bank_id, fitted, codes, claims,
-            classes=classes, spec=recipe.effects, sources=sources, activations=activations,
+        n = backbone_importance.put_backbone_importance(
+            con,
+            bank_id,
+            fitted,
+            codes,
+            claims,
+            classes=classes,
+            spec=recipe.effects,
+            sources=sources,
+            activations=activations,
             ground=ground,
-        )  # fmt: skip
+        )
         if n:
             log.stage(f"own logits by {spec.title}", time.perf_counter() - started, n, "images")
     except ValueError as error:

@@ -32,22 +32,22 @@ from precompute import (
     saliencies,
     text_effects,
 )
-from precompute.baselines import baselines
+from precompute.baselines import put_baselines
 from precompute.bench import set_bench
 from precompute.claims import named_for
-from precompute.classes import Classes
-from precompute.classes import classes as classes_of
-from precompute.crops import lend
+from precompute.classes import Classes, classes_of
+from precompute.crops import lend_crops
 from precompute.describe import describe
-from precompute.encode import encode
+from precompute.encode import encode_bank
 from precompute.fitting import fit_data
 from precompute.ground import Ground, survey
-from precompute.identity import fingerprint_store, short, versions
-from precompute.naming import prepare as prepare_names
+from precompute.identity import fingerprint_store, short_hash, versions
+from precompute.naming import prepare_names
 from precompute.read_texts import read_texts
+from precompute.recipe_check import check_recipe
 from precompute.scene import set_scene
-from precompute.sources import Log, Sources, check, open_sources
-from precompute.trees import put as put_trees
+from precompute.sources import Log, Sources, open_sources
+from precompute.trees import put_trees
 
 
 def run(
@@ -64,14 +64,14 @@ def run(
     as notices; only a recipe that names what does not exist, or images and models that cannot be
     opened at all, raise (ValueError, before anything is published).
     """
-    check(recipe)
+    check_recipe(recipe)
     sources = open_sources(recipe, out=out, device=device)
     dataset, backbone, log = sources.dataset, sources.backbone, sources.log
     identity = fingerprint_store(recipe, sources.images, backbone)
     path = store.path_for(recipe.name, identity, out=out)
     if path.exists():
         return path
-    work = out / "work" / short(sources.images, backbone.fingerprint)
+    work = out / "work" / short_hash(sources.images, backbone.fingerprint)
     activations, seconds = acts.extract(
         dataset, backbone, work / "activations", batch=recipe.backbone.batch
     )
@@ -104,19 +104,26 @@ def _write(
         assemble.put_truth(con, dataset, activations, classes)
     predicted = assemble.put_predictions(con, activations, classes)
     scene = set_scene(dataset, activations, classes, seed=recipe.seed)
-    accuracy = baselines(scene, activations, classes, predicted, log)
+    accuracy = put_baselines(scene, activations, classes, predicted, log)
     ground = survey(dataset, activations, scene, log)
-    layout.put_images(con, activations, seed=recipe.seed, log=log)
-    depth.put(
-        con, recipe.depth, dataset, backbone, activations, scene, work / "depth",
-        batch=recipe.backbone.batch, log=log,
-    )  # fmt: skip
+    layout.put_image_layout(con, activations, seed=recipe.seed, log=log)
+    depth.put_depth(
+        con,
+        recipe.depth,
+        dataset,
+        backbone,
+        activations,
+        scene,
+        work / "depth",
+        batch=recipe.backbone.batch,
+        log=log,
+    )
     accuracy += _concepts(con, recipe, sources, activations, classes, ground, work)
     if accuracy:
         frame = pd.DataFrame(accuracy)
         write.put(con, "accuracy", {name: frame[name] for name in frame.columns})
-    leakage.complete(con)
-    saliencies.put(con, recipe.saliency, sources, activations, classes, ground, work)
+    leakage.complete_leakage(con)
+    saliencies.put_saliency(con, recipe.saliency, sources, activations, classes, ground, work)
     skipped = pd.DataFrame([*dataset.skipped.to_dict("records"), *activations.skipped])
     if len(skipped):
         write.put(con, "skipped", {name: skipped[name] for name in ("file", "reason")})
@@ -164,44 +171,81 @@ def _concepts(
     bench = set_bench(con, scene, activations, sources, of_output=classes.of_output)
     for bank_id, spec in enumerate(recipe.banks):
         log.bank_id = bank_id
-        folder = work / (banks.key(spec, recipe.seed) + texts.tag)
+        folder = work / (banks.bank_key(spec, recipe.seed) + texts.tag)
         try:
             data = fit_data(
-                spec, dataset, activations, scene, texts,
-                layer=sources.backbone.layer, device=sources.device,
-            )  # fmt: skip
-            data = lend(data, sources, work=work, batch=recipe.backbone.batch)
-            fitted = banks.fit(spec, data, folder / "bank", seed=recipe.seed)
+                spec,
+                dataset,
+                activations,
+                scene,
+                texts,
+                layer=sources.backbone.layer,
+                device=sources.device,
+            )
+            data = lend_crops(data, sources, work=work, batch=recipe.backbone.batch)
+            fitted = banks.fit_bank(spec, data, folder / "bank", seed=recipe.seed)
         except ValueError as error:
             log.notice("banks", spec.title, error)
             continue
         log.stage(f"fit {spec.title}", fitted.seconds, len(fitted.bank.directions), "concepts")
-        codes, seconds = encode(
-            fitted.bank, activations, folder / "codes",
-            title=spec.title, pool=METHODS[spec.method].pool,
-        )  # fmt: skip
+        codes, seconds = encode_bank(
+            fitted.bank,
+            activations,
+            folder / "codes",
+            title=spec.title,
+            pool=METHODS[spec.method].pool,
+        )
         log.stage(f"maps of {spec.title}", seconds, len(rows), "images")
         with log.timed(f"describe {spec.title}", codes.n_concepts, "concepts"):
             description = describe(fitted, codes, scene)
-        drawn = control.draw(fitted.bank, codes, activations, scene, pool=METHODS[spec.method].pool)
-        quality.add(
-            con, bank_id, spec, fitted.bank, codes, description,
-            drawn=drawn, bench=bench, data=data, folder=folder, log=log,
-        )  # fmt: skip
+        drawn = control.draw_control(
+            fitted.bank, codes, activations, scene, pool=METHODS[spec.method].pool
+        )
+        quality.put_quality(
+            con,
+            bank_id,
+            spec,
+            fitted.bank,
+            codes,
+            description,
+            drawn=drawn,
+            bench=bench,
+            data=data,
+            folder=folder,
+            log=log,
+        )
         put_trees(
-            con, bank_id, spec.title, fitted.bank, description, names=names, bench=bench,
-            data=data, sources=sources, folder=folder,
-        )  # fmt: skip
+            con,
+            bank_id,
+            spec.title,
+            fitted.bank,
+            description,
+            names=names,
+            bench=bench,
+            data=data,
+            sources=sources,
+            folder=folder,
+        )
         with log.timed(f"write {spec.title}", len(rows), "images"):
             assemble.put_bank(con, bank_id, spec, fitted, codes, description, names, image_ids)
         name_concepts(bank_id, spec.title, fitted.bank, codes)
-        text_effects.put(con, bank_id, fitted.bank, texts, scene, tuple(classes.frame["name"]), log)
+        text_effects.put_text_effects(
+            con, bank_id, fitted.bank, texts, scene, tuple(classes.frame["name"]), log
+        )
         scores = codes.scores.toarray()
         label_of = named_for(description.concept, words=words_of(fitted.bank), labels=names)
         material = heads.Material(
-            scene, sources.backbone, fitted.bank, scores, activations.logits(), classes.of_output,
-            activations.pooled(), tuple(classes.frame["name"]), label_of, texts,
-        )  # fmt: skip
+            scene,
+            sources.backbone,
+            fitted.bank,
+            scores,
+            activations.logits(),
+            classes.of_output,
+            activations.pooled(),
+            tuple(classes.frame["name"]),
+            label_of,
+            texts,
+        )
         made = []
         for head in (h for h in recipe.heads if h.bank == spec.title):
             result = _head(material, head, log)
@@ -212,24 +256,42 @@ def _concepts(
                 predicted, scene.class_of, rows["split"].to_numpy(), countable=result.classes
             )
             accuracy += [{"model": head.title, "target": "label", **row} for row in found]
-            importance.put(con, log, n_heads, head.title, result, scores, rows, scene)
-            made.append(measure.Measured(n_heads, head, result))
+            importance.put_importance(con, log, n_heads, head.title, result, scores, rows, scene)
+            made.append(measure.MeasuredHead(n_heads, head, result))
             n_heads += 1
         with log.timed(f"measure {spec.title}", codes.n_concepts, "concepts"):
-            refits = measure.bank(
-                con, bank_id, codes, description.concept, scores,
-                label_of=label_of, heads=made, ground=ground, drawn=drawn, log=log,
-            )  # fmt: skip
+            refits = measure.measure_bank(
+                con,
+                bank_id,
+                codes,
+                description.concept,
+                scores,
+                label_of=label_of,
+                heads=made,
+                ground=ground,
+                drawn=drawn,
+                log=log,
+            )
         judged = [
-            fidelity.Judged(m.head_id, m.spec.title, m.fitted, refits.get(m.head_id)) for m in made
+            fidelity.JudgedHead(m.head_id, m.spec.title, m.fitted, refits.get(m.head_id))
+            for m in made
         ]
         splits, random = rows["split"].to_numpy(), drawn.scores
-        fidelity.put(con, log, judged, scores, random, splits, scene)
+        fidelity.put_fidelity(con, log, judged, scores, random, splits, scene)
         perturb.bank(
-            con, bank_id, spec, fitted.bank, codes, scores,
-            label_of=label_of, classes=classes.of_output, recipe=recipe, sources=sources,
-            activations=activations, ground=ground,
-        )  # fmt: skip
+            con,
+            bank_id,
+            spec,
+            fitted.bank,
+            codes,
+            scores,
+            label_of=label_of,
+            classes=classes.of_output,
+            recipe=recipe,
+            sources=sources,
+            activations=activations,
+            ground=ground,
+        )
     log.bank_id = None
     return accuracy
 

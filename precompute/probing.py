@@ -13,7 +13,6 @@ from jaxtyping import Float, Integer
 from core.metrics import association, learnability, probes
 from core.metrics.learnability import Placements
 from data import write
-from precompute import columns
 from precompute.scene import Scene
 from precompute.sources import Log
 
@@ -239,4 +238,4 @@ def _put(
     frame["bank_id"], frame["kind"], frame["n_latents"] = bank_id, kind, n_latents
     for name in ("bank_id", "labelled_id", "class_id", "concept_id"):
         frame[name] = pd.to_numeric(frame[name]).astype("UInt32")
-    write.put(con, "probe", {name: columns.arrow(frame[name]) for name in frame.columns})
+    write.put(con, "probe", {name: write.arrow(frame[name]) for name in frame.columns})

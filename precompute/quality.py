@@ -18,7 +18,7 @@ from core.metrics import dictionary, reconstruction
 from core.recipe import BankSpec
 from core.types import ConceptBank, FitData
 from data import write
-from precompute import columns, meaning, probing, readout, stability
+from precompute import meaning, probing, readout, stability
 from precompute.bench import Bench
 from precompute.control import ControlCodes
 from precompute.describe import Description
@@ -27,13 +27,13 @@ from precompute.figure import Figure
 from precompute.judge_concepts import judge_concepts
 from precompute.rebuilding import RandomDictionary, random_dictionary
 from precompute.sources import Log
-from precompute.streams import Tokens
+from precompute.streams import StoredTokens
 
 QUERIES, REAL = 2_000, 5_000
 """held-out tokens whose reconstructions are looked up, among so many other real ones"""
 
 
-def add(
+def put_quality(
     con: duckdb.DuckDBPyConnection,
     bank_id: int,
     spec: BankSpec,
@@ -64,8 +64,8 @@ def add(
         probing.put(con, bank_id, codes.scores.toarray(), bench.baseline, label_of=label_of)
     found += stability.figures(spec, bank, data, folder, seed=bench.scene.seed, log=log)
     frame = pd.DataFrame([f.__dict__ for f in found if not math.isnan(f.value)])
-    facts = {name: columns.arrow(frame[name]) for name in frame.columns}
-    write.put(con, "quality", {"bank_id": columns.same(bank_id, frame), **facts})
+    facts = {name: write.arrow(frame[name]) for name in frame.columns}
+    write.put(con, "quality", {"bank_id": write.same(bank_id, frame), **facts})
 
 
 def _control(bank: ConceptBank, codes: Codes, bench: Bench) -> RandomDictionary:
@@ -83,7 +83,7 @@ def _seen(
     held = bench.scene.held_out
     n = min(len(held), max(1, len(bench.tokens) // codes.n_tokens))
     rows = held[np.linspace(0, len(held) - 1, n).round().astype(np.int64)]
-    x = torch.cat(list(Tokens(bench.store, rows).batches(len(bench.tokens), seed=None)))
+    x = torch.cat(list(StoredTokens(bench.store, rows).batches(len(bench.tokens), seed=None)))
     return x, torch.from_numpy(codes.dense_maps(rows)).float()
 
 

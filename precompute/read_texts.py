@@ -55,7 +55,7 @@ def _read(spec: TextSpec, activations: ActivationStore, sources: Sources, work: 
         raise ValueError(f"[text]: template is {spec.template!r}; {{}} must stand for the word")
     path = Path(spec.vocabulary).expanduser()
     log = sources.log
-    listed = vocabulary.read(path, lambda error: log.notice("texts", path.name, error))
+    listed = vocabulary.read_vocabulary(path, lambda error: log.notice("texts", path.name, error))
     model = spec.model or sources.model
     with log.timed("embed words", len(listed), "words"):
         tower = load_text_tower(model)
@@ -110,7 +110,9 @@ def _look(
         np.save(out / "embedding.npy", np.concatenate(found))
         return {"n": len(parts[i])}
 
-    seconds = shards.run("images → text space", folders, embed, units=[len(p) for p in parts])
+    seconds = shards.run_shards(
+        "images → text space", folders, embed, units=[len(p) for p in parts]
+    )
     sources.log.stage("image vectors", seconds, len(files), "images")
     return np.concatenate([np.load(folder / "embedding.npy") for folder in folders])
 

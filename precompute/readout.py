@@ -10,12 +10,13 @@ from core.backbones import Resumes
 from core.metrics import reconstruction
 from core.types import ConceptBank
 from precompute.bench import Bench, Readout
-from precompute.claims import stored
+from precompute.claims import stored_codes
 from precompute.encode import Codes
-from precompute.faithfulness import pixels_of, spread
+from precompute.faithfulness import spread
 from precompute.figure import Figure
 from precompute.rebuilding import RandomDictionary
-from precompute.streams import Tokens
+from precompute.sources import pixels_of
+from precompute.streams import StoredTokens
 
 RESUMED = 64
 """held-out images at most, where the rest of the network has to run again"""
@@ -56,7 +57,7 @@ def _pooled(
     t = codes.n_tokens
     theirs = [
         control.rebuilt(control.codes(x)).unflatten(0, (-1, t)).mean(1).numpy()
-        for x in Tokens(bench.store, bench.shown).batches(32 * t, seed=None)
+        for x in StoredTokens(bench.store, bench.shown).batches(32 * t, seed=None)
     ]
     one, two, real = (
         reconstruction.readout_accuracy(pooled, readout, bench.outputs)
@@ -82,7 +83,7 @@ def _resumed(
             "logits are no linear map of the mean token, so it cannot read reconstructions"
         )
     assert bank.offset is not None
-    codes_of = stored(codes)
+    codes_of = stored_codes(codes)
     ids = bench.store.rows["image_id"].to_numpy()[rows].tolist()
     right, moved = np.zeros(3), False
     for start in range(0, len(rows), _BATCH):

@@ -18,7 +18,7 @@ from data import store, write
 from data.annotations import open_annotations
 from precompute import naming
 from precompute import vocabulary as files
-from precompute.identity import fingerprint_files, short
+from precompute.identity import fingerprint_files, short_hash
 from precompute.sources import Log
 
 _MARK = "# Concepts named again: "
@@ -71,13 +71,13 @@ def rename(
     file = vocabulary.expanduser()
 
     def told(error: Exception) -> None:
-        log.notice(naming.STAGE, file.name, error)
+        log.notice(naming.NAMES_STAGE, file.name, error)
 
-    words = files.read(file, told)
+    words = files.read_vocabulary(file, told)
     root = before or fingerprint
     with _recorded(model, space):
         key = fingerprint_files(Path(model).expanduser()) if is_local(model) else model
-    identity = short(root, naming.STAGE, template, key, *words)
+    identity = short_hash(root, naming.NAMES_STAGE, template, key, *words)
     target = store.path_for(name, identity, out=out or path.parent)
     if target.exists():
         return target
@@ -93,7 +93,7 @@ def rename(
         write.forget_vocabulary(con)
         banks = con.execute("SELECT bank_id, name FROM bank ORDER BY bank_id").fetchall()
         for bank_id, title in banks:
-            naming.name(con, bank_id, title, known, log)
+            naming.name_concepts(con, bank_id, title, known, log)
         _record(con, log, time.perf_counter() - started)
         line = f"{_MARK}vocabulary {file.name!r}, template {template!r}, model {model!r}\n"
         own = recipe.split("\n", 1)[1] if recipe.startswith(_MARK) else recipe

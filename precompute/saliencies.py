@@ -18,7 +18,7 @@ from precompute.measure_saliency import on_parts
 from precompute.sources import Sources
 
 
-def put(
+def put_saliency(
     con: duckdb.DuckDBPyConnection,
     spec: SaliencySpec,
     sources: Sources,
@@ -47,16 +47,22 @@ def put(
             continue
         log.stage(f"saliency {name}", seconds, len(rows), "images")
         write.put_row(
-            con, "saliency_method", method=name, signed=method.signed, unit=method.unit,
+            con,
+            "saliency_method",
+            method=name,
+            signed=method.signed,
+            unit=method.unit,
             about=method.about,
-        )  # fmt: skip
+        )
         with log.timed(f"measure {name}", len(rows), "images"):
-            measure.put(con, on_parts(columns, sources.dataset, activations, ground, method=name))
+            measure.put_metrics(
+                con, on_parts(columns, sources.dataset, activations, ground, method=name)
+            )
         with log.timed(f"faithfulness {name}", min(len(rows), spec.faithfulness), "images"):
             found = faithfulness.of_saliency(
                 columns, sources, activations, ground, method=name, n=spec.faithfulness
             )
-            measure.put(con, found)
+            measure.put_metrics(con, found)
         outputs = np.array(columns.pop("output"))
         columns["class_id"] = list(classes.of_output[outputs])
         columns["method"] = [name] * len(outputs)

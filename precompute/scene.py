@@ -57,7 +57,7 @@ def set_scene(
         held_out = np.flatnonzero((split != "train") & ~copies)
     if train.size == 0:
         train, held_out = np.arange(len(rows)), np.arange(0)
-    labels = truth.labels(dataset, rows, train=train, test=held_out)
+    labels = truth.labels_of(dataset, rows, train=train, test=held_out)
     masked = masked_train = np.arange(0)
     covered = covered_train = np.zeros((0, len(dataset.labelled)), dtype=np.float32)
     if labels is not None and len(dataset.masks):

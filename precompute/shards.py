@@ -30,7 +30,7 @@ def publish(folder: Path) -> Iterator[Path]:
     os.replace(partial, folder)
 
 
-def run(
+def run_shards(
     name: str,
     folders: Sequence[Path],
     work: Callable[[int, Path], dict[str, Any]],

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core import backbones, saliency
+from jaxtyping import Float
+from torch import Tensor
+
+from core import backbones
 from core.backbones import open_layers
 from core.recipe import Recipe
 from core.types import Backbone
 from data import datasets
-from data.datasets import check_corruptions, corrupted
-from data.datasets import Dataset
-from precompute import aviary_backbone, aviary_clip, banks, heads, parameters
-from precompute.identity import fingerprint_data, short
+from data.datasets import Dataset, corrupted
+from data.images import open_image
+from precompute import aviary_backbone, aviary_clip
+from precompute.activations import ActivationStore
+from precompute.identity import fingerprint_data, short_hash
 
 TRAINED_HERE: dict[str, Callable[..., object]] = {
-    "aviary": aviary_backbone.train,
-    "aviary-clip": aviary_clip.train,
+    "aviary": aviary_backbone.train_backbone,
+    "aviary-clip": aviary_clip.train_clip,
 }
 """models of a recipe that are trained on the spot"""
 
@@ -62,28 +66,6 @@ class Sources:
     """torch device of the backbone and of what trains long"""
 
 
-def check(recipe: Recipe) -> None:
-    """Raises ValueError for methods and parameters that do not exist, before any work is done."""
-    check_corruptions(recipe.dataset.corruptions)
-    for spec in recipe.banks:
-        banks.check(spec)
-    for head in recipe.heads:
-        heads.check(head)
-    for method in recipe.saliency.methods:
-        if method not in saliency.METHODS:
-            raise ValueError(
-                f"unknown saliency method {method!r}; known: {', '.join(saliency.METHODS)}"
-            )
-    for method, params in recipe.saliency.params.items():
-        if method not in recipe.saliency.methods:
-            raise ValueError(f"saliency parameters for {method!r}, which is not among the methods")
-        if not isinstance(params, Mapping):
-            raise ValueError(f"saliency parameters for {method!r} must be a table, not {params!r}")
-        parameters.check(
-            params, saliency.METHODS[method].function, owner=f"saliency {method}", given=set()
-        )
-
-
 def open_sources(recipe: Recipe, *, out: Path, device: str) -> Sources:
     log = Log()
     spec = recipe.dataset
@@ -96,7 +78,7 @@ def open_sources(recipe: Recipe, *, out: Path, device: str) -> Sources:
     if model in TRAINED_HERE:
         model = str(_demo_model(model, dataset, images, recipe.seed, out, log))
     if spec.corruptions:
-        images = short(images, str(recipe.seed), *spec.corruptions)
+        images = short_hash(images, str(recipe.seed), *spec.corruptions)
         before, started = len(dataset.images), time.perf_counter()
         copies = out / "work" / f"corrupted-{images}"
         dataset = corrupted(dataset, spec.corruptions, copies, seed=recipe.seed)
@@ -115,8 +97,17 @@ def open_sources(recipe: Recipe, *, out: Path, device: str) -> Sources:
 
 
 def _demo_model(name: str, dataset: Dataset, images: str, seed: int, out: Path, log: Log) -> Path:
-    folder = out / "models" / f"{name}-{short(images, str(seed))}"
+    folder = out / "models" / f"{name}-{short_hash(images, str(seed))}"
     if not folder.exists():
         with log.timed("train backbone", len(dataset.images), "images"):
             TRAINED_HERE[name](dataset, folder, seed=seed)
     return folder
+
+
+def pixels_of(
+    image_ids: Sequence[int], sources: Sources, activations: ActivationStore
+) -> Float[Tensor, "n 3 H W"]:
+    """Decoded again: a few images cost less than keeping all pixels."""
+    files = dict(zip(activations.rows["image_id"], activations.rows["file"], strict=True))
+    opened = [open_image(sources.dataset.path(files[i]))[0] for i in image_ids]
+    return sources.backbone.preprocess(opened)

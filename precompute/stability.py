@@ -49,7 +49,7 @@ def _other_seeds(
 ) -> list[Float[Tensor, "_ d"]]:
     """The bank, and fits on the same images with other seeds: `spec.stability` in all."""
     seeds = range(seed + 1, seed + spec.stability)
-    fits = [banks.fit(spec, data, folder / f"seed-{other}", seed=other) for other in seeds]
+    fits = [banks.fit_bank(spec, data, folder / f"seed-{other}", seed=other) for other in seeds]
     log.stage(f"refit {spec.title}: seeds", sum(f.seconds for f in fits), len(fits), "fits")
     return [bank.directions, *(f.bank.directions for f in fits)]
 
@@ -62,7 +62,7 @@ def _other_images(
     fits = []
     for i, part in enumerate(np.array_split(order, spec.stability)):
         share = part_of(data, np.sort(part))
-        fits.append(banks.fit(spec, share, folder / f"part-{i}", seed=seed))
+        fits.append(banks.fit_bank(spec, share, folder / f"part-{i}", seed=seed))
     log.stage(f"refit {spec.title}: images", sum(f.seconds for f in fits), len(fits), "fits")
     return [f.bank.directions for f in fits]
 

@@ -18,7 +18,7 @@ from precompute.activations import ActivationStore
 
 
 @dataclass(frozen=True)
-class Tokens:
+class StoredTokens:
     """A `TokenStream` over the images of some rows of an ActivationStore."""
 
     store: ActivationStore
@@ -81,7 +81,7 @@ class Tokens:
 
 
 @dataclass(frozen=True)
-class Images:
+class StoredImages:
     """An `ImageStream` over the images of some rows of an ActivationStore."""
 
     store: ActivationStore

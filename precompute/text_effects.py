@@ -19,7 +19,7 @@ SHOWN = 0.95
 """quantile of the train images' codes that an insertion sets"""
 
 
-def put(
+def put_text_effects(
     con: duckdb.DuckDBPyConnection,
     bank_id: int,
     bank: ConceptBank,

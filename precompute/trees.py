@@ -16,7 +16,7 @@ from core.concepts import CraftBank, HierarchicalBank, MatryoshkaBank, nnls_code
 from core.metrics import dictionary, reconstruction
 from core.types import ConceptBank, FitData
 from data import write
-from precompute import attributions, columns
+from precompute import attributions
 from precompute.bench import Bench
 from precompute.describe import Description
 from precompute.sources import Sources
@@ -26,7 +26,7 @@ _TRAIN = 2_000
 """train tokens looked at where no image is held out"""
 
 
-def put(
+def put_trees(
     con: duckdb.DuckDBPyConnection,
     bank_id: int,
     title: str,
@@ -97,7 +97,7 @@ def tree(bank: HierarchicalBank, x: Float[Tensor, "n d"]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "concept_id": np.arange(k),
-            "parent_id": columns.ids(parents),
+            "parent_id": write.ids(parents),
             "level": bank.levels.numpy(),
             "share": np.divide(part, whole, out=np.zeros(k), where=whole > 0),
             "n": len(x),

@@ -13,7 +13,7 @@ from data.datasets import Dataset
 from data.images import from_runs
 
 
-def labels(
+def labels_of(
     dataset: Dataset,
     rows: pd.DataFrame,
     *,

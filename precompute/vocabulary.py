@@ -17,7 +17,7 @@ _SHOWN = 5
 Notice = Callable[[Exception], None]
 
 
-def read(path: Path, notice: Notice) -> tuple[str, ...]:
+def read_vocabulary(path: Path, notice: Notice) -> tuple[str, ...]:
     """The words in order. Blank lines and repeated words are left out, and `notice` told which.
 
     Raises FileNotFoundError, and ValueError for a file that is not UTF-8 or holds no word.
@@ -106,8 +106,10 @@ def read_vectors(
     except SafetensorError as error:
         raise ValueError(f"{path} is not a safetensors file: {error}") from error
     words, listed = (_names(path, metadata, key) for key in ("words", "files"))
-    for name, rows, kind, names in (("texts", texts, "words", words),
-                                    ("images", images, "files", listed)):  # fmt: skip
+    for name, rows, kind, names in (
+        ("texts", texts, "words", words),
+        ("images", images, "files", listed),
+    ):
         if rows.ndim != 2 or len(rows) != len(names):
             raise ValueError(
                 f"{path}: `{name}` has shape {rows.shape}, but the metadata lists {len(names)} "

@@ -140,9 +140,17 @@ class TokenCrops:
 
 
 TAUGHT = {
-    "cav", "imported_sae", "cbm", "label_free", "sparse_cbm", "imported_cbm", "text",
-    "sl_cbm", "csr", "energy",
-}  # fmt: skip
+    "cav",
+    "imported_sae",
+    "cbm",
+    "label_free",
+    "sparse_cbm",
+    "imported_cbm",
+    "text",
+    "sl_cbm",
+    "csr",
+    "energy",
+}
 """methods that need more than tokens"""
 
 

@@ -29,9 +29,14 @@ def metric(
         WHERE name = $name AND split = $split AND bank_id = $bank AND variant = $variant
             AND scope = $scope
         """,
-        {"name": name, "split": split, "bank": bank, "scope": scope,
-         "variant": json.dumps(settings, sort_keys=True)},
-    ).fetchall()  # fmt: skip
+        {
+            "name": name,
+            "split": split,
+            "bank": bank,
+            "scope": scope,
+            "variant": json.dumps(settings, sort_keys=True),
+        },
+    ).fetchall()
     return {concept: tuple(rest) for concept, *rest in rows}
 
 
@@ -51,23 +56,32 @@ def present(con: duckdb.DuckDBPyConnection) -> dict[tuple[int, int], bool]:
         (image, concept): shown
         for image, concept, shown in con.execute(
             "SELECT image_id, concept_id, present FROM image_label JOIN concept USING (labelled_id)"
-            " WHERE bank_id = ? AND name_source = 'label'", [CAV],
+            " WHERE bank_id = ? AND name_source = 'label'",
+            [CAV],
         ).fetchall()
-    }  # fmt: skip
+    }
 
 
 def images(con: duckdb.DuckDBPyConnection, split: str = "test") -> list[int]:
-    return [i for (i,) in con.execute(
-        "SELECT image_id FROM image WHERE split = ? ORDER BY 1", [split]).fetchall()]  # fmt: skip
+    return [
+        i
+        for (i,) in con.execute(
+            "SELECT image_id FROM image WHERE split = ? ORDER BY 1", [split]
+        ).fetchall()
+    ]
 
 
 def ranked(con: duckdb.DuckDBPyConnection, image: int) -> list[int]:
     """Concepts by weight x score for the predicted class, descending; ties: lower id."""
-    weights = dict(con.execute(
-        """
+    weights = dict(
+        con.execute(
+            """
         SELECT concept_id, weight FROM head_weight JOIN head USING (head_id)
         JOIN head_prediction USING (head_id, class_id) WHERE bank_id = ? AND image_id = ?
-        """, [CAV, image]).fetchall())  # fmt: skip
+        """,
+            [CAV, image],
+        ).fetchall()
+    )
     mine = scores(con)[image]
     return sorted(mine, key=lambda k: (-weights.get(k, 0.0) * mine[k], k))
 
@@ -84,9 +98,13 @@ def one_map(con: duckdb.DuckDBPyConnection, image: int, concept: int) -> np.ndar
 
 
 def located(con: duckdb.DuckDBPyConnection) -> dict[int, str]:
-    return dict(con.execute(
-        "SELECT concept_id, part FROM concept JOIN labelled_concept USING (labelled_id) "
-        "WHERE bank_id = ? AND part IS NOT NULL ORDER BY 1", [CAV]).fetchall())  # fmt: skip
+    return dict(
+        con.execute(
+            "SELECT concept_id, part FROM concept JOIN labelled_concept USING (labelled_id) "
+            "WHERE bank_id = ? AND part IS NOT NULL ORDER BY 1",
+            [CAV],
+        ).fetchall()
+    )
 
 
 def covered(con: duckdb.DuckDBPyConnection, image: int, part: str) -> np.ndarray:

@@ -119,9 +119,15 @@ def entropy(p: np.ndarray) -> float:
 
 
 def expected_gain(
-    weight: np.ndarray, bias: np.ndarray, row: np.ndarray, k: int, *, chance: float,
-    present: float, absent: float,
-) -> float:  # fmt: skip
+    weight: np.ndarray,
+    bias: np.ndarray,
+    row: np.ndarray,
+    k: int,
+    *,
+    chance: float,
+    present: float,
+    absent: float,
+) -> float:
     now = entropy(softmax(logits(weight, bias, row)))
     then = 0.0
     for value, p in ((present, chance), (absent, 1 - chance)):

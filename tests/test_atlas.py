@@ -40,15 +40,15 @@ def test_trust_is_1_for_a_faithful_plane_and_half_for_a_shuffled_one() -> None:
     angle = np.linspace(0, 1.5, 200)
     points = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     x, y = points.astype(np.float32).T
-    good = layout.trust(points, x, y, seed=0)
+    good = layout.layout_trust(points, x, y, seed=0)
     assert good["trustworthiness"][0] > 0.99
     assert good["chance"][0] == pytest.approx(0.5, abs=0.05)
     assert (good["n_neighbours"][0], good["n"][0]) == (15, 200)
     mixed = np.random.default_rng(1).permutation(200)
-    bad = layout.trust(points, x[mixed], y[mixed], seed=0)
+    bad = layout.layout_trust(points, x[mixed], y[mixed], seed=0)
     assert bad["trustworthiness"][0] == pytest.approx(0.5, abs=0.05)
-    assert layout.trust(points[:5], x[:5], y[:5], seed=0).empty
-    assert layout.trust(points, np.full(200, np.nan, np.float32), y, seed=0).empty
+    assert layout.layout_trust(points[:5], x[:5], y[:5], seed=0).empty
+    assert layout.layout_trust(points, np.full(200, np.nan, np.float32), y, seed=0).empty
 
 
 def test_spread_takes_images_of_every_stretch() -> None:

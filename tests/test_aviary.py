@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from data.datasets import load
-from data.datasets.aviary.reader import MIN_PIXELS, aviary, part_rows
 from data.datasets.aviary.bird import PART
 from data.datasets.aviary.plan import GROUPS, SPECIES, plan_all, plan_image
+from data.datasets.aviary.reader import MIN_PIXELS, aviary, part_rows
 from data.datasets.aviary.render import render
 from data.images import from_runs
 
@@ -150,8 +150,11 @@ def test_a_crest_is_visible_only_where_one_is_drawn(birds):
 
 def test_masks_and_pixels_are_of_the_same_drawing():
     """A red beak is red where its mask is, and nowhere is it as red on average."""
-    red = [p for p in plan_all(n_train=60, n_test=0, n_shifted=0, seed=5)
-           if p.values["beak colour"] == "red"]  # fmt: skip
+    red = [
+        p
+        for p in plan_all(n_train=60, n_test=0, n_shifted=0, seed=5)
+        if p.values["beak colour"] == "red"
+    ]
     for plan in red:
         drawn = render(plan)
         excess = drawn.pixels[..., 0].astype(int) - drawn.pixels[..., 1:].astype(int).max(axis=2)

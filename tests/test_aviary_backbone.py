@@ -39,7 +39,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 @pytest.fixture(scope="module")
 def trained(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> aviary_backbone.Trained:
     out = tmp_path_factory.mktemp("backbone") / "colours"
-    return aviary_backbone.train(dataset, out, seed=0, epochs=9, progress=False)
+    return aviary_backbone.train_backbone(dataset, out, seed=0, epochs=9, progress=False)
 
 
 def test_accuracy_is_told_for_every_split(trained: aviary_backbone.Trained) -> None:
@@ -80,7 +80,7 @@ def test_same_seed_same_weights(dataset: Dataset, tmp_path: Path) -> None:
     prints = [
         backbones.load(
             str(
-                aviary_backbone.train(
+                aviary_backbone.train_backbone(
                     dataset, tmp_path / str(run), seed=seed, epochs=1, progress=False
                 ).path
             )
@@ -94,11 +94,11 @@ def test_nothing_is_overwritten_and_nothing_is_left_behind(
     dataset: Dataset, trained: aviary_backbone.Trained
 ) -> None:
     with pytest.raises(FileExistsError, match="remove it to train"):
-        aviary_backbone.train(dataset, trained.path, epochs=1, progress=False)
+        aviary_backbone.train_backbone(dataset, trained.path, epochs=1, progress=False)
     assert [path.name for path in trained.path.parent.iterdir()] == [trained.path.name]
 
 
 def test_unlabelled_images_are_refused(dataset: Dataset, tmp_path: Path) -> None:
     bare = Dataset(name="bare", root=dataset.root, images=dataset.images.assign(label=None))
     with pytest.raises(ValueError, match="'bare' has 0 classes"):
-        aviary_backbone.train(bare, tmp_path / "bare", epochs=1, progress=False)
+        aviary_backbone.train_backbone(bare, tmp_path / "bare", epochs=1, progress=False)

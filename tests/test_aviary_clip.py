@@ -26,7 +26,7 @@ KINDS = {"Ember Finch": (200, 60, 40), "Moss Shrike": (60, 170, 60), "Glacier Ja
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     root = tmp_path_factory.mktemp("images")
     rng = np.random.default_rng(0)
-    names = list(captions.PHRASES)
+    names = list(captions.CAPTION_PHRASES)
     rows, labels = [], []
     for index in range(72):
         kind = index % 3
@@ -34,39 +34,48 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
         colour = np.array(list(KINDS.values())[kind])
         picture = np.clip(colour + noise, 0, 255).astype(np.uint8)
         Image.fromarray(picture).save(root / f"{index}.png")
-        rows.append({"image_id": index, "file": f"{index}.png", "label": list(KINDS)[kind],
-                     "split": "train" if index < 48 else "test"})  # fmt: skip
+        rows.append(
+            {
+                "image_id": index,
+                "file": f"{index}.png",
+                "label": list(KINDS)[kind],
+                "split": "train" if index < 48 else "test",
+            }
+        )
         shown = {f"{group}: {values[kind]}" for group, values in GROUPS.items()}
         labels += [(index, j, name in shown) for j, name in enumerate(names)]
     return Dataset(
         name="colours",
         root=root,
         images=pd.DataFrame(rows),
-        labelled=pd.DataFrame({"labelled_id": range(len(names)), "name": names,
-                               "grouping": "", "part": None}),
+        labelled=pd.DataFrame(
+            {"labelled_id": range(len(names)), "name": names, "grouping": "", "part": None}
+        ),
         image_labels=pd.DataFrame(labels, columns=["image_id", "labelled_id", "present"]),
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")
 def trained(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> aviary_clip.Trained:
     out = tmp_path_factory.mktemp("clip") / "colours"
-    return aviary_clip.train(dataset, out, seed=0, epochs=25, progress=False)
+    return aviary_clip.train_clip(dataset, out, seed=0, epochs=25, progress=False)
 
 
 # -- captions ----------------------------------------------------------------------------------
 
 
 def test_every_concept_has_words_of_its_own() -> None:
-    assert len(set(captions.PHRASES.values())) == 35
+    assert len(set(captions.CAPTION_PHRASES.values())) == 35
     shipped = Path(__file__).parent.parent / "data" / "vocab" / "aviary.txt"
-    assert shipped.read_text(encoding="utf-8").splitlines() == list(captions.PHRASES.values())
+    assert shipped.read_text(encoding="utf-8").splitlines() == list(
+        captions.CAPTION_PHRASES.values()
+    )
 
 
 def test_captions_say_only_what_the_image_shows(dataset: Dataset) -> None:
-    shown, species = captions.truth(dataset)
-    phrases = list(captions.PHRASES.values())
-    written = [c for seed in range(20) for c in captions.captions(dataset, seed=seed)]
+    shown, species = captions.caption_truth(dataset)
+    phrases = list(captions.CAPTION_PHRASES.values())
+    written = [c for seed in range(20) for c in captions.captions_of(dataset, seed=seed)]
     for i, made in enumerate(written):
         image = i % len(shown)
         assert 1 <= len(made.concepts) <= 3
@@ -82,11 +91,11 @@ def test_captions_say_only_what_the_image_shows(dataset: Dataset) -> None:
         assert (made.species.lower() in made.text) or not made.species
     used = {j for made in written for j in made.concepts}
     assert used == set(np.flatnonzero(shown.any(0)))
-    assert set(" ".join(made.text for made in written).split()) <= set(captions.words())
+    assert set(" ".join(made.text for made in written).split()) <= set(captions.caption_words())
 
 
 def test_captions_follow_the_seed(dataset: Dataset) -> None:
-    one, two, other = (captions.captions(dataset, seed=seed) for seed in (3, 3, 4))
+    one, two, other = (captions.captions_of(dataset, seed=seed) for seed in (3, 3, 4))
     assert one == two
     assert one != other
 
@@ -99,14 +108,14 @@ def test_caption_fits_every_image_that_shows_what_it_mentions() -> None:
         captions.Caption("", (2,), "Glacier Jay"),
     ]
     names = ["Ember Finch", "Glacier Jay", "Glacier Jay", "Glacier Jay"]
-    found = captions.fits(written, shown, names)
+    found = captions.caption_fits(written, shown, names)
     assert found.tolist() == [[True, False, True, False], [False, True, True, False]]
 
 
 def test_other_data_sets_have_no_captions(dataset: Dataset, tmp_path: Path) -> None:
     other = Dataset(name="others", root=tmp_path, images=dataset.images)
     with pytest.raises(ValueError, match=r"'others'.*Aviary alone"):
-        aviary_clip.train(other, tmp_path / "clip", progress=False)
+        aviary_clip.train_clip(other, tmp_path / "clip", progress=False)
     assert not (tmp_path / "clip").exists()
 
 
@@ -123,8 +132,8 @@ def test_words_are_learnt(trained: aviary_clip.Trained) -> None:
 def test_patches_know_the_words_too(dataset: Dataset, trained: aviary_clip.Trained) -> None:
     """Plain colours: every single patch of an image is nearest to its own kind's words."""
     backbone = backbones.load(str(trained.path), layer="joint")
-    words = [captions.PHRASES[f"plumage: {v}"] for v in GROUPS["plumage"][:3]]
-    said = torch.from_numpy(text.load(str(trained.path)).embed(words))
+    words = [captions.CAPTION_PHRASES[f"plumage: {v}"] for v in GROUPS["plumage"][:3]]
+    said = torch.from_numpy(text.load_text_tower(str(trained.path)).embed(words))
     tested = dataset.images[dataset.images["split"] == "test"]
     pictures = [Image.open(dataset.path(file)) for file in tested["file"]]
     seen = backbone.forward(backbone.preprocess(pictures))
@@ -146,7 +155,7 @@ def test_loader_sees_what_was_trained(dataset: Dataset, trained: aviary_clip.Tra
 
 def test_same_seed_gives_the_same_weights(dataset: Dataset, tmp_path: Path) -> None:
     for name, seed in (("one", 3), ("two", 3), ("three", 4)):
-        aviary_clip.train(dataset, tmp_path / name, seed=seed, epochs=1, progress=False)
+        aviary_clip.train_clip(dataset, tmp_path / name, seed=seed, epochs=1, progress=False)
     files = [
         (tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two", "three")
     ]
@@ -155,6 +164,6 @@ def test_same_seed_gives_the_same_weights(dataset: Dataset, tmp_path: Path) -> N
 
 def test_nothing_is_trained_over_what_is_there(dataset: Dataset, tmp_path: Path) -> None:
     with pytest.raises(FileExistsError, match="remove it"):
-        aviary_clip.train(dataset, tmp_path, progress=False)
+        aviary_clip.train_clip(dataset, tmp_path, progress=False)
     with pytest.raises(ValueError, match="at least two images and one epoch"):
-        aviary_clip.train(dataset, tmp_path / "new", epochs=0, progress=False)
+        aviary_clip.train_clip(dataset, tmp_path / "new", epochs=0, progress=False)

@@ -77,10 +77,13 @@ class Built:
         backbone: fakes.FakeBackbone | None = None,
     ) -> None:
         recipe = "\n".join(
-            [f'name = "bad"\n[dataset]\nreader = "manifest"\npath = "{path.as_posix()}"',
-             f'[backbone]\nmodel = "fake"\nbatch = 8\n{text}\n{QUICK}',
-             *parts, bank("pca", "", n=3, name="good")]
-        )  # fmt: skip
+            [
+                f'name = "bad"\n[dataset]\nreader = "manifest"\npath = "{path.as_posix()}"',
+                f'[backbone]\nmodel = "fake"\nbatch = 8\n{text}\n{QUICK}',
+                *parts,
+                bank("pca", "", n=3, name="good"),
+            ]
+        )
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(leakage, "rows", lambda *_: [])  # most of the time, and not at stake
             made = backbone or fakes.FakeBackbone()
@@ -120,9 +123,12 @@ def unlabelled(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
     per_class = bank("craft", "per_class = true, n_attributed = 0", n=2, name="craft per class")
     heads = [head("good", kind) for kind in KINDS]
     return Built(
-        manifest(shapes, "unlabelled", nothing_known), tmp_path_factory.mktemp("unlabelled"),
-        *banks, per_class, *heads,
-    )  # fmt: skip
+        manifest(shapes, "unlabelled", nothing_known),
+        tmp_path_factory.mktemp("unlabelled"),
+        *banks,
+        per_class,
+        *heads,
+    )
 
 
 def test_without_labels_words_and_files_the_rest_is_built(unlabelled: Built) -> None:
@@ -185,9 +191,13 @@ def test_one_class_keeps_concepts_and_leaves_out_what_reads_classes(
 ) -> None:
     heads = [head(of, kind) for of in ("cbm", "csr") for kind in ("own", "sparse")]
     built = Built(
-        manifest(shapes, "one class", one_class), tmp_path,
-        bank("cbm", n=2), bank("csr", n=2), bank("energy"), *heads,
-    )  # fmt: skip
+        manifest(shapes, "one class", one_class),
+        tmp_path,
+        bank("cbm", n=2),
+        bank("csr", n=2),
+        bank("energy"),
+        *heads,
+    )
     assert built.banks == ["cbm", "csr", "good"]
     assert built.heads == []
     built.said("banks", "energy", "two labelled classes or more; there are 1")
@@ -198,9 +208,10 @@ def test_one_class_keeps_concepts_and_leaves_out_what_reads_classes(
 
 def test_one_image_makes_a_store_with_a_word_on_every_bank(shapes: Path, tmp_path: Path) -> None:
     built = Built(
-        manifest(shapes, "one image", lambda rows: rows[:1]), tmp_path,
+        manifest(shapes, "one image", lambda rows: rows[:1]),
+        tmp_path,
         *(bank(method) for method in LABELLED),
-    )  # fmt: skip
+    )
     assert built.banks == ["good"]
     for method in LABELLED:
         built.said("banks", method, "both present and absent in at least 2 train images")
@@ -209,9 +220,7 @@ def test_one_image_makes_a_store_with_a_word_on_every_bank(shapes: Path, tmp_pat
 
 def test_banks_of_whole_images_need_none_held_out(shapes: Path, tmp_path: Path) -> None:
     """There are no tokens to judge them on, and that is all."""
-    path = manifest(
-        shapes, "train only", lambda rows: [r for r in rows if r["split"] == "train"]
-    )  # fmt: skip
+    path = manifest(shapes, "train only", lambda rows: [r for r in rows if r["split"] == "train"])
     built = Built(path, tmp_path, bank("sl_cbm", n=2), bank("csr", n=2))
     assert built.banks == ["csr", "good", "sl_cbm"]
     built.said("measure", "held-out images", "nothing can be measured but accuracy on train")
@@ -253,9 +262,13 @@ def odd(turn: Callable[[Tensor], Tensor]) -> Odd:
 
 def test_silent_activations_are_told_bank_by_bank(shapes: Path, tmp_path: Path) -> None:
     built = Built(
-        shapes, tmp_path, *(bank(method) for method in LABELLED), bank("craft", n=2),
-        bank("nmf", n=2), backbone=odd(torch.zeros_like),
-    )  # fmt: skip
+        shapes,
+        tmp_path,
+        *(bank(method) for method in LABELLED),
+        bank("craft", n=2),
+        bank("nmf", n=2),
+        backbone=odd(torch.zeros_like),
+    )
     assert built.banks == []
     for method in LABELLED:
         built.said("banks", method, method, "of all 17 train images are equal", "another layer")
@@ -275,10 +288,17 @@ def test_silent_tokens_a_single_concept_and_a_head_without_weights_harm_nothing(
         return torch.cat([torch.full_like(kept[..., :1], 2.0), kept[..., 1:]], dim=-1)
 
     built = Built(
-        shapes, tmp_path, bank("csr", n=2), bank("cbm", n=2), bank("craft", n=2),
-        bank("cav", n=1), head("cbm", "own"), head("cav", "sparse", "c = 1e-9"),
-        head("cav", "matrix_search"), backbone=odd(turn),
-    )  # fmt: skip
+        shapes,
+        tmp_path,
+        bank("csr", n=2),
+        bank("cbm", n=2),
+        bank("craft", n=2),
+        bank("cav", n=1),
+        head("cbm", "own"),
+        head("cav", "sparse", "c = 1e-9"),
+        head("cav", "matrix_search"),
+        backbone=odd(turn),
+    )
     assert built.banks == ["cav", "cbm", "craft", "csr", "good"]
     assert built.heads == ["cav · matrix_search", "cav · sparse", "cbm · own"]
     assert built.rows("SELECT count(*) FROM score WHERE isnan(score) OR isinf(score)") == [(0,)]
@@ -300,9 +320,13 @@ def test_signed_activations_too_many_concepts_and_images_that_are_not_finite(
         return spoilt
 
     built = Built(
-        shapes, tmp_path, bank("craft", n=2), bank("nmf", n=2), bank("pca", n=9),
+        shapes,
+        tmp_path,
+        bank("craft", n=2),
+        bank("nmf", n=2),
+        bank("pca", n=9),
         backbone=odd(turn),
-    )  # fmt: skip
+    )
     assert built.banks == ["good"]
     for method, title in (("craft", "CRAFT"), ("nmf", "NMF")):
         built.said("banks", method, f"{title} needs activations >= 0", "lowest -0.5", "semi_nmf")
@@ -347,8 +371,9 @@ def vectors(path: Path, shapes: Path, words: list[str]) -> str:
         names = [row["file"] for row in csv.DictReader(file)]
     save_file(
         {"texts": rng.normal(size=(len(words), 5)), "images": rng.normal(size=(len(names), 5))},
-        path, {"words": json.dumps(words), "files": json.dumps(names)},
-    )  # fmt: skip
+        path,
+        {"words": json.dumps(words), "files": json.dumps(names)},
+    )
     return f'[text]\nvectors = "{path.as_posix()}"'
 
 
@@ -359,7 +384,8 @@ def test_files_that_do_not_fit_and_words_that_tokens_do_not_share(
         (files / n).as_posix() for n in ("sae.safetensors", "torn.safetensors", "cbm")
     )
     built = Built(
-        shapes, tmp_path,
+        shapes,
+        tmp_path,
         *(bank(method) for method in WORDED),
         bank("imported_sae", f'path = "{sae}"', name="wide sae"),
         bank("imported_cbm", f'path = "{cbm}"', name="wide cbm"),
@@ -368,7 +394,7 @@ def test_files_that_do_not_fit_and_words_that_tokens_do_not_share(
         head("good", "imported", f'path = "{torn}"'),
         *(head("label_free", kind) for kind in ("own", "matrix_search", "bayesian")),
         text=vectors(tmp_path / "v.safetensors", shapes, ["red", "blue", "wren"]),
-    )  # fmt: skip
+    )
     assert built.banks == ["good", "label_free"]
     built.said("banks", "wide sae", "sae.safetensors", "width 11", "width 7", "choose the layer")
     built.said("banks", "wide cbm", "W_c has shape (4, 11)", "has 7 features", "use the backbone")
@@ -397,7 +423,7 @@ def test_a_vocabulary_that_is_not_there_leaves_the_banks_that_need_none(
 
 def test_a_folder_is_no_vocabulary(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is a folder; name the text file"):
-        vocabulary.read(tmp_path, lambda _: None)
+        vocabulary.read_vocabulary(tmp_path, lambda _: None)
 
 
 @pytest.mark.parametrize(
@@ -411,7 +437,7 @@ def test_a_folder_is_no_vocabulary(tmp_path: Path) -> None:
         ("", bank("nmf", "") + head("nmf", "energies"), "unknown kind 'energies'; known: sparse"),
         ("", head("nmf", "own"), "reads bank 'nmf', which the recipe does not have"),
     ],
-)  # fmt: skip
+)
 def test_a_recipe_that_names_what_is_not_there_is_refused_at_once(
     dataset: str, more: str, said: str, shapes: Path, tmp_path: Path, fake_backbone: object
 ) -> None:

@@ -31,8 +31,9 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, label in enumerate((MARKUP.replace("/", " "), LONG.strip())):
         (root / label).mkdir()
         for i in range(6):
-            picture(10 * number + i).save(root / label / "same name.jpg" if i == 0
-                                          else root / label / f"{i}.png")  # fmt: skip
+            picture(10 * number + i).save(
+                root / label / "same name.jpg" if i == 0 else root / label / f"{i}.png"
+            )
     odd = root / "odd"
     odd.mkdir()
     picture(30, "CMYK").save(odd / "cmyk.jpg")
@@ -85,9 +86,7 @@ def test_unusable_files_are_recorded_with_a_reason_each(built: Path) -> None:
     with store.open_readonly(built) as con:
         rows = dict(con.execute("SELECT file, reason FROM skipped").fetchall())
         n_skipped = con.execute("SELECT n_skipped FROM build").fetchall()[0][0]
-    assert set(rows) == {
-        "odd/truncated.jpg", "odd/empty.jpg", "odd/text.jpg", "odd/tiny.png"
-    }  # fmt: skip
+    assert set(rows) == {"odd/truncated.jpg", "odd/empty.jpg", "odd/text.jpg", "odd/tiny.png"}
     assert n_skipped == 4
     assert len(set(rows.values())) == 4
     assert all(len(reason) > 10 for reason in rows.values())
@@ -102,9 +101,15 @@ def test_odd_but_readable_images_are_used_and_say_what_was_done(built: Path) -> 
         assert size.fetchall() == [(30, 44)]
     assert set(notes) == {
         f"odd/{name}"
-        for name in ("cmyk.jpg", "palette.png", "alpha.png", "sixteen.png", "moving.gif",
-                     "rotated.jpg")
-    }  # fmt: skip
+        for name in (
+            "cmyk.jpg",
+            "palette.png",
+            "alpha.png",
+            "sixteen.png",
+            "moving.gif",
+            "rotated.jpg",
+        )
+    }
     assert "first frame" in notes["odd/moving.gif"]
     assert all(notes.values())
 
@@ -140,26 +145,35 @@ def test_overview_shows_what_was_skipped_and_markup_as_text(
     [
         (["run", "--images", "EMPTY", "--model", "MODEL"], "no image"),
         (["run", "--images", "nowhere", "--model", "MODEL"], "does not exist"),
-        (["run", "--images", "IMAGES", "--model", "MODEL", "--layer", "resnet.encoder.stage"],
-         "resnet.encoder.stages"),
+        (
+            ["run", "--images", "IMAGES", "--model", "MODEL", "--layer", "resnet.encoder.stage"],
+            "resnet.encoder.stages",
+        ),
         (["run", "--images", "IMAGES", "--model", "MODEL", "--size", "12by4"], "HEIGHTxWIDTH"),
         (["run", "--images", "IMAGES", "--model", "MODEL", "--banks", "nfm"], "nmf"),
         (["run", "--images", "IMAGES", "--model", "NOWEIGHTS"], "weights"),
         (["run", "--images", "IMAGES"], "--model"),
         (["run", "nowhere.toml"], "no recipe"),
     ],
-)  # fmt: skip
+)
 def test_wrong_arguments_end_in_one_sentence(
-    arguments: list[str], said: str, hostile: Path, tiny_model: Path, tmp_path: Path,
+    arguments: list[str],
+    said: str,
+    hostile: Path,
+    tiny_model: Path,
+    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     (tmp_path / "empty").mkdir()
     bare = tmp_path / "bare"
     bare.mkdir()
     (bare / "config.json").write_text((tiny_model / "config.json").read_text())
     places = {
-        "EMPTY": tmp_path / "empty", "IMAGES": hostile, "MODEL": tiny_model, "NOWEIGHTS": bare
-    }  # fmt: skip
+        "EMPTY": tmp_path / "empty",
+        "IMAGES": hostile,
+        "MODEL": tiny_model,
+        "NOWEIGHTS": bare,
+    }
     given = [str(places.get(word, word)) for word in arguments]
     assert command_line.main([*given, "--out", str(tmp_path / "out")]) == 1
     told = capsys.readouterr().err

@@ -177,15 +177,32 @@ def test_flags_name_what_is_odd() -> None:
         "nearest_cosine": np.array([np.nan, 0.2, 0.2, 0.96, 0.95]),
     }
     found = concept_quality.flags(
-        frequency, density, class_share, image_share, signed=False, n_classes=4, **more,
+        frequency,
+        density,
+        class_share,
+        image_share,
+        signed=False,
+        n_classes=4,
+        **more,
         border_counts=True,
-    )  # fmt: skip
-    assert found == [["dead"], ["rare", "single class", "single image", "border"], ["fixed place"],
-                     ["single class", "near duplicate"], ["dense"]]  # fmt: skip
+    )
+    assert found == [
+        ["dead"],
+        ["rare", "single class", "single image", "border"],
+        ["fixed place"],
+        ["single class", "near duplicate"],
+        ["dense"],
+    ]
     signed = concept_quality.flags(
-        frequency, density, class_share, image_share, signed=True, n_classes=1, **more,
+        frequency,
+        density,
+        class_share,
+        image_share,
+        signed=True,
+        n_classes=1,
+        **more,
         border_counts=False,
-    )  # fmt: skip
+    )
     assert signed[1] == ["rare", "single image"]
     assert signed[3:] == [["near duplicate"], []]
 

@@ -62,8 +62,12 @@ def fit(method: str, data: FitData, **params: Any) -> ConceptBank:
 def trained_elsewhere() -> str:
     """A file of random weights under the names that most people use."""
     generator = torch.Generator().manual_seed(9)
-    shapes = {"W_enc": (WIDTH, N_CONCEPTS), "b_enc": (N_CONCEPTS,),
-              "W_dec": (N_CONCEPTS, WIDTH), "b_dec": (WIDTH,)}  # fmt: skip
+    shapes = {
+        "W_enc": (WIDTH, N_CONCEPTS),
+        "b_enc": (N_CONCEPTS,),
+        "W_dec": (N_CONCEPTS, WIDTH),
+        "b_dec": (WIDTH,),
+    }
     path = Path(tempfile.mkdtemp()) / "sae.safetensors"
     save_file({n: torch.randn(*shape, generator=generator) for n, shape in shapes.items()}, path)
     return str(path)
@@ -74,8 +78,13 @@ def bottleneck_elsewhere() -> str:
     """A folder as the label-free CBM's code writes it."""
     generator = torch.Generator().manual_seed(9)
     folder = Path(tempfile.mkdtemp())
-    shapes = {"W_c": (N_CONCEPTS, WIDTH), "W_g": (4, N_CONCEPTS), "b_g": (4,),
-              "proj_mean": (1, N_CONCEPTS), "proj_std": (1, N_CONCEPTS)}  # fmt: skip
+    shapes = {
+        "W_c": (N_CONCEPTS, WIDTH),
+        "W_g": (4, N_CONCEPTS),
+        "b_g": (4,),
+        "proj_mean": (1, N_CONCEPTS),
+        "proj_std": (1, N_CONCEPTS),
+    }
     for name, shape in shapes.items():
         torch.save(torch.rand(*shape, generator=generator) + 0.1, folder / f"{name}.pt")
     (folder / "concepts.txt").write_text("\n".join(f"word {i}" for i in range(N_CONCEPTS)))
@@ -330,14 +339,24 @@ def test_cav_passes_over_unknown_labels() -> None:
     holed = data.labels.train.copy()
     holed[5, :] = np.nan
     holes = cav.fit(
-        FitData(data.tokens, data.pooled, data.pooled_test,
-                Labels(data.labels.names, holed, data.labels.test, "image")), min_each=2,
-    )  # fmt: skip
+        FitData(
+            data.tokens,
+            data.pooled,
+            data.pooled_test,
+            Labels(data.labels.names, holed, data.labels.test, "image"),
+        ),
+        min_each=2,
+    )
     moved = data.pooled.copy()
     moved[5] += 1000  # an unknown image weighs nothing, wherever it lies
     again = cav.fit(
-        FitData(data.tokens, moved, data.pooled_test,
-                Labels(data.labels.names, holed, data.labels.test, "image")), min_each=2,
-    )  # fmt: skip
+        FitData(
+            data.tokens,
+            moved,
+            data.pooled_test,
+            Labels(data.labels.names, holed, data.labels.test, "image"),
+        ),
+        min_each=2,
+    )
     assert torch.equal(holes.directions, again.directions)
     assert not torch.equal(holes.directions, known.directions)

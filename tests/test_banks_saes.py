@@ -187,8 +187,10 @@ def test_jumprelu_thresholds_follow_the_published_pseudo_gradient() -> None:
     h, sparsity = 0.9, 0.2
     threshold = torch.linspace(0.3, 1.4, K).double()
     p["log_threshold"] = threshold.log()
-    pre = [[v + float(e) for v, e in zip(row, p["encoder_bias"], strict=True)]
-           for row in pre_activations(p, x)]  # fmt: skip
+    pre = [
+        [v + float(e) for v, e in zip(row, p["encoder_bias"], strict=True)]
+        for row in pre_activations(p, x)
+    ]
     codes = [
         [v if v > float(t) else 0.0 for v, t in zip(row, threshold, strict=True)] for row in pre
     ]
@@ -354,9 +356,12 @@ def test_sparsity_lowers_the_number_of_latents_on(
     x = plain()
     counts = [
         (fit(data_of(x), n_concepts=K, sparsity=s, n_steps=200, batch=64, lr=5e-3).encode(x) > 0)
-        .sum(-1).float().mean().item()
+        .sum(-1)
+        .float()
+        .mean()
+        .item()
         for s in (low, high)
-    ]  # fmt: skip
+    ]
     assert counts[1] < 0.7 * counts[0]
 
 
@@ -379,8 +384,9 @@ def test_scale_of_the_activations_scales_the_codes_alone(method: str) -> None:
 @pytest.mark.parametrize("method", [*SAES, "sae", "vq"])
 def test_progress_tells_loss_r2_l0_and_the_dead(method: str) -> None:
     said: list[str] = []
-    METHODS[method].fit(data_of(plain(), said), n_concepts=K, **SMALL,
-                        **({"top_k": 2} if method == "sae" else {}))  # fmt: skip
+    METHODS[method].fit(
+        data_of(plain(), said), n_concepts=K, **SMALL, **({"top_k": 2} if method == "sae" else {})
+    )
     for word in ("step 30 of 30", "loss", "R2", "L0", "dead"):
         assert word in said[-1]
 

@@ -78,7 +78,7 @@ def test_entries_come_latent_by_latent() -> None:
 def test_codes_are_exact_where_directions_are_nearly_alike() -> None:
     directions = drawn(1, 40) + 0.05 * drawn(12, 40, seed=1)
     x = drawn(300, 12, seed=2).relu() @ directions + 0.3 * drawn(300, 40, seed=3)
-    codes = nnls.codes(x, directions)
+    codes = nnls.nnls_codes(x, directions)
     expected = reference.nnls_codes(x.numpy(), directions.numpy())
     np.testing.assert_allclose(codes.numpy(), expected, atol=0.01 * expected.max())
     error, least = (
@@ -91,7 +91,7 @@ def test_codes_are_exact_where_directions_are_nearly_alike() -> None:
 def test_dependent_directions_share_and_stay_finite() -> None:
     directions = drawn(4, 20)[[0, 1, 1, 2, 3, 3]]
     x = drawn(50, 4, seed=5).abs() @ drawn(4, 20)
-    codes = nnls.codes(x, directions)
+    codes = nnls.nnls_codes(x, directions)
     assert codes.isfinite().all()
     assert (codes >= 0).all()
     assert (codes @ directions - x).norm() < 1e-2 * x.norm()
@@ -102,6 +102,6 @@ def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
     for n in (1, 3):
         monkeypatch.setattr(torch, "get_num_threads", lambda n=n: n)
-        found.append((nnls.codes(x, directions), strongest(x, 4)[1]))
+        found.append((nnls.nnls_codes(x, directions), strongest(x, 4)[1]))
     assert torch.equal(found[0][0], found[1][0])
     assert torch.equal(found[0][1], found[1][1])

@@ -182,9 +182,9 @@ def test_similarity_is_the_cosine_of_cubed_standard_scores() -> None:
 def test_words_are_chosen_by_how_much_they_vary() -> None:
     images = np.array([[1, 0, 0], [0.6, 0.8, 0], [1, 0, 0]], dtype=np.float32)
     text = TextSide(("x", "y", "z"), np.eye(3, dtype=np.float32), images, images[:0], False, "")
-    assert worded.varied(text, 2).tolist() == [0, 1]
-    assert worded.varied(text, 1).tolist() == [1]
-    assert worded.varied(text, 0).tolist() == [0, 1, 2]
+    assert worded.varied_words(text, 2).tolist() == [0, 1]
+    assert worded.varied_words(text, 1).tolist() == [1]
+    assert worded.varied_words(text, 0).tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("kind", sparse_cbm.KINDS)
@@ -264,8 +264,10 @@ def folder(path: Path, **changed: torch.Tensor | None) -> Path:
 def test_an_imported_bottleneck_is_the_one_that_was_trained(tmp_path: Path) -> None:
     path = folder(tmp_path / "lf")
     bank = imported_cbm.fit(planted(), path=str(path))
-    t = {n: torch.load(path / f"{n}.pt", weights_only=True)
-         for n in ("W_c", "W_g", "b_g", "proj_mean", "proj_std")}  # fmt: skip
+    t = {
+        n: torch.load(path / f"{n}.pt", weights_only=True)
+        for n in ("W_c", "W_g", "b_g", "proj_mean", "proj_std")
+    }
     x = torch.randn(6, D, generator=torch.Generator().manual_seed(2))
     projected = (x @ t["W_c"].T - t["proj_mean"]) / t["proj_std"]
     torch.testing.assert_close(bank.encode(x), projected, rtol=1e-4, atol=1e-5)
@@ -312,9 +314,11 @@ def test_a_layer_keeps_names_and_read_out_whole() -> None:
     weight = np.array([[3.0, 4, 0], [0, 0, 0]])
     head = Head(np.array([[1.0, -2], [0.5, 0], [0, 7]]), np.array([1.0, 2, 3]))
     bank = concept_layer.of(
-        weight, np.array([1.0, -1]), names=("a\nb", "c"),
+        weight,
+        np.array([1.0, -1]),
+        names=("a\nb", "c"),
         readout=Readout(head, np.array([4, 0, 9]), "so"),
-    )  # fmt: skip
+    )
     assert bank.gain.tolist() == [5, 0]
     torch.testing.assert_close(bank.directions.norm(dim=1), torch.ones(2))
     assert bank.encode(torch.tensor([[1.0, 1, 1]])).tolist() == [[8, -1]]

@@ -38,10 +38,15 @@ def planted() -> Iterator[duckdb.DuckDBPyConnection]:
     y = np.stack([first, second, np.zeros(N)], axis=1).astype(np.float64)
     nothing = np.arange(0)
     scene = Scene(
-        np.arange(N) // 30, 2, nothing, np.arange(N),
+        np.arange(N) // 30,
+        2,
+        nothing,
+        np.arange(N),
         Labels(("first", "second", "never"), y[:0], y, "image"),
-        nothing, np.zeros((0, 3)), 0,
-    )  # fmt: skip
+        nothing,
+        np.zeros((0, 3)),
+        0,
+    )
     pooled = np.column_stack([first + rng.normal(0, 0.1, N), rng.normal(size=(N, 3))])
     scores = np.column_stack([first, rng.normal(size=N), 1.0 - second, second + rng.random(N)])
     with duckdb.connect() as con:
@@ -124,10 +129,14 @@ def test_the_plain_probe_wins_where_both_intervals_say_so(
 
 def test_learnability_stands_beside_that_of_the_classes() -> None:
     rows = pd.DataFrame(
-        [("label", "red", 0.5, False), ("class", "wren", 0.9, False), ("class", "auk", 0.6, True),
-         ("class", "heron", 0.3, False)],
+        [
+            ("label", "red", 0.5, False),
+            ("class", "wren", 0.9, False),
+            ("class", "auk", 0.6, True),
+            ("class", "heron", 0.3, False),
+        ],
         columns=["what", "name", "nap", "strongest"],
-    ).assign(nap_chance=0.1, n=40, n_positive=9)  # fmt: skip
+    ).assign(nap_chance=0.1, n=40, n_positive=9)
     line = concept_probes.learnt(rows)
     assert line.startswith(":orange[▲] Learnability (NAP) 0.500, chance 0.100, n 40")
     assert "classes 0.600 on average, 0.300 to 0.900; auk, where it is strongest, 0.600" in line

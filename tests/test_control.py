@@ -19,7 +19,7 @@ from core.types import ConceptBank, Labels
 from precompute import claims, control, meaning, shards
 from precompute.activations import ActivationStore
 from precompute.control import ControlCodes
-from precompute.encode import Codes, encode
+from precompute.encode import Codes, encode_bank
 from precompute.scene import Scene
 
 N, TRAIN, T, D, K = 60, 40, 6, 7, 5
@@ -66,8 +66,8 @@ def _drawn(
     activations: ActivationStore, folder: Path, kind: str = "sparse", pool: str = "mean"
 ) -> tuple[Codes, ControlCodes]:
     bank = _bank(kind)
-    codes, _ = encode(bank, activations, folder / "codes", title=kind, pool=pool)
-    return codes, control.draw(bank, codes, activations, _scene(), pool=pool)
+    codes, _ = encode_bank(bank, activations, folder / "codes", title=kind, pool=pool)
+    return codes, control.draw_control(bank, codes, activations, _scene(), pool=pool)
 
 
 # -- directions ----------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ def test_scores_are_pooled_as_the_bank_is_and_all_roads_give_one_map(
     np.testing.assert_allclose(
         drawn.dense_maps(some, few), maps[some][:, :, few].reshape(-1, 2), atol=1e-6
     )
-    by_shard = claims.stored(drawn)
+    by_shard = claims.stored_codes(drawn)
     np.testing.assert_allclose(np.stack([by_shard(row) for row in range(N)]), maps, atol=1e-6)
 
 
@@ -122,9 +122,13 @@ def test_control_keeps_the_labels_of_the_concepts_it_stands_in_for(
 ) -> None:
     codes, drawn = _drawn(activations, tmp_path)
     own = claims.Claims(
-        codes.scores.toarray(), np.array([0, 1, -1, 2, 0]), True, claims.stored(codes), sided=False
+        codes.scores.toarray(),
+        np.array([0, 1, -1, 2, 0]),
+        True,
+        claims.stored_codes(codes),
+        sided=False,
     )
-    made = claims.control(own, drawn)
+    made = claims.control_claims(own, drawn)
     np.testing.assert_array_equal(made.scores, drawn.scores.toarray())
     assert not np.allclose(made.scores, own.scores)
     assert made.label_of is own.label_of
@@ -220,8 +224,13 @@ def test_maps_of_random_directions_lie_on_masks_as_their_labels_say(
     covered_train, covered = (
         (rng.random((len(rows) * T, 3)) < 0.3).astype(np.float32) for rows in (masked_train, masked)
     )
-    scene = replace(scene, masked=masked, covered=covered, masked_train=masked_train,
-                    covered_train=covered_train)  # fmt: skip
+    scene = replace(
+        scene,
+        masked=masked,
+        covered=covered,
+        masked_train=masked_train,
+        covered_train=covered_train,
+    )
     concept = _concept(codes.scores.toarray()).assign(name_iou=0.7, name_iou_chance=0.3)
     figures = meaning.figures(concept, codes, drawn, scene, activations.pooled())
     iou = {f.measure: f for f in figures}["iou"]

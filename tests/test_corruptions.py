@@ -50,8 +50,9 @@ def test_copies_are_a_split_with_the_labels_of_their_originals(original, tmp_pat
         for name in ("image_labels", "parts", "masks"):
             table = getattr(found, name).set_index("image_id")
             of_copy, of_source = (table.loc[[row[c]]] for c in ("image_id", "original_id"))
-            pd.testing.assert_frame_equal(of_copy.reset_index(drop=True),
-                                          of_source.reset_index(drop=True))  # fmt: skip
+            pd.testing.assert_frame_equal(
+                of_copy.reset_index(drop=True), of_source.reset_index(drop=True)
+            )
     assert found.image_labels.dtypes.equals(original.image_labels.dtypes)
 
 

@@ -184,8 +184,10 @@ def test_per_class_banks_stack_dictionaries_with_codes_of_their_own() -> None:
     assert bank.owners.tolist() == [2, 2, 5, 5]
     assert bank.offset is None
     x = torch.rand(4, 3, 7, generator=torch.Generator().manual_seed(8))
-    expected = [nnls_codes(x.flatten(0, 1).numpy(), bank.directions[s].numpy())
-                for s in (slice(0, 2), slice(2, 4))]  # fmt: skip
+    expected = [
+        nnls_codes(x.flatten(0, 1).numpy(), bank.directions[s].numpy())
+        for s in (slice(0, 2), slice(2, 4))
+    ]
     found = bank.encode(x).flatten(0, 1).numpy()
     np.testing.assert_allclose(found, np.concatenate(expected, axis=1), atol=1e-3)
     images = bank.crops[:, 1].long().numpy()
@@ -243,9 +245,14 @@ def test_attribution_of_a_score_adds_up_to_its_difference_from_the_baseline() ->
     w = torch.rand(3, 7, generator=torch.Generator().manual_seed(4))
     rows = torch.zeros(0, 7)
     bank = craft.Bank(
-        w / w.norm(dim=1, keepdim=True), torch.full((3,), -1), rows, rows[:, :4], rows,
-        torch.zeros(0, dtype=torch.uint8), torch.tensor(0),
-    )  # fmt: skip
+        w / w.norm(dim=1, keepdim=True),
+        torch.full((3,), -1),
+        rows,
+        rows[:, :4],
+        rows,
+        torch.zeros(0, dtype=torch.uint8),
+        torch.tensor(0),
+    )
     scored = ScoredBackbone(backbone, bank)
     torch.testing.assert_close(scored.forward(pixels).logits, bank.encode(seen).mean(1))
     for concept in range(3):

@@ -14,7 +14,7 @@ from fakes import FakeBackbone
 from PIL import Image
 
 from core import backbones
-from core.backbones.earlier import earlier
+from core.backbones.earlier import at_earlier_layer
 from core.types import Activations
 from data.datasets.types import Dataset
 from precompute import crops as cropping
@@ -126,18 +126,19 @@ def test_part_of_the_images_names_them_anew(source: ImageCrops) -> None:
 
 def test_earlier_layers_come_nearest_first_and_outside_the_block(tiny_model: Path) -> None:
     backbone = backbones.load(str(tiny_model), size=(24, 40))
-    found = [b.layer for b in earlier(backbone)]
+    found = [b.layer for b in at_earlier_layer(backbone)]
     names = [layer.name for layer in backbones.list_layers(str(tiny_model), size=(24, 40))]
-    expected = [n for n in names[: names.index(backbone.layer)]
-                if not n.startswith(f"{backbone.layer}.")]  # fmt: skip
+    expected = [
+        n for n in names[: names.index(backbone.layer)] if not n.startswith(f"{backbone.layer}.")
+    ]
     assert found == expected[::-1]
-    assert list(earlier(FakeBackbone())) == []
-    one = next(earlier(backbone, layer=found[-1]))
+    assert list(at_earlier_layer(FakeBackbone())) == []
+    one = next(at_earlier_layer(backbone, layer=found[-1]))
     assert one.forward(torch.rand(1, 3, 24, 40)).tokens.shape[0] == 1
     with pytest.raises(ValueError, match="not earlier than"):
-        next(earlier(one, layer=backbone.layer))
+        next(at_earlier_layer(one, layer=backbone.layer))
     with pytest.raises(ValueError, match="does not exist"):
-        next(earlier(backbone, layer="nowhere"))
+        next(at_earlier_layer(backbone, layer="nowhere"))
 
 
 def test_earlier_finds_a_layer_that_is_never_negative(source: ImageCrops, tiny_model: Path) -> None:
@@ -148,7 +149,7 @@ def test_earlier_finds_a_layer_that_is_never_negative(source: ImageCrops, tiny_m
     found = source.earlier(crops, np.array([1, 2, 6]), layer="")
     assert found is not None
     name, seen = found
-    assert name in [b.layer for b in earlier(backbone)]
+    assert name in [b.layer for b in at_earlier_layer(backbone)]
     assert seen.shape[0] == 3
     assert seen.min() >= 0
     again = source.earlier(crops, np.array([2]), layer=name)

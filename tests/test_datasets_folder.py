@@ -143,8 +143,9 @@ def test_a_folder_without_images_is_refused(tmp_path):
 
 
 def test_a_limit_is_spread_over_classes_and_splits(tmp_path):
-    _put(tmp_path, *(f"{s}/{c}/{i}.png" for s in ("train", "test") for c in "abc"
-                     for i in range(9)))  # fmt: skip
+    _put(
+        tmp_path, *(f"{s}/{c}/{i}.png" for s in ("train", "test") for c in "abc" for i in range(9))
+    )
     images = load("folder", tmp_path, limit=12).images
     assert images.groupby(["split", "label"]).size().tolist() == [2] * 6
     assert images["image_id"].tolist() == list(range(12))

@@ -121,8 +121,13 @@ def test_odd_labels_pass_through_unchanged(place):
 
 
 def test_a_limit_keeps_the_tables_in_step(place):
-    path = _csv(place, "file,label,split,concept:red,part:eye", "a.png,x,train,1,1 2",
-                "b.png,x,train,0,3 4", "c.png,y,train,0,5 6")  # fmt: skip
+    path = _csv(
+        place,
+        "file,label,split,concept:red,part:eye",
+        "a.png,x,train,1,1 2",
+        "b.png,x,train,0,3 4",
+        "c.png,y,train,0,5 6",
+    )
     dataset = load("manifest", path, limit=2)
     assert dataset.images["file"].tolist() == ["a.png", "c.png"]
     assert dataset.image_labels.values.tolist() == [[0, 0, True], [1, 0, False]]

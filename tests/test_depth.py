@@ -66,10 +66,11 @@ def test_a_layer_that_is_not_finite_is_left_out_and_the_images_are_named(
         assert set(left["layer"]) == {"resnet.encoder.stages.1"}
         assert set(left["position"]) == {0}
         held_out = [
-            file for (file,) in con.execute(
+            file
+            for (file,) in con.execute(
                 "SELECT file FROM image WHERE split = 'test' ORDER BY image_id"
             ).fetchall()
-        ]  # fmt: skip
+        ]
     assert [subject for subject, _ in notices] == ["resnet.embedder"]
     message = notices[0][1]
     spoiled = [file for file in held_out if file in message]
@@ -109,11 +110,13 @@ def test_store_holds_a_row_for_every_label_and_layer(tiny_store: Path) -> None:
         rows = of_store.depth(con)
         held_out = con.execute("SELECT count(*) FROM image WHERE split = 'test'").fetchall()[0][0]
     assert rows.drop_duplicates("layer")["layer"].tolist() == [
-        "resnet.embedder", "resnet.encoder.stages.1",
-    ]  # fmt: skip
+        "resnet.embedder",
+        "resnet.encoder.stages.1",
+    ]
     assert rows.drop_duplicates("layer")[["grid_h", "grid_w", "width"]].to_numpy().tolist() == [
-        [6, 10, 8], [3, 5, 12],
-    ]  # fmt: skip
+        [6, 10, 8],
+        [3, 5, 12],
+    ]
     assert set(rows["name"]) == {"shape: disc", "shape: square", "striped"}  # colours: one a fold
     assert (rows["n"] <= held_out).all()
     assert (rows["n_positive"] < rows["n"]).all()

@@ -22,8 +22,8 @@ from app.views.differences import difference_kinds, difference_table, top
 from app.views.differences.image_sets import ImageSet
 from core.recipe import parse
 from data import datasets
-from data.datasets.aviary.reader import aviary
 from data.datasets.aviary.plan import GROUPS, SPECIES
+from data.datasets.aviary.reader import aviary
 from data.datasets.types import Dataset
 
 ROOT = Path(__file__).parents[1]
@@ -186,9 +186,15 @@ def rows(values: list[float]) -> pd.DataFrame:
     """A concept each, by ties."""
     tie = np.array(values)
     return pd.DataFrame(
-        {"concept_id": range(len(tie)), "tie": tie, "tie_lo": tie - 0.1, "tie_hi": tie + 0.1,
-         "tie_chance_95": 0.2, "tie_p": np.where(np.abs(tie) > 0.2, 0.01, 0.4)}
-    )  # fmt: skip
+        {
+            "concept_id": range(len(tie)),
+            "tie": tie,
+            "tie_lo": tie - 0.1,
+            "tie_hi": tie + 0.1,
+            "tie_chance_95": 0.2,
+            "tie_p": np.where(np.abs(tie) > 0.2, 0.01, 0.4),
+        }
+    )
 
 
 def test_both_directions_largest_first_and_short_ones_leave_their_places() -> None:
@@ -205,8 +211,11 @@ def test_both_directions_largest_first_and_short_ones_leave_their_places() -> No
     assert shown["concept_id"].tail(2).tolist() == [0, 2]
     of = top.exemplary(more, less, "tie")
     assert list(zip(of["concept_id"], of["side"], strict=True)) == [
-        (1, "less"), (1, "more"), (4, "less"), (4, "more"),
-    ]  # fmt: skip
+        (1, "less"),
+        (1, "more"),
+        (4, "less"),
+        (4, "more"),
+    ]
 
 
 def test_table_orders_by_the_view_that_is_open() -> None:
@@ -222,8 +231,7 @@ def test_within_draws_a_concept_on_both_sides_of_zero() -> None:
         [{f"{side}{end}": v for side in ("more", "less") for end, v in part.items()}]
     ).assign(concept_id=3)
     more, less = top.directions(found, "within")
-    drawn_ = [(r["lo"], r["value"], r["hi"], r["chance_95"]) for r in
-              (more.iloc[0], less.iloc[0])]  # fmt: skip
+    drawn_ = [(r["lo"], r["value"], r["hi"], r["chance_95"]) for r in (more.iloc[0], less.iloc[0])]
     assert drawn_ == [(0.4, 0.5, 0.7, 0.2), (-0.7, -0.5, -0.4, -0.2)]
     of = top.exemplary(more, less, "within")
     assert of["side"].tolist() == ["more", "less"]

@@ -61,9 +61,16 @@ def test_the_image_page_gets_picks_for_all_it_sorts_by(con: duckdb.DuckDBPyConne
     reading = image_view.read(head, 3, concept_ids=ids, label_id=None)
     assert reading is not None
     sent = image_view.payload(
-        facts, b"", bank, reading=reading, concepts=concepts, codes=codes,
-        class_id=None, concept_id=None, method=None,
-    )  # fmt: skip
+        facts,
+        b"",
+        bank,
+        reading=reading,
+        concepts=concepts,
+        codes=codes,
+        class_id=None,
+        concept_id=None,
+        method=None,
+    )
     over = heads.image_scores(con, int(bank["bank_id"]), ids, image_ids=images.image_ids(con)).T
     for y, picked in enumerate(sent["diverse"]["contribution"]):
         parts = np.abs(reading.weights[y] * concepts["score"])
@@ -87,9 +94,16 @@ def test_the_lab_gets_picks_for_the_class_in_hand(
     least = int(lab.probabilities({}).argmin())
     for class_id, known in ((None, False), (int(lab.loaded.class_ids[least]), True)):
         sent = head_lab.payload(
-            lab, facts, bank=bank, head=head, picture=b"", text="", columns={},
-            class_id=class_id, extra=[],
-        )  # fmt: skip
+            lab,
+            facts,
+            bank=bank,
+            head=head,
+            picture=b"",
+            text="",
+            columns={},
+            class_id=class_id,
+            extra=[],
+        )
         assert (str(least) in sent["diverse"]) == (known or facts["label_id"] == least)
         assert str(sent["y"]) in sent["diverse"]
         json.dumps(sent["diverse"])

@@ -37,8 +37,10 @@ WORDS = (
     "noise one",
     *(f"a {c} {w}" for c in fakes.CLASSES for w in "abc"),
 )
-BANKS = ('method = "label_free"\nparams = { least_similarity = -1.0, steps = 40 }',
-         'method = "cbm"\nparams = { training = "joint", steps = 60, min_each = 3 }')  # fmt: skip
+BANKS = (
+    'method = "label_free"\nparams = { least_similarity = -1.0, steps = 40 }',
+    'method = "cbm"\nparams = { training = "joint", steps = 60, min_each = 3 }',
+)
 KINDS = {
     "label_free": ("bayesian", "sparse"),
     "cbm": ("hybrid", "own", "matrix_search"),
@@ -59,9 +61,10 @@ def vectors(path: Path, shapes: Path) -> Path:
     texts[3:, :2] = np.repeat(class_rows, 3, axis=0)
     texts[3:, 2:] = rng.normal(size=(12, 3)) / 4
     save_file(
-        {"texts": texts.astype(np.float32), "images": images.astype(np.float32)}, path,
+        {"texts": texts.astype(np.float32), "images": images.astype(np.float32)},
+        path,
         {"words": json.dumps(WORDS), "files": json.dumps(rows["file"].tolist())},
-    )  # fmt: skip
+    )
     return path
 
 
@@ -220,9 +223,14 @@ def test_what_the_app_exports_is_read_back(
     nothing = np.arange(0)
     scene = Scene(nothing, len(names), nothing, nothing, None, nothing, np.zeros((0, 0)), 0)
     material = Material(
-        scene, fakes.FakeBackbone(), concept_layer.of(np.eye(k, 7), np.zeros(k)),
-        np.zeros((0, k)), None, nothing, class_names=tuple(names),
-    )  # fmt: skip
+        scene,
+        fakes.FakeBackbone(),
+        concept_layer.of(np.eye(k, 7), np.zeros(k)),
+        np.zeros((0, k)),
+        None,
+        nothing,
+        class_names=tuple(names),
+    )
     if kind == "hybrid":
         with pytest.raises(ValueError, match="which the file does not hold"):
             HEADS["imported"](material, path=str(path))

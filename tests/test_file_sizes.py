@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-HARD_LIMIT = 250
+HARD_LIMIT = 300
 
 
 @pytest.mark.parametrize("package", ["core", "data", "precompute", "app"])

@@ -30,9 +30,15 @@ NAMES = ("wren", "grey_heron", "finch")
 
 def scene(classes: np.ndarray, labels: Labels | None) -> Scene:
     return Scene(
-        classes, Y, np.arange(N_TRAIN), np.arange(N_TRAIN, N), labels, np.arange(0),
-        np.zeros((0, 0)), seed=0,
-    )  # fmt: skip
+        classes,
+        Y,
+        np.arange(N_TRAIN),
+        np.arange(N_TRAIN, N),
+        labels,
+        np.arange(0),
+        np.zeros((0, 0)),
+        seed=0,
+    )
 
 
 def material(**changed: object) -> Material:
@@ -46,9 +52,16 @@ def material(**changed: object) -> Material:
     labels = Labels(("beak: red", "wing: blue", "lake"), present[:N_TRAIN], present[N_TRAIN:], "")
     bank = concept_layer.of(np.eye(K, D), np.zeros(K), names=tuple("abcde"))
     made = Material(
-        scene(classes, labels), fakes.FakeBackbone(), bank, scores, None, np.arange(Y), pooled,
-        NAMES, np.array([0, 1, 2, -1, -1]),
-    )  # fmt: skip
+        scene(classes, labels),
+        fakes.FakeBackbone(),
+        bank,
+        scores,
+        None,
+        np.arange(Y),
+        pooled,
+        NAMES,
+        np.array([0, 1, 2, -1, -1]),
+    )
     return replace(made, **changed)  # type: ignore[arg-type]
 
 
@@ -277,13 +290,17 @@ def test_bayesian_composes_phrases_where_the_vocabulary_has_too_few() -> None:
 
 def written(path: Path, *, drop: tuple[str, ...] = (), **facts: object) -> Path:
     rng = np.random.default_rng(6)
-    tensors = {"weight": rng.normal(size=(2, 3)), "bias": rng.normal(size=2),
-               "concept_ids": np.array([4, 0, 2])}  # fmt: skip
+    tensors = {
+        "weight": rng.normal(size=(2, 3)),
+        "bias": rng.normal(size=2),
+        "concept_ids": np.array([4, 0, 2]),
+    }
     metadata = {"classes": ["finch", "Wren"], **facts}
     save_file(
-        {name: t for name, t in tensors.items() if name not in drop}, path,
+        {name: t for name, t in tensors.items() if name not in drop},
+        path,
         {name: json.dumps(value) for name, value in metadata.items() if name not in drop},
-    )  # fmt: skip
+    )
     return path
 
 

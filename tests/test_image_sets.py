@@ -68,8 +68,10 @@ def test_legend_names_the_concepts_most_often_on_top() -> None:
     )
     data = cluster.payload(rows, title="t")
     assert [(e["name"], e["n"]) for e in data["legend"]][:3] == [
-        ("red #5", 3), ("blue #2", 2), ("#10", 1),
-    ]  # fmt: skip
+        ("red #5", 3),
+        ("blue #2", 2),
+        ("#10", 1),
+    ]
     assert sum(e["n"] for e in data["legend"]) == 12
     assert data["legend"][-1]["name"] == "other concepts"
     assert [p["wrong"] for p in data["points"]] == [False] * 10 + [True, False]

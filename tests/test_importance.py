@@ -79,8 +79,10 @@ def test_sobol_agrees_with_scipy(scores: torch.Tensor) -> None:
     uniform = [scipy.stats.uniform()] * K
     twin = scipy.stats.sobol_indices(
         func=lambda m: bent(row * torch.from_numpy(m.T))[None].numpy(),
-        n=2**13, dists=uniform, rng=3,
-    )  # fmt: skip
+        n=2**13,
+        dists=uniform,
+        rng=3,
+    )
     found = sobol(bent, row, log2_design=13, seed=5)[0]
     np.testing.assert_allclose(found, twin.total_order.squeeze(), atol=0.01)
     assert found[5] == 0
@@ -143,8 +145,8 @@ def test_areas_equal_their_definition(logit: LinearLogit, scores: torch.Tensor) 
             inserted.append(float(logit(come)))
             deleted.append(float(logit(gone)))
         for curve, found in (
-            (inserted, fidelity.insertion(logit, scores, importance)),
-            (deleted, fidelity.deletion(logit, scores, importance)),
+            (inserted, fidelity.c_insertion(logit, scores, importance)),
+            (deleted, fidelity.c_deletion(logit, scores, importance)),
         ):
             area = sum((x + y) / 2 for x, y in itertools.pairwise(curve)) / 10
             assert found[i] == pytest.approx(area)
@@ -153,11 +155,11 @@ def test_areas_equal_their_definition(logit: LinearLogit, scores: torch.Tensor) 
 def test_no_order_beats_weight_times_score(logit: LinearLogit, scores: torch.Tensor) -> None:
     one = scores[:1]
     exact = METHODS["linear"].run(logit, one)
-    best = fidelity.insertion(logit, one, exact), fidelity.deletion(logit, one, exact)
+    best = fidelity.c_insertion(logit, one, exact), fidelity.c_deletion(logit, one, exact)
     for order in itertools.permutations(range(K)):
         other = torch.tensor([order], dtype=torch.float64)
-        assert fidelity.insertion(logit, one, other)[0] <= best[0][0] + 1e-9
-        assert fidelity.deletion(logit, one, other)[0] >= best[1][0] - 1e-9
+        assert fidelity.c_insertion(logit, one, other)[0] <= best[0][0] + 1e-9
+        assert fidelity.c_deletion(logit, one, other)[0] >= best[1][0] - 1e-9
 
 
 def test_mu_fidelity_is_one_for_the_truth_and_minus_one_for_its_opposite(

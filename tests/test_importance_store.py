@@ -170,18 +170,27 @@ def test_the_control_is_the_value_of_a_head_on_random_directions() -> None:
     scores, drawn = rng.random((2, 30, 6))
     splits = np.array(["train"] * 12 + ["test"] * 18)
     scene = Scene(
-        np.zeros(30, dtype=np.int64), 3, np.arange(12), np.arange(12, 30), None,
-        np.arange(0), np.zeros((0, 0)), seed=3,
-    )  # fmt: skip
+        np.zeros(30, dtype=np.int64),
+        3,
+        np.arange(12),
+        np.arange(12, 30),
+        None,
+        np.arange(0),
+        np.zeros((0, 0)),
+        seed=3,
+    )
     own, other = (
         Fitted(Head(rng.normal(size=(3, 6)), rng.normal(size=3)), np.arange(3), "") for _ in "ab"
     )
     with duckdb.connect() as con:
         con.execute(SCHEMA.read_text(encoding="utf-8"))
-        judged = [fidelity.Judged(0, "own", own, other), fidelity.Judged(1, "bare", own, None)]
-        fidelity.put(con, Log(), judged, scores, csc_array(drawn), splits, scene)
-        alone = [fidelity.Judged(2, "other", other, None)]
-        fidelity.put(con, Log(), alone, drawn, csc_array(scores), splits, scene)
+        judged = [
+            fidelity.JudgedHead(0, "own", own, other),
+            fidelity.JudgedHead(1, "bare", own, None),
+        ]
+        fidelity.put_fidelity(con, Log(), judged, scores, csc_array(drawn), splits, scene)
+        alone = [fidelity.JudgedHead(2, "other", other, None)]
+        fidelity.put_fidelity(con, Log(), alone, drawn, csc_array(scores), splits, scene)
         first, bare, twin = (classes.fidelity(con, i) for i in range(3))
     assert (first["n"] == 18).all()
     assert bare["control"].isna().all()

@@ -32,8 +32,13 @@ def data(width: int = D) -> FitData:
     return fakes.fit_data(drawn(9, 5, width))
 
 
-def saved(folder: Path, tensors: dict[str, Tensor], facts: dict[str, Any] | None = None,
-          *, name: str = "cfg.json") -> str:  # fmt: skip
+def saved(
+    folder: Path,
+    tensors: dict[str, Tensor],
+    facts: dict[str, Any] | None = None,
+    *,
+    name: str = "cfg.json",
+) -> str:
     save_file({n: t.contiguous() for n, t in tensors.items()}, folder / "weights.safetensors")
     if facts is not None:
         (folder / name).write_text(json.dumps(facts), encoding="utf-8")
@@ -108,8 +113,15 @@ def test_codes_chosen_by_what_they_add(tmp_path: Path) -> None:
 def test_an_own_json_names_the_tensors_and_either_way_round_fits(tmp_path: Path) -> None:
     w = weights()
     tensors = {"enc": w["W_enc"].T, "eb": w["b_enc"], "dec": w["W_dec"].T, "db": w["b_dec"]}
-    facts = {"encoder": "enc", "encoder_bias": "eb", "decoder": "dec", "decoder_bias": "db",
-             "rule": "threshold", "threshold": 0.5, "centred": True}  # fmt: skip
+    facts = {
+        "encoder": "enc",
+        "encoder_bias": "eb",
+        "decoder": "dec",
+        "decoder_bias": "db",
+        "rule": "threshold",
+        "threshold": 0.5,
+        "centred": True,
+    }
     bank = imported.fit(data(), path=saved(tmp_path, tensors, facts, name="sae.json"))
     x = drawn(6, D)
     pre = torch.relu((x - w["b_dec"]) @ w["W_enc"] + w["b_enc"])
@@ -119,9 +131,15 @@ def test_an_own_json_names_the_tensors_and_either_way_round_fits(tmp_path: Path)
 def test_our_own_bank_comes_back(tmp_path: Path) -> None:
     x = drawn(60, 5, D)
     own = topk.fit(fakes.fit_data(x), n_concepts=K, top_k=2, n_steps=30, batch=32)
-    facts = {"encoder": "encoder", "encoder_bias": "encoder_bias", "decoder": "directions",
-             "decoder_bias": "decoder_bias", "rule": "topk", "top_k": 2,
-             "centred": True}  # fmt: skip
+    facts = {
+        "encoder": "encoder",
+        "encoder_bias": "encoder_bias",
+        "decoder": "directions",
+        "decoder_bias": "decoder_bias",
+        "rule": "topk",
+        "top_k": 2,
+        "centred": True,
+    }
     keep = {n: t for n, t in own.tensors().items() if t.ndim}
     bank = imported.fit(data(), path=saved(tmp_path, keep, facts, name="sae.json"))
     torch.testing.assert_close(bank.encode(x), own.encode(x))
@@ -202,8 +220,15 @@ def test_a_bare_file_follows_the_rule_that_the_recipe_names(tmp_path: Path) -> N
     size = torch.relu(shared * GATE["r_mag"].exp() + GATE["b_mag"])
     codes = torch.where(shared + GATE["b_gate"] > 0, size, torch.zeros(()))
     torch.testing.assert_close(rebuilt(bank, x), codes @ w["W_dec"] + w["b_dec"])
-    own = {"encoder": "W_enc", "encoder_bias": "b_gate", "decoder": "W_dec", "rule": "gated",
-           "decoder_bias": "b_dec", "magnitude": "r_mag", "magnitude_bias": "b_mag"}  # fmt: skip
+    own = {
+        "encoder": "W_enc",
+        "encoder_bias": "b_gate",
+        "decoder": "W_dec",
+        "rule": "gated",
+        "decoder_bias": "b_dec",
+        "magnitude": "r_mag",
+        "magnitude_bias": "b_mag",
+    }
     again = imported.fit(data(), path=saved(tmp_path, w | GATE, own, name="sae.json"))
     assert torch.equal(again.encode(x), bank.encode(x))
 
@@ -213,16 +238,32 @@ def test_a_bare_file_follows_the_rule_that_the_recipe_names(tmp_path: Path) -> N
     [
         (None, "", {"top_k": 3}, "top_k = 3 belongs to rule 'topk', but the rule is 'relu'"),
         (None, "", {"rule": "swish"}, "unknown rule 'swish'; known: relu, topk"),
-        ({"architecture": "topk", "k": 3}, "cfg.json", {"rule": "relu"},
-         r"rule = 'relu', but .*cfg.json says 'topk'"),
-        ({"architecture": "topk", "k": 3}, "cfg.json", {"top_k": 4},
-         r"top_k = 4, but .*cfg.json says 3; leave top_k out"),
-        ({"architecture": "standard", "activation_fn_kwargs": {"k": 3}}, "cfg.json", {},
-         "top_k = 3 belongs to rule 'topk'"),
+        (
+            {"architecture": "topk", "k": 3},
+            "cfg.json",
+            {"rule": "relu"},
+            r"rule = 'relu', but .*cfg.json says 'topk'",
+        ),
+        (
+            {"architecture": "topk", "k": 3},
+            "cfg.json",
+            {"top_k": 4},
+            r"top_k = 4, but .*cfg.json says 3; leave top_k out",
+        ),
+        (
+            {"architecture": "standard", "activation_fn_kwargs": {"k": 3}},
+            "cfg.json",
+            {},
+            "top_k = 3 belongs to rule 'topk'",
+        ),
         ({"d_in": D + 2}, "cfg.json", {}, r"11 latents for .* width 7, but .* d_in = 9"),
         ({"d_sae": 5}, "cfg.json", {}, r"11 latents .* d_sae = 5 and d_in = nothing"),
-        (OWN | {"rule": "topk", "top_k": 2}, "sae.json", {"rule": "relu"},
-         r"rule = 'relu', but .*sae.json says 'topk'"),
+        (
+            OWN | {"rule": "topk", "top_k": 2},
+            "sae.json",
+            {"rule": "relu"},
+            r"rule = 'relu', but .*sae.json says 'topk'",
+        ),
         (OWN | {"top_k": 2}, "sae.json", {}, "top_k = 2 belongs to rule 'topk'"),
         (OWN | {"threshold": 0.2}, "sae.json", {}, "has a threshold, but rule 'relu' has none"),
         (OWN | {"rule": "threshold"}, "sae.json", {}, "lacks threshold, which rule 'threshold'"),
@@ -231,7 +272,7 @@ def test_a_bare_file_follows_the_rule_that_the_recipe_names(tmp_path: Path) -> N
         (OWN | {"rule": "topk", "top_k": "2"}, "sae.json", {}, "top_k cannot be '2'"),
         (OWN | {"centred": 1}, "sae.json", {}, "centred cannot be 1"),
     ],
-)  # fmt: skip
+)
 def test_contradictions_are_explained(
     tmp_path: Path, facts: dict[str, Any] | None, name: str, params: dict[str, Any], says: str
 ) -> None:
@@ -270,8 +311,13 @@ def test_another_width_and_another_layer_are_explained(tmp_path: Path) -> None:
     path = saved(tmp_path, weights())
     with pytest.raises(ValueError, match=r"width 7, but those of this layer have width 9"):
         imported.fit(data(9), path=path)
-    facts = {"encoder": "W_enc", "encoder_bias": "b_enc", "decoder": "W_dec",
-             "decoder_bias": "b_dec", "layer": "blocks.3"}  # fmt: skip
+    facts = {
+        "encoder": "W_enc",
+        "encoder_bias": "b_enc",
+        "decoder": "W_dec",
+        "decoder_bias": "b_dec",
+        "layer": "blocks.3",
+    }
     path = saved(tmp_path, weights(), facts, name="sae.json")
     with pytest.raises(ValueError, match=r"layer blocks.3, but .* of layer blocks.4"):
         imported.fit(replace(data(), layer="blocks.4"), path=path)

@@ -121,7 +121,7 @@ def test_the_element_learns_the_values_labels_and_peoples_names(
     bank = build.banks(con).set_index("name").loc[lab.bank]
     sent = head_lab.payload(
         lab, facts, bank=bank, head=head, picture=b"", text="", columns={}, class_id=None, extra=[]
-    )  # fmt: skip
+    )
     by_id = {c["id"]: c for c in sent["concepts"]}
     assert by_id[first]["also"] == "my name"
     assert set(by_id[first]["levels"]) == set(levels.WORDS)
@@ -174,9 +174,12 @@ def test_an_energy_moves_the_others_as_the_mathematics_says(
     class_ids = lab.loaded.class_ids
     rest = rng.normal(size=(1, len(class_ids))) * 3
     turned = energy.Energies(
-        energies.weight[: len(class_ids)], np.zeros(len(class_ids)), np.zeros(n),
-        np.zeros((n, n)), class_ids[::-1],
-    )  # fmt: skip
+        energies.weight[: len(class_ids)],
+        np.zeros(len(class_ids)),
+        np.zeros(n),
+        np.zeros((n, n)),
+        class_ids[::-1],
+    )
     monkeypatch.setattr(follow_rules, "_energies", lambda *_: turned)
     found = follow_rules.followed(
         replace(lab, kind="energy", rest=rest), {1: -3.0}, rule="energy", class_row=0
@@ -197,8 +200,11 @@ def test_what_cannot_follow_says_why(con: duckdb.DuckDBPyConnection) -> None:
     assert follow_rules.parse("1") == ("gaussian", None)
     assert follow_rules.parse("class.12") == ("class", 12)
     assert [follow_rules.parse(t)[0] for t in (None, "x", "table.4", "class.-1")] == [
-        "off", "off", "table", "class",
-    ]  # fmt: skip
+        "off",
+        "off",
+        "table",
+        "class",
+    ]
 
 
 def test_following_by_labels_is_chosen_shown_and_taken_over(visit: Open) -> None:
@@ -244,8 +250,12 @@ def test_an_edit_is_saved_opened_and_deleted(visit: Open, copy: Path) -> None:
     at = visit(h=FOUND, i="5", e="1:4")
     done(at.button(key="saved_open_mine **bold**").click().run())
     assert {k: at.query_params[k] for k in ("h", "i", "e", "w", "u")} == {
-        "h": LABELLED, "i": "3", "e": "0:9", "w": "table", "u": "strong",
-    }  # fmt: skip
+        "h": LABELLED,
+        "i": "3",
+        "e": "0:9",
+        "w": "table",
+        "u": "strong",
+    }
     assert at.number_input(key="picker_id").value == 3
     done(at.button(key="saved_delete_mine **bold**").click().run())
     assert open_annotations(copy).edit_sets() == []

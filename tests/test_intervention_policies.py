@@ -67,10 +67,15 @@ def test_usefulness_equals_the_definitions(situation: Situation) -> None:
                 "cooperative": doubt * influence,
                 "concept loss": (p - s.truth[i, k]) ** 2,
                 "expected gain": slow.expected_gain(
-                    w, s.head.bias, s.scores[i], k, chance=p,
-                    present=float(s.present[k]), absent=float(s.absent[k]),
+                    w,
+                    s.head.bias,
+                    s.scores[i],
+                    k,
+                    chance=p,
+                    present=float(s.present[k]),
+                    absent=float(s.absent[k]),
                 ),
-            }  # fmt: skip
+            }
             for name, value in expected.items():
                 assert useful[name][i, k] == pytest.approx(value, abs=1e-9), name
 
@@ -103,9 +108,15 @@ def test_greedy_tells_apart_what_single_precision_cannot() -> None:
     head = Head(np.array([[0.0, 0.0, 0.0], [100.0, -5.0, -10.0]]), np.zeros(2))
     zeros = np.zeros((1, 3))
     s = Situation(
-        head, zeros, zeros + 0.5, np.ones(3), np.zeros(3), truth=zeros, values=zeros + 1.0,
+        head,
+        zeros,
+        zeros + 0.5,
+        np.ones(3),
+        np.zeros(3),
+        truth=zeros,
+        values=zeros + 1.0,
         classes=np.array([0]),
-    )  # fmt: skip
+    )
     assert policies.order("greedy", s).tolist() == [[2, 1, 0]]
 
 

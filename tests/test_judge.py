@@ -12,7 +12,7 @@ import pytest
 from core.metrics.association import above_chance, area_matched_iou, chance_iou
 from core.types import Labels
 from precompute.encode import Codes, sparse
-from precompute.judge import judge
+from precompute.judge import label_scores
 from precompute.scene import Scene
 
 N, T = 40, 6
@@ -40,10 +40,17 @@ def covered(y: np.ndarray) -> np.ndarray:
 def scene() -> Scene:
     y = labels()
     return Scene(
-        np.full(2 * N, -1), 0, TRAIN, TEST,
+        np.full(2 * N, -1),
+        0,
+        TRAIN,
+        TEST,
         Labels(NAMES, y[TRAIN], y[TEST], "image"),
-        TEST, covered(y[TEST]), 0, TRAIN, covered(y[TRAIN]),
-    )  # fmt: skip
+        TEST,
+        covered(y[TEST]),
+        0,
+        TRAIN,
+        covered(y[TRAIN]),
+    )
 
 
 def codes(folder: Path, concepts: list[tuple[int, tuple[int, ...]]]) -> Codes:
@@ -66,7 +73,9 @@ def judged(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     ids = np.arange(made.n_concepts)
     frame = pd.DataFrame({"concept_id": ids})
-    table = judge(measured or [], made, made.scores.toarray(), ids, among, frame, words=words)
+    table = label_scores(
+        measured or [], made, made.scores.toarray(), ids, among, frame, words=words
+    )
     return frame, table
 
 
@@ -85,8 +94,10 @@ def test_of_two_labels_detected_alike_the_one_in_place_is_the_name(tmp_path: Pat
     assert frame["place_margin"][2:].isna().all()
     # without masks nothing tells the two apart
     bare = replace(
-        scene(), masked_train=TRAIN[:0], covered_train=np.zeros((0, 3)),
-    )  # fmt: skip
+        scene(),
+        masked_train=TRAIN[:0],
+        covered_train=np.zeros((0, 3)),
+    )
     frame, _ = judged(codes(tmp_path, PLANTED), bare)
     assert frame["doubt"].tolist() == ["small lead"] * 3 + ["", "out of place"]
 

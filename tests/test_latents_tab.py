@@ -124,8 +124,11 @@ def test_the_outcome_is_the_head_run_on_edited_scores(
             likely = sae_edits.posterior(old[aimed.known, None], aimed.shown).at(old[:, None])
             value = old * (1 - likely[:, 0])
         else:
-            value = {"ablate": 0 * old, "scale": strength * old,
-                     "clamp": np.full(len(old), np.percentile(old, strength))}[mode]  # fmt: skip
+            value = {
+                "ablate": 0 * old,
+                "scale": strength * old,
+                "clamp": np.full(len(old), np.percentile(old, strength)),
+            }[mode]
         new[:, j] = np.where(together >= least, value, old) if gated else value
     rest = whole.rest(found, scores, found.logits)
     expected = bottleneck.logits(found.loaded.head, new, rest)

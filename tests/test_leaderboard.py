@@ -27,16 +27,38 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
             [("parts", "nmf", 4), ("pure", "pca", 3), ("noise", "random", 6)]
         ):
             write.put_row(
-                made, "bank", bank_id=bank_id, name=name, method=method, n_concepts=k, signed=False,
-                dense=True, params="{}", code_unit="activation", pool="mean", l0=2.0, n_dead=0,
-                seconds=3.0, tensors=b"",
-            )  # fmt: skip
+                made,
+                "bank",
+                bank_id=bank_id,
+                name=name,
+                method=method,
+                n_concepts=k,
+                signed=False,
+                dense=True,
+                params="{}",
+                code_unit="activation",
+                pool="mean",
+                l0=2.0,
+                n_dead=0,
+                seconds=3.0,
+                tensors=b"",
+            )
         for image_id in range(7):
             split = "train" if image_id < 4 else "test"
             write.put_row(
-                made, "image", image_id=image_id, file=f"{image_id}.png", split=split, width=1,
-                height=1, note="", view_x0=0, view_y0=0, view_x1=1, view_y1=1,
-            )  # fmt: skip
+                made,
+                "image",
+                image_id=image_id,
+                file=f"{image_id}.png",
+                split=split,
+                width=1,
+                height=1,
+                note="",
+                view_x0=0,
+                view_y0=0,
+                view_x1=1,
+                view_y1=1,
+            )
         _heads(made)
         for bank_id, measure, *rest in (
             (0, "r2", 0.75, 0.25, 0.0, None, 100),
@@ -51,15 +73,29 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
             write.put_row(made, "quality", bank_id=bank_id, measure=measure, **row)
         _metrics(made)
         for stage_id, (name, bank_id, seconds) in enumerate(
-            [("read data set", None, 90.0), ("fit parts", 0, 3.0), ("maps of parts", 0, 1.5),
-             ("quality parts", 0, 0.5), ("probes of parts", 0, 0.25),
-             ("refit parts: seeds", 0, 4.0), ("head parts · sparse", 0, 0.75),
-             ("measure parts", 0, 2.0), ("fit pure", 1, 8.0), ("measure grad_cam", None, 70.0)]
-        ):  # fmt: skip
+            [
+                ("read data set", None, 90.0),
+                ("fit parts", 0, 3.0),
+                ("maps of parts", 0, 1.5),
+                ("quality parts", 0, 0.5),
+                ("probes of parts", 0, 0.25),
+                ("refit parts: seeds", 0, 4.0),
+                ("head parts · sparse", 0, 0.75),
+                ("measure parts", 0, 2.0),
+                ("fit pure", 1, 8.0),
+                ("measure grad_cam", None, 70.0),
+            ]
+        ):
             write.put_row(
-                made, "stage", stage_id=stage_id, name=name, bank_id=bank_id, seconds=seconds, n=5,
+                made,
+                "stage",
+                stage_id=stage_id,
+                name=name,
+                bank_id=bank_id,
+                seconds=seconds,
+                n=5,
                 unit="images",
-            )  # fmt: skip
+            )
         yield made
 
 
@@ -72,13 +108,28 @@ def _heads(con: duckdb.DuckDBPyConnection) -> None:
         (4, 1, "pure · backbone", True, True),
     ):
         write.put_row(
-            con, "head", head_id=head_id, name=name, bank_id=bank_id, kind="x", about="",
-            residual=residual, linear=linear, n_weights=1,
-        )  # fmt: skip
+            con,
+            "head",
+            head_id=head_id,
+            name=name,
+            bank_id=bank_id,
+            kind="x",
+            about="",
+            residual=residual,
+            linear=linear,
+            n_weights=1,
+        )
         write.put_row(
-            con, "fidelity", head_id=head_id, method="sobol", metric="C-insertion", value=99.0,
-            random=98.0, control=97.0, n=96,
-        )  # fmt: skip
+            con,
+            "fidelity",
+            head_id=head_id,
+            method="sobol",
+            metric="C-insertion",
+            value=99.0,
+            random=98.0,
+            control=97.0,
+            n=96,
+        )
     for head_id, metric, value, random, control in (
         (1, "C-insertion", 9.0, 8.0, 7.0),
         (2, "C-insertion", 4.0, 2.0, 3.0),
@@ -86,9 +137,16 @@ def _heads(con: duckdb.DuckDBPyConnection) -> None:
         (4, "C-deletion", 0.25, 0.75, None),
     ):
         write.put_row(
-            con, "fidelity", head_id=head_id, method="linear", metric=metric, value=value,
-            random=random, control=control, n=11,
-        )  # fmt: skip
+            con,
+            "fidelity",
+            head_id=head_id,
+            method="linear",
+            metric=metric,
+            value=value,
+            random=random,
+            control=control,
+            n=11,
+        )
     for model, split, target, n, accuracy in (
         ("parts · sparse", "test", "label", 3, 0.5),
         ("parts · sparse", "train", "label", 4, 0.75),
@@ -98,9 +156,15 @@ def _heads(con: duckdb.DuckDBPyConnection) -> None:
         ("linear probe", "test", "label", 3, 0.625),
     ):
         write.put_row(
-            con, "accuracy", model=model, split=split, target=target, n=n, accuracy=accuracy,
+            con,
+            "accuracy",
+            model=model,
+            split=split,
+            target=target,
+            n=n,
+            accuracy=accuracy,
             chance=0.375,
-        )  # fmt: skip
+        )
 
 
 def _metrics(con: duckdb.DuckDBPyConnection) -> None:
@@ -187,11 +251,18 @@ def test_each_bank_stands_over_its_control_and_its_chance(
 ) -> None:
     rows, _ = made
     assert list(zip(rows["row"], rows["what"], strict=True)) == [
-        ("parts", "bank"), ("parts, random", "random"), ("parts, chance", "chance"),
-        ("pure", "bank"), ("pure, random", "random"), ("pure, chance", "chance"),
-        ("noise", "bank"), ("noise, chance", "chance"),
-        ("Real activations", "real"), ("Linear probe", "no concepts"), ("Chance", "chance"),
-    ]  # fmt: skip
+        ("parts", "bank"),
+        ("parts, random", "random"),
+        ("parts, chance", "chance"),
+        ("pure", "bank"),
+        ("pure, random", "random"),
+        ("pure, chance", "chance"),
+        ("noise", "bank"),
+        ("noise, chance", "chance"),
+        ("Real activations", "real"),
+        ("Linear probe", "no concepts"),
+        ("Chance", "chance"),
+    ]
     concepts = rows["concepts"].to_numpy(dtype=float)
     np.testing.assert_array_equal(concepts, [4, 4, np.nan, 3, 3, np.nan, 6, *[np.nan] * 4])
 
@@ -199,21 +270,46 @@ def test_each_bank_stands_over_its_control_and_its_chance(
 @pytest.mark.parametrize(
     ("row", "cells"),
     [
-        ("parts", {"r2": (0.75, 100), "named": (50, 4), "C-deletion": (-1, 11),
-                   "mask precision": (0.6, 2), "on test": (50, 3), "on train": (75, 4),
-                   "time total": (12, 7)}),
-        ("parts, random", {"r2": (0.25, 100), "named": (25, 4), "C-deletion": (0.5, 11),
-                           "mask precision": (0.3, 2), "on test": (40, 3)}),
-        ("parts, chance", {"r2": (0, 100), "named": (12.5, 4), "C-deletion": (1.5, 11),
-                           "mask precision": (0.2, 2), "on test": (37.5, 3),
-                           "on train": (37.5, 4)}),
+        (
+            "parts",
+            {
+                "r2": (0.75, 100),
+                "named": (50, 4),
+                "C-deletion": (-1, 11),
+                "mask precision": (0.6, 2),
+                "on test": (50, 3),
+                "on train": (75, 4),
+                "time total": (12, 7),
+            },
+        ),
+        (
+            "parts, random",
+            {
+                "r2": (0.25, 100),
+                "named": (25, 4),
+                "C-deletion": (0.5, 11),
+                "mask precision": (0.3, 2),
+                "on test": (40, 3),
+            },
+        ),
+        (
+            "parts, chance",
+            {
+                "r2": (0, 100),
+                "named": (12.5, 4),
+                "C-deletion": (1.5, 11),
+                "mask precision": (0.2, 2),
+                "on test": (37.5, 3),
+                "on train": (37.5, 4),
+            },
+        ),
         ("pure, random", {"r2": (0.125, 100), "named": (50, 3)}),
         ("noise", {"r2": (0.375, 100)}),
         ("Real activations", {"wasserstein": (0.25, 100)}),
         ("Linear probe", {"on test": (62.5, 3)}),
         ("Chance", {"on test": (37.5, 3)}),
     ],
-)  # fmt: skip
+)
 def test_cells_hold_the_number_and_its_n(
     made: tuple[pd.DataFrame, pd.DataFrame], row: str, cells: dict[str, tuple[float, int]]
 ) -> None:
@@ -234,11 +330,19 @@ def test_groups_name_known_measures_and_show_only_what_there_is(
         assert ". n: " in known.help
     splits = ["test", "train"]
     assert standings.measures(["Summary"], splits, rows) == [
-        "r2", "named", "C-deletion", "mask precision", "on test", "time total",
-    ]  # fmt: skip
+        "r2",
+        "named",
+        "C-deletion",
+        "mask precision",
+        "on test",
+        "time total",
+    ]
     assert standings.measures(["Heads", "Fidelity"], splits, rows) == [
-        "C-insertion", "C-deletion", "on test", "on train",
-    ]  # fmt: skip
+        "C-insertion",
+        "C-deletion",
+        "on test",
+        "on train",
+    ]
 
 
 def test_cells_are_written_with_their_n_and_stay_numbers(
@@ -250,9 +354,10 @@ def test_cells_are_written_with_their_n_and_stay_numbers(
     assert styler.data["r2"].dtype == np.float64
     shown = styler.hide(axis="index").to_string(delimiter="|").splitlines()
     names = shown[0].split("|")
-    told = {cells[0]: dict(zip(names, cells, strict=True)) for cells in (
-        line.split("|") for line in shown[1:]
-    )}  # fmt: skip
+    told = {
+        cells[0]: dict(zip(names, cells, strict=True))
+        for cells in (line.split("|") for line in shown[1:])
+    }
     texts = {row: [cells[m] for m in wanted] for row, cells in told.items()}
     assert texts["parts"] == ["0.750 (n 100)", "50 (n 3)", "3 (n 4)"]
     assert texts["parts, random"] == ["0.250 (n 100)", "40 (n 3)", ""]

@@ -24,9 +24,15 @@ def _problem(seed: int = 0, n: int = 60, d: int = 5, t: int = 3) -> tuple[np.nda
 
 @pytest.mark.parametrize(
     ("d", "c", "near"),
-    [(5, 0.03, 2e-3), (5, 1.0, 2e-3), (5, 5.0, 2e-3), (90, 0.001, 2e-3), (90, 1.0, 2e-3),
-     (90, 5.0, 0.3)],
-)  # fmt: skip
+    [
+        (5, 0.03, 2e-3),
+        (5, 1.0, 2e-3),
+        (5, 5.0, 2e-3),
+        (90, 0.001, 2e-3),
+        (90, 1.0, 2e-3),
+        (90, 5.0, 0.3),
+    ],
+)
 def test_many_probes_at_once_are_scikit_learns_one_by_one(d: int, c: float, near: float) -> None:
     """More channels than images and hardly a penalty: the steps end a little short, of 6."""
     x, y = _problem(d=d)

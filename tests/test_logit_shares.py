@@ -93,8 +93,9 @@ def test_a_concepts_share_is_its_part_of_the_images_logits(
         assert explained is not None
         found = class_parts.parts(explained, classes.importances(con, 0, int(class_id)).head(3))
         twin = 100 * mine.set_index("concept_id")["part"] / mine["part"].sum()  # no residual head
-        for concept_id, share in found.loc[found["kind"] == "concept", ["concept_id", "of_logit"]
-                                           ].itertuples(index=False):  # fmt: skip
+        for concept_id, share in found.loc[
+            found["kind"] == "concept", ["concept_id", "of_logit"]
+        ].itertuples(index=False):
             assert share == pytest.approx(twin[concept_id], rel=1e-4)
             checked += 1
     assert checked > 5
@@ -120,9 +121,13 @@ def test_the_browser_shares_as_python_does(parts: list[float]) -> None:
 @needed
 def test_a_waterfalls_shares_leave_out_the_bias_alone() -> None:
     head = {
-        "bias": [0.0, 5.0], "folded": [0.0, 1.0], "rest": [0.0, -0.5], "base": [0.0, 5.5],
-        "weights": [0, 0, 0, 2, -1, 1], "nFolded": 4,
-    }  # fmt: skip
+        "bias": [0.0, 5.0],
+        "folded": [0.0, 1.0],
+        "rest": [0.0, -0.5],
+        "base": [0.0, 5.5],
+        "weights": [0, 0, 0, 2, -1, 1],
+        "nFolded": 4,
+    }
     out = run(
         use("head", "waterfall") + "const out = waterfall(given.head, given.scores, 1, 2);" + SAY,
         head=head,

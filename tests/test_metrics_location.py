@@ -48,9 +48,12 @@ def test_a_hit_is_the_share_of_tie_breakings_that_hold_a_point(
 def test_a_constant_map_scores_exactly_chance(points: list[tuple[float, float]]) -> None:
     picture = Picture(24, 18, WHOLE, {"wing": points})
     judged = clm.judge(
-        np.ones((1, 2)), [picture], parts=["wing", None], map_of=lambda *_: np.full((3, 4), 0.3),
+        np.ones((1, 2)),
+        [picture],
+        parts=["wing", None],
+        map_of=lambda *_: np.full((3, 4), 0.3),
         length=1,
-    )  # fmt: skip
+    )
     np.testing.assert_allclose(judged.hit, judged.chance, rtol=1e-12)
     if len(points) == 1:
         np.testing.assert_allclose(judged.chance[0, 0], np.array([1, 3, 6]) / 12)

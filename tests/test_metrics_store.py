@@ -46,8 +46,9 @@ def test_existence_is_the_share_of_first_concepts_that_are_there(
             values.append(np.mean([there[image, k] for k in known[:length]]))
             chances.append(np.mean([there[image, k] for k in known]))
     found = metric(con, "cem", evidence="all", images="all", l=length)
-    assert found == {None: (pytest.approx(np.mean(values)), len(values),
-                            pytest.approx(np.mean(chances)))}  # fmt: skip
+    assert found == {
+        None: (pytest.approx(np.mean(values)), len(values), pytest.approx(np.mean(chances)))
+    }
 
 
 def test_concept_accuracy_counts_the_sides_of_the_separators(
@@ -110,8 +111,9 @@ def test_location_looks_for_the_part_among_the_highest_pixels(
         (first, *_) = [k for k in ranked(con, image) if k in parts]
         if not there[image, first]:
             continue
-        w, h = con.execute("SELECT width, height FROM image WHERE image_id = ?",
-                           [image]).fetchone() or (0, 0)  # fmt: skip
+        w, h = con.execute(
+            "SELECT width, height FROM image WHERE image_id = ?", [image]
+        ).fetchone() or (0, 0)
         x, y = con.execute("SELECT x, y FROM part WHERE image_id = ?", [image]).fetchone() or (0, 0)
         grid = one_map(con, image, first)
         rows = np.clip((np.arange(h) + 0.5) / h * 3 - 0.5, 0, 2)
@@ -181,14 +183,20 @@ def ground(*, n: int = 6) -> Ground:
     rows = np.arange(n)
     return Ground(
         scene=Scene(rows % 2, 2, rows[:0], rows, None, rows, masks.reshape(-1, 2), 0),
-        grid=GRID, split=np.array(["test"] * n), held_out="test", labels=np.ones((n, 2)),
-        by_image=True, parts=("beak", "wing"), placed=rows,
+        grid=GRID,
+        split=np.array(["test"] * n),
+        held_out="test",
+        labels=np.ones((n, 2)),
+        by_image=True,
+        parts=("beak", "wing"),
+        placed=rows,
         pictures=tuple(
-            Picture(20, 9, Box(0.0, 0.0, 1.0, 1.0),
-                    {"beak": [(3.5 + i, 2.5)], "wing": [(8.5, 1.5 + i)]})
+            Picture(
+                20, 9, Box(0.0, 0.0, 1.0, 1.0), {"beak": [(3.5 + i, 2.5)], "wing": [(8.5, 1.5 + i)]}
+            )
             for i in rows
         ),
-    )  # fmt: skip
+    )
 
 
 def claims(codes: np.ndarray) -> Claims:

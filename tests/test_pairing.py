@@ -53,8 +53,9 @@ def _open(monkeypatch: pytest.MonkeyPatch, stores: list[Path], **params: str) ->
 
 
 def _said(at: AppTest) -> str:
-    return "\n".join(e.value for kind in (at.markdown, at.caption, at.info, at.warning)
-                     for e in kind)  # fmt: skip
+    return "\n".join(
+        e.value for kind in (at.markdown, at.caption, at.info, at.warning) for e in kind
+    )
 
 
 def test_a_store_beside_its_reordered_copy_is_paired_concept_by_concept(

@@ -22,11 +22,36 @@ from data import store
 from precompute import pipeline
 
 FILLED = {
-    "build", "stage", "class", "image", "picture", "skipped", "backbone", "prediction",
-    "labelled_concept", "image_label", "part", "mask", "bank", "concept", "score", "code",
-    "histogram", "example_group", "example", "concept_class", "neighbour", "label_score", "head",
-    "head_weight", "head_bias", "head_prediction", "accuracy", "saliency_method", "saliency",
-}  # fmt: skip
+    "build",
+    "stage",
+    "class",
+    "image",
+    "picture",
+    "skipped",
+    "backbone",
+    "prediction",
+    "labelled_concept",
+    "image_label",
+    "part",
+    "mask",
+    "bank",
+    "concept",
+    "score",
+    "code",
+    "histogram",
+    "example_group",
+    "example",
+    "concept_class",
+    "neighbour",
+    "label_score",
+    "head",
+    "head_weight",
+    "head_bias",
+    "head_prediction",
+    "accuracy",
+    "saliency_method",
+    "saliency",
+}
 MEASURED_TIME = {"stage": "seconds", "bank": "seconds"}
 
 
@@ -201,8 +226,9 @@ def test_concept_facts_follow_from_scores(con: duckdb.DuckDBPyConnection) -> Non
         assert np.stack(frame["mean_map"]) == pytest.approx(codes.mean(0), abs=scale.max())
         n = con.execute(
             "SELECT sum(list_sum(counts)) + sum(n_zero) FROM histogram WHERE bank_id = ? "
-            "GROUP BY concept_id", [bank_id],
-        ).fetchall()  # fmt: skip
+            "GROUP BY concept_id",
+            [bank_id],
+        ).fetchall()
         assert {int(count) for (count,) in n} == {fakes.N_IMAGES}
 
 
@@ -352,10 +378,13 @@ def test_bank_that_cannot_be_fitted_is_a_notice_and_the_rest_is_built(
 ) -> None:
     plain = folder_of(shapes, tmp_path / "plain")
     text = fake_text(
-        plain, 'method = "cav"', NMF, 'method = "nmf"\nname = "wide"\nn_concepts = 8',
+        plain,
+        'method = "cav"',
+        NMF,
+        'method = "nmf"\nname = "wide"\nn_concepts = 8',
         heads='[[heads]]\nbank = "cav"\n[[heads]]\nbank = "nmf"\n[[heads]]\nbank = "nmf"\n'
         'kind = "backbone"',
-    ).replace('"manifest"', '"folder"')  # fmt: skip
+    ).replace('"manifest"', '"folder"')
     path = build(text, tmp_path / "out")
     notices = dict(rows(path, "SELECT subject, message FROM notice"))
     assert "needs labelled concepts" in notices["cav"]
@@ -372,8 +401,12 @@ def test_model_without_classifier_still_has_concepts(
     shapes: Path, tmp_path: Path, fake_backbone: fakes.FakeBackbone
 ) -> None:
     fake_backbone.outputs = ()
-    text = fake_text(shapes, NMF, heads='[[heads]]\nbank = "nmf"\nkind = "backbone"',
-                     saliency='[saliency]\nmethods = ["grad_cam"]')  # fmt: skip
+    text = fake_text(
+        shapes,
+        NMF,
+        heads='[[heads]]\nbank = "nmf"\nkind = "backbone"',
+        saliency='[saliency]\nmethods = ["grad_cam"]',
+    )
     path = build(text, tmp_path)
     notices = dict(rows(path, "SELECT subject, message FROM notice"))
     assert "does not classify" in notices["nmf · backbone"]

@@ -76,9 +76,16 @@ def test_order_of_keys_changes_nothing() -> None:
 
 def test_every_value_is_part_of_the_canonical_text() -> None:
     base = parse(FULL).canonical()
-    for old, new in (("birds", "fish"), ("seed = 3", "seed = 4"), ("limit = 12", "limit = 13"),
-                     ("24, 40", "40, 24"), ("64", "65"), ("fold = 2", "fold = 3"),
-                     ('"grad_cam"', ""), ("limit = 5", "limit = 6")):  # fmt: skip
+    for old, new in (
+        ("birds", "fish"),
+        ("seed = 3", "seed = 4"),
+        ("limit = 12", "limit = 13"),
+        ("24, 40", "40, 24"),
+        ("64", "65"),
+        ("fold = 2", "fold = 3"),
+        ('"grad_cam"', ""),
+        ("limit = 5", "limit = 6"),
+    ):
         assert parse(FULL.replace(old, new)).canonical() != base
 
 

@@ -24,8 +24,10 @@ from data import store
 from precompute import activations, explain, pipeline, shards, streams
 
 ROOT = Path(__file__).parents[1]
-BANKS = ('method = "nmf"\nn_concepts = 3', 'method = "sae"\nn_concepts = 5\n'
-         'params = { top_k = 2, n_steps = 20, batch = 16 }')  # fmt: skip
+BANKS = (
+    'method = "nmf"\nn_concepts = 3',
+    'method = "sae"\nn_concepts = 5\nparams = { top_k = 2, n_steps = 20, batch = 16 }',
+)
 MORE = '[saliency]\nmethods = ["grad_cam"]\nlimit = 8\nfaithfulness = 0'
 
 
@@ -180,8 +182,10 @@ def test_size_of_shards_changes_no_concept(
     query = "SELECT score FROM score ORDER BY bank_id, concept_id, image_id"
     np.testing.assert_allclose(
         np.array(test_pipeline.rows(small, query)),
-        np.array(test_pipeline.rows(whole, query)), rtol=1e-3, atol=1e-4,
-    )  # fmt: skip
+        np.array(test_pipeline.rows(whole, query)),
+        rtol=1e-3,
+        atol=1e-4,
+    )
 
 
 def test_stream_gives_every_token_once_in_any_order(
@@ -192,7 +196,7 @@ def test_stream_gives_every_token_once_in_any_order(
     (folder,) = (tmp_path / "work").glob("*/activations")
     kept = activations.ActivationStore(sorted(folder.iterdir()))
     chosen = np.array([1, 4, 7, 8, 20, 29])
-    stream = streams.Tokens(kept, chosen)
+    stream = streams.StoredTokens(kept, chosen)
     everything = torch.from_numpy(np.concatenate([kept.tokens(i) for i in range(4)]))[chosen]
     expected = everything.flatten(0, 1)
     assert (stream.n_tokens, stream.width) == expected.shape

@@ -24,9 +24,13 @@ class Twin:
     """One image and logit, by the whole network with a hook at the layer."""
 
     def __init__(
-        self, backbone: huggingface.HuggingFaceBackbone, pixels: torch.Tensor, codes: torch.Tensor,
-        directions: torch.Tensor, output: int,
-    ) -> None:  # fmt: skip
+        self,
+        backbone: huggingface.HuggingFaceBackbone,
+        pixels: torch.Tensor,
+        codes: torch.Tensor,
+        directions: torch.Tensor,
+        output: int,
+    ) -> None:
         self.backbone, self.pixels, self.output = backbone, pixels, output
         self.parts = [codes[:, k, None] * directions[k] for k in range(len(directions))]
 

@@ -233,7 +233,7 @@ def test_grad_cam_refuses_a_layer_that_the_classifier_does_not_read(tmp_path: Pa
 
 
 def test_every_pixel_belongs_to_the_cell_of_its_centre() -> None:
-    assert cells.owner(7, 3).tolist() == [0, 0, 1, 1, 1, 2, 2]
+    assert cells.cell_of_pixels(7, 3).tolist() == [0, 0, 1, 1, 1, 2, 2]
     values = torch.arange(2 * 7 * 11, dtype=torch.float64).reshape(2, 7, 11)
     summed = cells.sum_by_cell(values, Grid(3, 5))
     assert summed.shape == (2, 3, 5)

@@ -12,20 +12,60 @@ from data import store, write
 from data.store import StoreError, open_readonly
 
 SELF_EVIDENT = {
-    "about", "height", "width", "message", "method", "name", "split", "stage", "present", "visible",
-    "signed", "seed", "part", "hi", "n_concepts",
+    "about",
+    "height",
+    "width",
+    "message",
+    "method",
+    "name",
+    "split",
+    "stage",
+    "present",
+    "visible",
+    "signed",
+    "seed",
+    "part",
+    "hi",
+    "n_concepts",
     # the line above in the same block says it for both
-    "input_w", "map_h", "map_w", "umap_y", "std", "score_max", "score", "peak", "peak_token",
-    "file", "view_y1", "score_q05", "score_q25", "score_q50", "score_q75", "score_q95",
-    "auc_hi", "gain_hi", "value", "second_auc", "train_auc", "test_auc", "test_accuracy",
-}  # fmt: skip
+    "input_w",
+    "map_h",
+    "map_w",
+    "umap_y",
+    "std",
+    "score_max",
+    "score",
+    "peak",
+    "peak_token",
+    "file",
+    "view_y1",
+    "score_q05",
+    "score_q25",
+    "score_q50",
+    "score_q75",
+    "score_q95",
+    "auc_hi",
+    "gain_hi",
+    "value",
+    "second_auc",
+    "train_auc",
+    "test_auc",
+    "test_accuracy",
+}
 
 
 def built(path: Path, **values: object) -> Path:
     row = {
-        "schema_version": store.SCHEMA_VERSION, "name": "t", "fingerprint": "f", "recipe": "",
-        "seed": 0, "versions": "{}", "dataset": "d", "n_images": 0, "n_skipped": 0,
-    }  # fmt: skip
+        "schema_version": store.SCHEMA_VERSION,
+        "name": "t",
+        "fingerprint": "f",
+        "recipe": "",
+        "seed": 0,
+        "versions": "{}",
+        "dataset": "d",
+        "n_images": 0,
+        "n_skipped": 0,
+    }
     with store.build(path) as con:
         write.put_row(con, "build", **(row | values))
     return path

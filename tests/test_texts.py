@@ -76,7 +76,9 @@ def test_words_and_images_meet_in_the_backbones_own_space(
     assert found.joint
     assert found.words_in is not None
     assert found.images_in is not None
-    np.testing.assert_array_equal(found.words_in, text.load(str(clip)).embed(found.words))
+    np.testing.assert_array_equal(
+        found.words_in, text.load_text_tower(str(clip)).embed(found.words)
+    )
     assert found.images_in.shape == (len(dataset.images) - 1, 9)  # one file is broken
     np.testing.assert_allclose(np.linalg.norm(found.images_in, axis=1), 1, rtol=1e-5)
     side = found.side(np.array([2, 5]), np.array([7]))
@@ -87,7 +89,7 @@ def test_words_and_images_meet_in_the_backbones_own_space(
 
 def test_template_is_what_the_model_reads(read: Read, clip: Path, tmp_path: Path) -> None:
     found, _ = read(vocabulary=written(tmp_path, "red", "blue"), template="a {} bird")
-    expected = text.load(str(clip)).embed(["a red bird", "a blue bird"])
+    expected = text.load_text_tower(str(clip)).embed(["a red bird", "a blue bird"])
     assert found.words == ("red", "blue")
     np.testing.assert_array_equal(found.words_in, expected)
 
@@ -140,7 +142,7 @@ def test_unusable_vocabulary_is_a_notice_and_no_words(
 def test_byte_order_mark_is_no_part_of_the_first_word(tmp_path: Path) -> None:
     path = tmp_path / "words.txt"
     path.write_bytes("red\r\nblue\r\n".encode("utf-8-sig"))
-    assert vocabulary.read(path, lambda _: None) == ("red", "blue")
+    assert vocabulary.read_vocabulary(path, lambda _: None) == ("red", "blue")
 
 
 @pytest.mark.parametrize(
@@ -225,10 +227,12 @@ def test_vectors_are_matched_to_images_by_name(
         ({"texts": None}, "no tensor 'texts'"),
         ({"texts": np.ones((2, 4), dtype=np.float32)}, "from one model"),
         ({"texts": np.zeros((2, 5), dtype=np.float32)}, "2 rows of `texts` are zero"),
-        ({"images": np.ones((3, 5), dtype=np.float32), "files": ["a", "b", "c"]},
-         "lacks 30 of the data set's 30 images"),
+        (
+            {"images": np.ones((3, 5), dtype=np.float32), "files": ["a", "b", "c"]},
+            "lacks 30 of the data set's 30 images",
+        ),
     ],
-)  # fmt: skip
+)
 def test_vectors_that_do_not_fit(
     changed: dict[str, object], message: str, read: Read, dataset: Dataset, tmp_path: Path
 ) -> None:

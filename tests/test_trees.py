@@ -35,7 +35,7 @@ def test_shares_of_a_tree_are_those_of_codes_that_pass_through() -> None:
     bank = hierarchical_semi_nmf.fit(fakes.fit_data(tokens()), n_concepts=11, levels=(2, 3, 6))
     x = tokens()[:5].flatten(0, 1)
     found = trees.tree(bank, x).set_index("concept_id")
-    parents, fine = bank.parents.tolist(), nnls.codes(x, bank.fine)
+    parents, fine = bank.parents.tolist(), nnls.nnls_codes(x, bank.fine)
     through = np.zeros((11, 11))  # [concept, ancestor]: the ancestor's codes that pass the concept
     for f in range(6):
         path, at = [], 5 + f
@@ -135,8 +135,10 @@ def test_attributions_are_of_the_strongest_images(con: duckdb.DuckDBPyConnection
         assert mine["scale"].nunique() == 1
         largest = max(np.abs(np.asarray(v, dtype=int)).max() for v in mine["value"])
         assert largest == 32767
-        assert all(len(v) == h * w for v, h, w in zip(
-            mine["value"], mine["map_h"], mine["map_w"], strict=True))  # fmt: skip
+        assert all(
+            len(v) == h * w
+            for v, h, w in zip(mine["value"], mine["map_h"], mine["map_w"], strict=True)
+        )
         assert bool(mine["signed"].iloc[0]) == (method == "integrated_gradients")
     image = int(rows["image_id"].iloc[0])
     back = ask.attributed_concepts(con, CRAFT, image)

@@ -85,8 +85,14 @@ def test_pages_open_where_nothing_of_this_was_built(
     bare = tmp_path / "bare.duckdb"
     shutil.copy(trees_store, bare)
     with duckdb.connect(str(bare)) as con:
-        for table in ("concept_tree", "bank_prefix", "concept_crop", "subconcept",
-                      "subconcept_crop", "concept_attribution"):  # fmt: skip
+        for table in (
+            "concept_tree",
+            "bank_prefix",
+            "concept_crop",
+            "subconcept",
+            "subconcept_crop",
+            "concept_attribution",
+        ):
             con.execute(f"DELETE FROM {table}")
     for bank in ("craft", "hierarchical_semi_nmf", "matryoshka_sae"):
         open_page(bare, "concept", b=bank, c="0")
@@ -97,13 +103,20 @@ def test_pages_open_where_nothing_of_this_was_built(
 @in_node.needed
 def test_open_branches_show_their_children_in_order() -> None:
     nodes = [
-        {"id": 5, "parent": None}, {"id": 2, "parent": 5}, {"id": 9, "parent": None},
-        {"id": 1, "parent": 5}, {"id": 7, "parent": 2}, {"id": 3, "parent": 404},
-    ]  # fmt: skip
-    script = in_node.use("tree", "visible", "parents") + """
+        {"id": 5, "parent": None},
+        {"id": 2, "parent": 5},
+        {"id": 9, "parent": None},
+        {"id": 1, "parent": 5},
+        {"id": 7, "parent": 2},
+        {"id": 3, "parent": 404},
+    ]
+    script = (
+        in_node.use("tree", "visible", "parents")
+        + """
 const rows = (open) => visible(given.nodes, new Set(open)).map((r) => [r.node.id, r.depth, r.many]);
 const out = [rows([]), rows([5]), rows([5, 2]), parents(given.nodes)];
-"""  # fmt: skip
+"""
+    )
     folded, once, twice, inner = in_node.run(script + in_node.SAY, nodes=nodes)
     assert folded == [[5, 0, 2], [9, 0, 0], [3, 0, 0]]
     assert once == [[5, 0, 2], [2, 1, 1], [1, 1, 0], [9, 0, 0], [3, 0, 0]]

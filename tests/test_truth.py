@@ -12,12 +12,12 @@ import reference
 from core.types import Box, Grid
 from data.datasets.types import Dataset
 from data.images import runs
-from precompute.classes import classes
-from precompute.truth import cell_share, coverage, labels
+from precompute.classes import classes_of
+from precompute.truth import cell_share, coverage, labels_of
 
 
 def matched(names: list[str | None], outputs: list[str]) -> dict[str, str | None]:
-    frame = classes(pd.Series(names, dtype=object), outputs).frame
+    frame = classes_of(pd.Series(names, dtype=object), outputs).frame
     rows = frame[frame["labelled"]]
     return {
         row["name"]: None if pd.isna(row["output"]) else outputs[row["output"]]
@@ -60,7 +60,7 @@ def test_exact_name_wins_over_a_synonym() -> None:
 
 
 def test_classes_are_labels_then_outputs_left_over() -> None:
-    found = classes(pd.Series(["wren", None, "auk", "wren"], dtype=object), ["heron", "wren"])
+    found = classes_of(pd.Series(["wren", None, "auk", "wren"], dtype=object), ["heron", "wren"])
     frame = found.frame
     assert frame["name"].tolist() == ["auk", "wren", "heron"]
     assert frame["labelled"].tolist() == [True, True, False]
@@ -70,7 +70,7 @@ def test_classes_are_labels_then_outputs_left_over() -> None:
 
 
 def test_unlabelled_images_of_a_silent_model_have_no_classes() -> None:
-    found = classes(pd.Series([None, None], dtype=object), [])
+    found = classes_of(pd.Series([None, None], dtype=object), [])
     assert found.frame.empty
     assert found.of_image.tolist() == [-1, -1]
     assert found.of_output.tolist() == []
@@ -93,7 +93,7 @@ def dataset(**frames: pd.DataFrame) -> Dataset:
 
 
 def found(data: Dataset, level: str = "") -> tuple[str, list[list[float]]] | None:
-    made = labels(data, ROWS, train=np.array([0, 1]), test=np.array([2]), level=level)
+    made = labels_of(data, ROWS, train=np.array([0, 1]), test=np.array([2]), level=level)
     if made is None:
         return None
     assert made.names == ("a", "b")
@@ -118,8 +118,12 @@ def test_class_labels_count_from_one_half(image_labels: pd.DataFrame) -> None:
 def test_nothing_known_is_no_labels() -> None:
     assert found(dataset()) is None
     assert found(dataset(class_labels=CLASS), "image") is None
-    assert labels(Dataset("d", Path(), pd.DataFrame()), ROWS, train=np.array([0]),
-                  test=np.array([1])) is None  # fmt: skip
+    assert (
+        labels_of(
+            Dataset("d", Path(), pd.DataFrame()), ROWS, train=np.array([0]), test=np.array([1])
+        )
+        is None
+    )
 
 
 def test_unknown_level_is_refused() -> None:
@@ -156,11 +160,17 @@ def test_cells_beyond_the_image_hold_nothing() -> None:
 
 def test_coverage_counts_a_part_where_its_concept_is_present() -> None:
     masks = pd.DataFrame(
-        {"image_id": [6, 6], "part": ["wing", "tail"], "height": 11, "width": 17,
-         "runs": [runs(MASK), runs(~MASK)]}
-    )  # fmt: skip
-    rows = pd.DataFrame({"image_id": [4, 6], "view_x0": 0.0, "view_y0": 0.0, "view_x1": 1.0,
-                         "view_y1": 0.5})  # fmt: skip
+        {
+            "image_id": [6, 6],
+            "part": ["wing", "tail"],
+            "height": 11,
+            "width": 17,
+            "runs": [runs(MASK), runs(~MASK)],
+        }
+    )
+    rows = pd.DataFrame(
+        {"image_id": [4, 6], "view_x0": 0.0, "view_y0": 0.0, "view_x1": 1.0, "view_y1": 0.5}
+    )
     present = np.array([[1.0, 1.0], [1.0, 1.0]])
     found = coverage(dataset(masks=masks), rows, Grid(3, 5), present=present)
     assert found.shape == (2 * 15, 2)

@@ -70,11 +70,18 @@ def test_scores_are_sorted_over_all_banks(con: duckdb.DuckDBPyConnection) -> Non
     rng = np.random.default_rng(0)
     for bank in (1, 0):
         n = 60
-        write.put(con, write.stage_scores(con), {
-            "bank_id": np.full(n, bank), "concept_id": rng.integers(0, 5, n),
-            "image_id": rng.permutation(n), "score": rng.integers(0, 4, n).astype(np.float32),
-            "peak": np.zeros(n, dtype=np.float32), "peak_token": np.zeros(n, dtype=int),
-        })  # fmt: skip
+        write.put(
+            con,
+            write.stage_scores(con),
+            {
+                "bank_id": np.full(n, bank),
+                "concept_id": rng.integers(0, 5, n),
+                "image_id": rng.permutation(n),
+                "score": rng.integers(0, 4, n).astype(np.float32),
+                "peak": np.zeros(n, dtype=np.float32),
+                "peak_token": np.zeros(n, dtype=int),
+            },
+        )
     assert write.put_staged_scores(con) == 120
     rows = con.execute("SELECT bank_id, concept_id, -score, image_id FROM score").fetchall()
     assert rows == sorted(rows)

@@ -22,14 +22,24 @@ SPECIAL = ("<start>", "<end>", "<pad>", "<unknown>")
 LIMIT = 6
 """tokens of a line, begin and end included"""
 _VISION = {
-    "hidden_size": 12, "num_hidden_layers": 2, "num_attention_heads": 2,
-    "intermediate_size": 20, "image_size": 32, "patch_size": 8,
-}  # fmt: skip
+    "hidden_size": 12,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 20,
+    "image_size": 32,
+    "patch_size": 8,
+}
 _TEXT = {
-    "hidden_size": 12, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 18,
-    "vocab_size": len(SPECIAL) + len(WORDS), "max_position_embeddings": LIMIT,
-    "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2,
-}  # fmt: skip
+    "hidden_size": 12,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 18,
+    "vocab_size": len(SPECIAL) + len(WORDS),
+    "max_position_embeddings": LIMIT,
+    "bos_token_id": 0,
+    "eos_token_id": 1,
+    "pad_token_id": 2,
+}
 
 
 def tokenizer() -> PreTrainedTokenizerFast:

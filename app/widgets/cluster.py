@@ -33,10 +33,15 @@ def payload(rows: pd.DataFrame, *, title: str, height: int = 430) -> dict[str, A
         for c, n in zip(rows["concept_id"], rows["name"], strict=True)
     }
     legend: list[dict[str, Any]] = [
-        {"id": int(c), "concept": int(c), "name": _numbered(names[int(c)], int(c)),
-         "n": int(counts[c]), "colour": colour}
+        {
+            "id": int(c),
+            "concept": int(c),
+            "name": _numbered(names[int(c)], int(c)),
+            "n": int(counts[c]),
+            "colour": colour,
+        }
         for c, colour in zip(ranked, COLOURS, strict=False)
-    ]  # fmt: skip
+    ]
     rest = len(rows) - sum(entry["n"] for entry in legend)
     if rest:
         legend.append(
@@ -65,9 +70,13 @@ def payload(rows: pd.DataFrame, *, title: str, height: int = 430) -> dict[str, A
             }
         )
     return {
-        "points": points, "legend": legend, "title": title, "height": height, "radius": 5.5,
+        "points": points,
+        "legend": legend,
+        "title": title,
+        "height": height,
+        "radius": 5.5,
         "unit": "logits",
-    }  # fmt: skip
+    }
 
 
 def _numbered(name: str, concept_id: int) -> str:

@@ -171,8 +171,10 @@ def _words(concept: pd.Series, words: pd.DataFrame, how: pd.Series) -> str:
 
 
 def _about_words(words: pd.DataFrame, how: pd.Series) -> str:
-    listed = ", ".join(f"{plain(short(w, 30))} {number(s)}" for w, s in
-                       words[["name", "score"]].itertuples(index=False))  # fmt: skip
+    listed = ", ".join(
+        f"{plain(short(w, 30))} {number(s)}"
+        for w, s in words[["name", "score"]].itertuples(index=False)
+    )
     model = plain(short(str(how["model"]).rsplit("/", 1)[-1], 40))
     read = f"read by {model} as “{plain(str(how['template']))}”" if model else "read elsewhere"
     return (

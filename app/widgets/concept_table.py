@@ -16,8 +16,11 @@ from data.queries import concepts
 
 COLUMNS: dict[str, tuple[str, str]] = {
     "by": ("Named by", concept_names.ABOUT),
-    "doubt": ("Doubt", "Where a label is the name: what speaks against it on held-out images; "
-              f"elsewhere: why none is. {concept_names.ABOUT_DOUBTS}"),
+    "doubt": (
+        "Doubt",
+        "Where a label is the name: what speaks against it on held-out images; "
+        f"elsewhere: why none is. {concept_names.ABOUT_DOUBTS}",
+    ),
     "frequency": ("Frequency, %", "Share of images with a non-zero score (signed banks: positive)"),
     "n_active": ("n active", "Images behind the frequency"),
     "peak_p99": ("Peak", "99th percentile of the largest code of an image, over active images"),
@@ -29,11 +32,16 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "name_n": ("n AUC", "Held-out images behind the name AUC"),
     "second": ("2nd label", "The label that its scores tell apart second best"),
     "second_auc": ("2nd AUC", "AUC of the runner-up name"),
-    "name_margin": ("Name margin", "AUC of the label minus that of the runner-up, on train images, "
-                    "where names are chosen"),
+    "name_margin": (
+        "Name margin",
+        "AUC of the label minus that of the runner-up, on train images, where names are chosen",
+    ),
     "word": ("Nearest word", "Of the vocabulary, whether or not it is the name"),
-    "cosine": ("Cosine", "Of the concept and its nearest word, words about their mean, -1 to 1; "
-               "chance is on the concept's own page"),
+    "cosine": (
+        "Cosine",
+        "Of the concept and its nearest word, words about their mean, -1 to 1; "
+        "chance is on the concept's own page",
+    ),
     "lead": ("Word margin", "Cosine by which the nearest word leads the second-best"),
     "name_iou": ("IoU", "Overlap of the strongest tokens with the named part's mask, 0 to 1"),
     "name_iou_chance": ("IoU chance", "The same of as many tokens at random"),
@@ -52,36 +60,57 @@ COLUMNS: dict[str, tuple[str, str]] = {
         "Entropy of the mean |map| over the grid, in bits; low: always at the same place",
     ),
     "density": ("Density, %", "Share of tokens with a non-zero code (signed banks: positive)"),
-    "flags": ("Flags", "dead; rare: in < 0.1 % of images; dense: at > 50 % of tokens; single class "
-              "or image: > 90 % of the positive score in one; border: > 90 % of |code| in the "
-              "grid's outermost ring; fixed place: > 90 % in a tenth of its places; near "
-              "duplicate: cosine > 0.95 with another direction"),
-    "monosemanticity": ("Monosem.", "Mean cosine of the backbone's pooled activations between the "
-                        "concept's strongest images (24 at most)"),
-    "monosemanticity_chance": ("Monosem. chance",
-                               "The same cosine between all images of the store"),
-    "separability": ("Separab.", "Mean Jensen-Shannon distance of its scores between two classes, "
-                     "0 to 1, on held-out images"),
+    "flags": (
+        "Flags",
+        "dead; rare: in < 0.1 % of images; dense: at > 50 % of tokens; single class "
+        "or image: > 90 % of the positive score in one; border: > 90 % of |code| in the "
+        "grid's outermost ring; fixed place: > 90 % in a tenth of its places; near "
+        "duplicate: cosine > 0.95 with another direction",
+    ),
+    "monosemanticity": (
+        "Monosem.",
+        "Mean cosine of the backbone's pooled activations between the "
+        "concept's strongest images (24 at most)",
+    ),
+    "monosemanticity_chance": (
+        "Monosem. chance",
+        "The same cosine between all images of the store",
+    ),
+    "separability": (
+        "Separab.",
+        "Mean Jensen-Shannon distance of its scores between two classes, "
+        "0 to 1, on held-out images",
+    ),
     "separability_chance": ("Separab. chance", "The same separability with the classes shuffled"),
-    "label_separability": ("Label sep.", "Mean Jensen-Shannon distance of its scores between "
-                           "images with and without a labelled concept, over labels, 0 to 1, on "
-                           "held-out images"),
+    "label_separability": (
+        "Label sep.",
+        "Mean Jensen-Shannon distance of its scores between "
+        "images with and without a labelled concept, over labels, 0 to 1, on "
+        "held-out images",
+    ),
     "label_separability_chance": ("Label sep. chance", "The same with the images shuffled"),
-    "nearest_cosine": ("Nearest", "Largest cosine with another direction of the bank; above 0.95: "
-                       "near duplicate"),
-    "top_lift": ("Top lift", "How much more often it fires together with another concept of the "
-                 "bank than if they were independent (1), for the concept with the largest; only "
-                 "concepts that share at least 5 images"),
+    "nearest_cosine": (
+        "Nearest",
+        "Largest cosine with another direction of the bank; above 0.95: near duplicate",
+    ),
+    "top_lift": (
+        "Top lift",
+        "How much more often it fires together with another concept of the "
+        "bank than if they were independent (1), for the concept with the largest; only "
+        "concepts that share at least 5 images",
+    ),
     "top_lift_n": ("n lift", "Images where both are active"),
     "border_share": ("At border, %", "Share of |code| in the outermost ring of the grid"),
     "class_share": ("In one class, %", "Share of the positive score in the class with most of it"),
     "image_share": ("In one image, %", "Share of the positive score in the image with most of it"),
     "skew": ("Skew", "Of the score over all images; 0: symmetric"),
-    "kurtosis": ("Kurtosis", "Excess, of the score over all images; 0: normal; high: silent on "
-                 "most images, loud on few"),
+    "kurtosis": (
+        "Kurtosis",
+        "Excess, of the score over all images; 0: normal; high: silent on most images, loud on few",
+    ),
     "mean": ("Mean", "Mean score over all images, zeros included"),
     "std": ("Std", "Standard deviation of the score over all images, the root of its variance"),
-}  # fmt: skip
+}
 """column -> (title, definition)"""
 PICTURES = 4
 

@@ -79,9 +79,13 @@ def payload(rows: pd.DataFrame, *, by: str) -> dict[str, Any]:
             }
         )
     return {
-        "points": points, "legend": legend, "title": "Images on a plane", "height": 460,
-        "radius": 3.6 if len(points) > 400 else 5, "unit": None,
-    }  # fmt: skip
+        "points": points,
+        "legend": legend,
+        "title": "Images on a plane",
+        "height": 460,
+        "radius": 3.6 if len(points) > 400 else 5,
+        "unit": None,
+    }
 
 
 def show(*, n_images: int) -> None:
@@ -96,9 +100,14 @@ def show(*, n_images: int) -> None:
         return
     options = [by for by in BY if rows[by].nunique() > 1] or ["split"]
     by = st.segmented_control(
-        "Colour", options, default=options[0], required=True, key="image_map_by",
-        format_func=lambda b: BY[b], label_visibility="collapsed",
-    )  # fmt: skip
+        "Colour",
+        options,
+        default=options[0],
+        required=True,
+        key="image_map_by",
+        format_func=lambda b: BY[b],
+        label_visibility="collapsed",
+    )
     told = trust(None)
     few = f" {len(rows):,} of {n_images:,} images, evenly spread." if len(rows) < n_images else ""
     st.caption(

@@ -46,23 +46,39 @@ def summary_table(rows: pd.DataFrame) -> None:
         key="probe-summary",
         hide_index=True,
         placeholder="",
-        column_order=["Bank", "Labels", "raw auc", "latent auc", "latent loses", "latent wins",
-                      "top auc", "top loses", "top wins"],
+        column_order=[
+            "Bank",
+            "Labels",
+            "raw auc",
+            "latent auc",
+            "latent loses",
+            "latent wins",
+            "top auc",
+            "top loses",
+            "top wins",
+        ],
         column_config={
             "Bank": st.column_config.TextColumn(width=160),
             "Labels": st.column_config.NumberColumn(help="Labelled concepts and classes probed"),
-            "raw auc": auc("Plain probe", "Mean AUC of a logistic probe on all channels of the "
-                           "pooled activation; chance 0.5"),
-            "latent auc": auc("Best latent", "Mean AUC of the single concept that is best on the "
-                              "other folds; chance 0.5"),
+            "raw auc": auc(
+                "Plain probe",
+                "Mean AUC of a logistic probe on all channels of the pooled activation; chance 0.5",
+            ),
+            "latent auc": auc(
+                "Best latent",
+                "Mean AUC of the single concept that is best on the other folds; chance 0.5",
+            ),
             "latent loses": wins("plain wins", "plain probe, over the best latent"),
             "latent wins": wins("latent wins", "best latent"),
-            "top auc": auc("Top latents", "Mean AUC of a logistic probe on the 16 concepts that "
-                           "differ most on the other folds; chance 0.5"),
+            "top auc": auc(
+                "Top latents",
+                "Mean AUC of a logistic probe on the 16 concepts that "
+                "differ most on the other folds; chance 0.5",
+            ),
             "top loses": wins("plain wins ", "plain probe, over the top latents"),
             "top wins": wins("top wins", "top latents"),
         },
-    )  # fmt: skip
+    )
 
 
 def winner(lo: float, hi: float) -> str:
@@ -88,9 +104,9 @@ def prepared(found: pd.DataFrame) -> pd.DataFrame:
         for a, b in zip(rows["latent_winner"], rows["top_winner"], strict=True)
     ]
     rows["best"] = [
-        concept_name(name, int(i)) for name, i in zip(rows["concept"], rows["concept_id"],
-                                                      strict=True)
-    ]  # fmt: skip
+        concept_name(name, int(i))
+        for name, i in zip(rows["concept"], rows["concept_id"], strict=True)
+    ]
     return rows
 
 
@@ -108,20 +124,32 @@ def table(rows: pd.DataFrame, *, key: str) -> int | None:
     config = {
         "target": st.column_config.TextColumn("Label", pinned=True, width=150),
         "what": text("Kind", "A labelled concept, or a class", 70),
-        "flag": text("Plain probe wins", "The 95 % interval of the AUC difference, paired on the "
-                     "same images, lies on the plain probe's side: against both, or against the "
-                     "single latent only", 140),
-        "nap": exact("NAP", "Learnability: average precision of the plain probe as if every label "
-                     "were as frequent as a class, 0 to 1. A concept that is harder to learn than "
-                     "a class explains it poorly"),
-        "raw_auc": exact("Plain AUC", "Logistic probe on all channels of the pooled activation; "
-                         "chance 0.5"),
+        "flag": text(
+            "Plain probe wins",
+            "The 95 % interval of the AUC difference, paired on the "
+            "same images, lies on the plain probe's side: against both, or against the "
+            "single latent only",
+            140,
+        ),
+        "nap": exact(
+            "NAP",
+            "Learnability: average precision of the plain probe as if every label "
+            "were as frequent as a class, 0 to 1. A concept that is harder to learn than "
+            "a class explains it poorly",
+        ),
+        "raw_auc": exact(
+            "Plain AUC", "Logistic probe on all channels of the pooled activation; chance 0.5"
+        ),
         "raw_range": text("95 %", interval, 106),
-        "latent_auc": exact("Latent AUC", "The single concept that is best on the other folds; "
-                            "chance 0.5"),
+        "latent_auc": exact(
+            "Latent AUC", "The single concept that is best on the other folds; chance 0.5"
+        ),
         "latent_range": text("95 % ", interval, 106),
-        "top_auc": exact(f"Top {n_top} AUC", f"Logistic probe on the {n_top} concepts that differ "
-                         "most on the other folds; chance 0.5"),
+        "top_auc": exact(
+            f"Top {n_top} AUC",
+            f"Logistic probe on the {n_top} concepts that differ "
+            "most on the other folds; chance 0.5",
+        ),
         "top_range": text("95 %  ", interval, 106),
         "best": text("Best latent", "Chosen in most folds. A click opens it", 120),
         "nap_chance": exact("NAP chance", "The same of a ranking without information"),
@@ -129,7 +157,7 @@ def table(rows: pd.DataFrame, *, key: str) -> int | None:
             "n with", help="Held-out images with the label", width=60
         ),
         "n": st.column_config.NumberColumn("n", help="Held-out images ranked", width=56),
-    }  # fmt: skip
+    }
     event = st.dataframe(
         rows,
         key=key,

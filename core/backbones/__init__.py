@@ -6,13 +6,12 @@ from collections.abc import Callable
 
 from core.backbones import huggingface
 from core.backbones.depth import ManyLayers, open_layers
-from core.backbones.earlier import earlier as at_earlier_layer
+from core.backbones.earlier import at_earlier_layer
 from core.backbones.huggingface import list_layers
-from core.backbones.joint import LAYER as JOINT_LAYER
+from core.backbones.joint import JOINT_LAYER
 from core.backbones.layers import LayerInfo
 from core.backbones.resume import Resumes, Stopped
-from core.backbones.text import TextTower
-from core.backbones.text import load as load_text_tower
+from core.backbones.text import TextTower, load_text_tower
 from core.backbones.weights import is_local, quiet
 from core.types import Backbone
 

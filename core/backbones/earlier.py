@@ -12,7 +12,7 @@ from core.backbones.huggingface import HuggingFaceBackbone, _call
 from core.types import Backbone
 
 
-def earlier(backbone: Backbone, *, layer: str = "") -> Iterator[Backbone]:
+def at_earlier_layer(backbone: Backbone, *, layer: str = "") -> Iterator[Backbone]:
     """Layers that finish before this one's, outside its own module; or only the one named.
 
     None for a backbone that does not know other layers. Raises ValueError for a layer that has no

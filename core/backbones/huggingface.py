@@ -65,7 +65,7 @@ class HuggingFaceBackbone:
 
     def resume(self, pixels: Float[Tensor, "b 3 H W"]) -> resume.Resumed:
         """Stopped at the layer, to go on from other tokens. Raises ValueError without logits."""
-        if not self.outputs or self.layer == joint.LAYER:
+        if not self.outputs or self.layer == joint.JOINT_LAYER:
             raise ValueError(f"backbone {self.name!r} has no logits above layer {self.layer!r}")
         return resume.stop(
             self.network, _call, pixels.to(self.device), layer=self.layer, layout=self.layout
@@ -91,7 +91,7 @@ class HuggingFaceBackbone:
                 return None
             return layers.with_tensor(output, self.layout.join(*parts))
 
-        projected = self.space if self.layer == joint.LAYER else None
+        projected = self.space if self.layer == joint.JOINT_LAYER else None
         source = projected.source if projected else self.layer
         hook = self.network.get_submodule(source).register_forward_hook(take)
         try:
@@ -122,7 +122,7 @@ def load(
     layer = layer or layers.default_layer(found, model=model)
     space = joint.find(network, found)
     if space:
-        found[joint.LAYER] = space.layout, space.width
+        found[joint.JOINT_LAYER] = space.layout, space.width
     layers.check_layer(layer, network, found)
     layout, width = found[layer]
     return HuggingFaceBackbone(
@@ -146,7 +146,7 @@ def list_layers(model: str, *, size: tuple[int, int] | None = None) -> list[Laye
     default = layers.default_layer(found, model=model)
     space = joint.find(network, found)
     if space:
-        found[joint.LAYER] = space.layout, space.width
+        found[joint.JOINT_LAYER] = space.layout, space.width
     return [
         LayerInfo(name, layout.kind, layout.grid, width, layout.n_extra, name == default)
         for name, (layout, width) in found.items()

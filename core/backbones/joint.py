@@ -25,7 +25,7 @@ from transformers import CLIPVisionModelWithProjection, SiglipVisionModel
 
 from core.backbones.layers import Layout
 
-LAYER = "joint"
+JOINT_LAYER = "joint"
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class TextTower:
         return normalize(network.get_text_features(**inputs).pooler_output, dim=-1)
 
 
-def load(model: str, *, device: str = "cpu") -> TextTower:
+def load_text_tower(model: str, *, device: str = "cpu") -> TextTower:
     """The text side of a directory saved with `save_pretrained`, or of a hub's model.
 
     Raises FileNotFoundError, ConnectionError or ValueError, each saying what to do.

@@ -124,9 +124,15 @@ def within(
     of_classes = [np.stack(x) * inverse[0] for x in (differences, *zip(*intervals, strict=True))]
     parts = [_judged(x * inverse, n_resamples) for x in (more, less)]
     whole = _judged((more + less) * inverse, n_resamples)
-    return Within(**vars(whole), more=parts[0], less=parts[1], differences=of_classes[0],
-                  differences_lo=of_classes[1], differences_hi=of_classes[2],
-                  classes=classes)  # fmt: skip
+    return Within(
+        **vars(whole),
+        more=parts[0],
+        less=parts[1],
+        differences=of_classes[0],
+        differences_lo=of_classes[1],
+        differences_hi=of_classes[2],
+        classes=classes,
+    )
 
 
 def ties(

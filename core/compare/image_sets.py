@@ -55,9 +55,13 @@ def compare(
         drawn = _resampled(b, n_resamples, rng) - _resampled(a, n_resamples, rng)
     lo, hi = np.quantile(drawn, [0.025, 0.975], axis=0)
     return Comparison(
-        a.mean(0, dtype=np.float64), b.mean(0, dtype=np.float64), lo, hi,
-        (a > 0).mean(0), (b > 0).mean(0),
-    )  # fmt: skip
+        a.mean(0, dtype=np.float64),
+        b.mean(0, dtype=np.float64),
+        lo,
+        hi,
+        (a > 0).mean(0),
+        (b > 0).mean(0),
+    )
 
 
 def _resampled(

@@ -129,9 +129,10 @@ def _overlap(
 
 
 def shifts(
-    before: Float[np.ndarray, "n d"], after: Float[np.ndarray, "n d"],
+    before: Float[np.ndarray, "n d"],
+    after: Float[np.ndarray, "n d"],
     scores: Float[np.ndarray, "n k"],
-) -> Float64[np.ndarray, "k d"]:  # fmt: skip
+) -> Float64[np.ndarray, "k d"]:
     """Shift vector of each concept: mean of after - before over the images where it is active
     (score above 0). NaN where none is (Khayatan et al. 2025, arXiv 2501.03012, eq. for Delta_k)."""
     on = (scores > 0).astype(np.float64)

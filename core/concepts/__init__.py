@@ -11,9 +11,9 @@ from core.concepts.common.method import Method
 from core.concepts.factors.attribution import ScoredBackbone
 from core.concepts.factors.craft import Bank as CraftBank
 from core.concepts.factors.hierarchical_semi_nmf import Bank as HierarchicalBank
-from core.concepts.factors.nnls import codes as nnls_codes
+from core.concepts.factors.nnls import nnls_codes
 from core.concepts.sae.matryoshka import Bank as MatryoshkaBank
-from core.concepts.words.worded import varied as varied_words
+from core.concepts.words.worded import varied_words
 from core.types import ConceptBank
 
 __all__ = [

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from core.importance.fidelity import deletion as c_deletion
-from core.importance.fidelity import insertion as c_insertion
-from core.importance.fidelity import mu_fidelity
+from core.importance.fidelity import c_deletion, c_insertion, mu_fidelity
 from core.importance.gradient_input import gradient_input
 from core.importance.integrated_gradients import integrated_gradients
 from core.importance.linear import linear
@@ -27,10 +25,12 @@ METHODS: Mapping[str, Method] = {
         occlusion, True, "logits", "What the logit loses when the concept alone is set to 0."
     ),
     "sobol": Method(
-        sobol, False, "total Sobol index",
+        sobol,
+        False,
+        "total Sobol index",
         "Share of the logit's variance that needs the concept, when all are dimmed at random.",
     ),
-}  # fmt: skip
+}
 
 __all__ = [
     "METHODS",

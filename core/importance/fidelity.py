@@ -20,14 +20,14 @@ SUBSETS = 64
 SUBSET_SHARE = 0.2
 
 
-def insertion(
+def c_insertion(
     function: Function, scores: Float[Tensor, "n k"], importance: Float[Tensor, "n k"]
 ) -> Float64[np.ndarray, " n"]:
     """Mean height of the logit's curve as concepts come in, most important first; large is good."""
     return _area(function, scores, importance, keep_first=True)
 
 
-def deletion(
+def c_deletion(
     function: Function, scores: Float[Tensor, "n k"], importance: Float[Tensor, "n k"]
 ) -> Float64[np.ndarray, " n"]:
     """The same as concepts are set to 0, most important first; small is good."""

@@ -45,9 +45,15 @@ def several(
     best: list[Step] | None = None
     for rival in np.delete(np.arange(len(logits)), predicted):
         found = _towards(
-            head, logits, scores, low, high, int(rival), np.array([predicted]),
+            head,
+            logits,
+            scores,
+            low,
+            high,
+            int(rival),
+            np.array([predicted]),
             most if best is None else len(best),
-        )  # fmt: skip
+        )
         if found is not None and (best is None or _cost(found) < _cost(best)):
             best = found
     return best

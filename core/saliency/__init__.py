@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.saliency.cells import owner as cell_of_pixels
+from core.saliency.cells import cell_of_pixels
 from core.saliency.grad_cam import grad_cam
 from core.saliency.integrated_gradients import integrated_gradients
 from core.saliency.occlusion import occlusion

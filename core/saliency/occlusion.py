@@ -13,7 +13,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from core.saliency.cells import owner
+from core.saliency.cells import cell_of_pixels
 from core.saliency.types import Saliency, check_classifier, target_logits
 from core.types import Backbone, Grid
 
@@ -41,7 +41,7 @@ def occlusion(
     seen = backbone.forward(pixels)
     before = target_logits(seen, target)
     grid = Grid(math.ceil(seen.grid.h / coarsen), math.ceil(seen.grid.w / coarsen))
-    row, column = owner(pixels.shape[2], grid.h), owner(pixels.shape[3], grid.w)
+    row, column = cell_of_pixels(pixels.shape[2], grid.h), cell_of_pixels(pixels.shape[3], grid.w)
     drops = torch.empty(len(pixels), grid.h * grid.w)
     jobs = torch.cartesian_prod(torch.arange(len(pixels)), torch.arange(drops.shape[1]))
     for image, cell in (job.unbind(1) for job in jobs.split(batch_size)):

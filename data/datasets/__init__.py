@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from data.datasets.aviary.captions import PHRASES as CAPTION_PHRASES, fits as caption_fits, truth as caption_truth, words as caption_words, captions as captions_of
-from data.datasets.corruptions import check as check_corruptions, corrupted
-from data.datasets.limit import chosen as spread
-from data.datasets.types import Dataset
-
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from data.datasets.aviary.captions import (
+    CAPTION_PHRASES,
+    caption_fits,
+    caption_truth,
+    caption_words,
+    captions_of,
+)
 from data.datasets.aviary.reader import aviary
+from data.datasets.corruptions import check_corruptions, corrupted
 from data.datasets.cub import cub
 from data.datasets.folder import folder
+from data.datasets.limit import spread
 from data.datasets.manifest import manifest
 from data.datasets.types import Dataset
+
+__all__ = [
+    "CAPTION_PHRASES",
+    "READERS",
+    "caption_fits",
+    "caption_truth",
+    "caption_words",
+    "captions_of",
+    "check_corruptions",
+    "corrupted",
+    "load",
+    "spread",
+]
 
 READERS: dict[str, Callable[..., Dataset]] = {
     "aviary": aviary,

@@ -81,7 +81,7 @@ CORRUPTIONS: dict[str, Corruption] = {
 }
 
 
-def check(kinds: Sequence[str]) -> None:
+def check_corruptions(kinds: Sequence[str]) -> None:
     """Raises ValueError for a kind that is not there or is named twice."""
     for kind in kinds:
         if kind not in CORRUPTIONS:
@@ -98,7 +98,7 @@ def corrupted(dataset: Dataset, kinds: Sequence[str], folder: Path, *, seed: int
     keep label, labelled concepts, parts and masks. An image that cannot be read has no copy.
     Raises ValueError where nothing is held out, and as `check` does.
     """
-    check(kinds)
+    check_corruptions(kinds)
     if not kinds:
         return dataset
     images = dataset.images

@@ -53,8 +53,11 @@ def _official(root: Path) -> Dataset:
     points["part"] = points["part_id"].map(dict(enumerate(part_names, start=1)))
 
     attributes = root / "attributes"
-    names = _lines(_first(root / "attributes.txt", attributes / "attributes.txt",
-                          root.parent / "attributes.txt"))  # fmt: skip
+    names = _lines(
+        _first(
+            root / "attributes.txt", attributes / "attributes.txt", root.parent / "attributes.txt"
+        )
+    )
     percent = _words(
         attributes / "class_attribute_labels_continuous.txt", *(str(i) for i in range(len(names)))
     ).astype(float)
@@ -136,8 +139,14 @@ def _image_labels(path: Path, number: dict[int, int]) -> pd.DataFrame:
     if widest < len(columns):
         raise ValueError(f"{path} has {widest} columns; at least {len(columns)} were expected")
     spare = [f"spare{i}" for i in range(widest - len(columns))]
-    table = pd.read_csv(path, sep=r"\s+", header=None, names=columns + spare, usecols=columns,
-                        dtype=dict.fromkeys(columns, "int32"))  # fmt: skip
+    table = pd.read_csv(
+        path,
+        sep=r"\s+",
+        header=None,
+        names=columns + spare,
+        usecols=columns,
+        dtype=dict.fromkeys(columns, "int32"),
+    )
     table = table[(table["certainty"] != NOT_VISIBLE) & table["number"].isin(list(number))]
     return pd.DataFrame(
         {

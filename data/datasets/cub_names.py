@@ -9,10 +9,21 @@ import pandas as pd
 # The family's words -> the part they speak of. Families of the whole bird (shape, size, primary
 # colour, upper and under parts, head pattern) speak of none of the twelve parts.
 FAMILY_PART: dict[str, str] = {
-    "bill": "beak", "wing": "wing", "breast": "breast", "belly": "belly", "back": "back",
-    "throat": "throat", "crown": "crown", "forehead": "forehead", "nape": "nape", "eye": "eye",
-    "leg": "leg", "tail": "tail", "upper tail": "tail", "under tail": "tail",
-}  # fmt: skip
+    "bill": "beak",
+    "wing": "wing",
+    "breast": "breast",
+    "belly": "belly",
+    "back": "back",
+    "throat": "throat",
+    "crown": "crown",
+    "forehead": "forehead",
+    "nape": "nape",
+    "eye": "eye",
+    "leg": "leg",
+    "tail": "tail",
+    "upper tail": "tail",
+    "under tail": "tail",
+}
 
 
 def attribute(raw: str) -> tuple[str, str | None, str | None]:

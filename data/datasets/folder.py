@@ -13,9 +13,15 @@ from data.datasets.types import Dataset
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"})
 SPLIT_NAMES = {
-    "train": "train", "training": "train", "test": "test", "testing": "test",
-    "val": "val", "valid": "val", "validation": "val", "shifted": "shifted",
-}  # fmt: skip
+    "train": "train",
+    "training": "train",
+    "test": "test",
+    "testing": "test",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "shifted": "shifted",
+}
 
 Found = tuple[str, str | None, str | None]  # file, label, split
 Skip = tuple[str, str]  # file, reason

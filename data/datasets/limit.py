@@ -11,7 +11,7 @@ import pandas as pd
 from data.datasets.types import Dataset
 
 
-def chosen(splits: Sequence[str], labels: Sequence[str | None], *, limit: int) -> list[int]:
+def spread(splits: Sequence[str], labels: Sequence[str | None], *, limit: int) -> list[int]:
     """Positions to keep, ascending; all of them when limit is 0.
 
     Groups (class, split) are served in turn until `limit` images are found; within a group the
@@ -43,7 +43,7 @@ def limited(dataset: Dataset, limit: int) -> Dataset:
     """`dataset` with at most `limit` images (0: all), numbered anew from 0."""
     images = dataset.images
     labels = [None if pd.isna(label) else str(label) for label in images["label"]]
-    keep = chosen(images["split"].tolist(), labels, limit=limit)
+    keep = spread(images["split"].tolist(), labels, limit=limit)
     if len(keep) == len(images):
         return dataset
     kept = images.iloc[keep].reset_index(drop=True)

@@ -51,7 +51,7 @@ def check(spec: HeadSpec) -> None:
         raise ValueError(
             f"head {spec.title!r}: unknown kind {spec.kind!r}; known: {', '.join(HEADS)}"
         )
-    parameters.check(
+    parameters.check_parameters(
         spec.params,
         *_FITS.get(spec.kind, (HEADS[spec.kind],)),
         owner=f"head {spec.title!r}: {spec.kind}",

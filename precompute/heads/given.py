@@ -168,8 +168,9 @@ def _matched(
             f"{where} does not name its classes, so they cannot be matched with this build's; "
             "list them, one a line, in classes.txt beside the tensors"
         )
-    at = same_words([n.replace("_", " ") for n in names],
-                    [n.replace("_", " ") for n in material.class_names])  # fmt: skip
+    at = same_words(
+        [n.replace("_", " ") for n in names], [n.replace("_", " ") for n in material.class_names]
+    )
     rows = np.flatnonzero(at >= 0)
     if len(rows) < 2 or len(np.unique(at[rows])) < len(rows):
         raise ValueError(

@@ -55,8 +55,10 @@ def report(n_images: int) -> Path:
             f"{name:<22}{forward:>10.1f}/s{rate:>10.1f}/s{rate / forward:>8.2f}{size:>13,.0f}"
             f"{saliency:>12}"
         )
-    print("forward: images/s of the model alone on decoded pixels; build: images/s of everything\n"
-          "but bank training and saliency; saliency: images/s of the slowest method\n")  # fmt: skip
+    print(
+        "forward: images/s of the model alone on decoded pixels; build: images/s of everything\n"
+        "but bank training and saliency; saliency: images/s of the slowest method\n"
+    )
     return path
 
 
@@ -65,13 +67,23 @@ def models(folder: Path) -> dict[str, Path]:
     torch.manual_seed(0)
     labels = {i: f"class {i}" for i in range(10)}
     resnet = ResNetForImageClassification(
-        ResNetConfig(embedding_size=32, hidden_sizes=[32, 64, 128], depths=[1, 1, 1],
-                     layer_type="basic", id2label=labels)
-    )  # fmt: skip
+        ResNetConfig(
+            embedding_size=32,
+            hidden_sizes=[32, 64, 128],
+            depths=[1, 1, 1],
+            layer_type="basic",
+            id2label=labels,
+        )
+    )
     vit = ViTForImageClassification(
-        ViTConfig(hidden_size=384, num_hidden_layers=12, num_attention_heads=6,
-                  intermediate_size=1536, id2label=labels)
-    )  # fmt: skip
+        ViTConfig(
+            hidden_size=384,
+            num_hidden_layers=12,
+            num_attention_heads=6,
+            intermediate_size=1536,
+            id2label=labels,
+        )
+    )
     out = {}
     for name, model, height, width in (
         ("small ResNet 96x128", resnet, 96, 128),

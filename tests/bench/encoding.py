@@ -53,8 +53,10 @@ def _beside_forward() -> None:
         bank = _fitted(name, data)
         seconds = _encoding(bank, tokens)
         total += seconds
-        print(f"{name:<26}{len(bank.directions):>9}{1000 * seconds / _IMAGES:>13.2f}"
-              f"{seconds / forward:>12.1%}")  # fmt: skip
+        print(
+            f"{name:<26}{len(bank.directions):>9}{1000 * seconds / _IMAGES:>13.2f}"
+            f"{seconds / forward:>12.1%}"
+        )
     print(f"{'all':<26}{'':>9}{1000 * total / _IMAGES:>13.2f}{total / forward:>12.1%}\n")
 
 
@@ -119,8 +121,10 @@ def _memory() -> None:
         with tempfile.TemporaryDirectory() as folder:
             done = subprocess.run(
                 [sys.executable, "-c", _GROWTH, folder, str(n)],
-                capture_output=True, text=True, check=True,
-            )  # fmt: skip
+                capture_output=True,
+                text=True,
+                check=True,
+            )
             found.append(float(done.stdout))
     print(
         f"largest memory of training and encoding an SAE (256 latents, 192 tokens of width 64): "

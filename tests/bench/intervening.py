@@ -64,8 +64,10 @@ def _preview() -> None:
         ),
         5,
     )
-    print(f"global edit (a concept pruned, a class halved) over {len(scores):,} images: "
-          f"{_spread(times, 's', 2)}")  # fmt: skip
+    print(
+        f"global edit (a concept pruned, a class halved) over {len(scores):,} images: "
+        f"{_spread(times, 's', 2)}"
+    )
 
 
 def _curves() -> None:
@@ -89,8 +91,10 @@ def _curves() -> None:
         curves.curve(head, scores, truth, order, classes=situation.classes)
         spent[name] = time.perf_counter() - started
     each = ", ".join(f"{name} {seconds:.2f}" for name, seconds in spent.items())
-    print(f"curves of {len(spent)} policies, {n:,} images x {k} concepts x {_Y} classes: "
-          f"{sum(spent.values()):.1f} s ({each})")  # fmt: skip
+    print(
+        f"curves of {len(spent)} policies, {n:,} images x {k} concepts x {_Y} classes: "
+        f"{sum(spent.values()):.1f} s ({each})"
+    )
 
 
 def _drag() -> None:

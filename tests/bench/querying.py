@@ -34,8 +34,10 @@ def report(path: Path) -> None:
     n_images, n_concepts = con.execute(
         "SELECT (SELECT count(*) FROM image), (SELECT count(*) FROM concept)"
     ).fetchall()[0]
-    print(f"queries on {path.name}: {n_images:,} images, {n_concepts:,} concepts, "
-          f"{path.stat().st_size / 1e6:.0f} MB")  # fmt: skip
+    print(
+        f"queries on {path.name}: {n_images:,} images, {n_concepts:,} concepts, "
+        f"{path.stat().st_size / 1e6:.0f} MB"
+    )
     print(f"{'page':<14}{'p50 ms':>9}{'p95 ms':>9}{'n':>5}")
     for name, page in _PAGES.items():
         rng = np.random.default_rng(0)
@@ -61,9 +63,18 @@ def _image(con: Con, rng: np.random.Generator) -> int:
 
 def _overview(con: Con, _: np.random.Generator) -> None:
     for query in (
-        build.build, build.banks, build.heads, build.accuracies, build.splits, build.classes,
-        build.stages, build.notices, build.skipped, build.saliency_methods, build.sample_images,
-    ):  # fmt: skip
+        build.build,
+        build.banks,
+        build.heads,
+        build.accuracies,
+        build.splits,
+        build.classes,
+        build.stages,
+        build.notices,
+        build.skipped,
+        build.saliency_methods,
+        build.sample_images,
+    ):
         query(con)
 
 
@@ -115,9 +126,12 @@ def _classes(con: Con, rng: np.random.Generator) -> None:
     head_id = int(rng.choice(build.heads(con)["head_id"]))
     class_id = int(rng.choice(classes.classes(con, head_id)["class_id"]))
     for query in (
-        classes.explanation, classes.importances, classes.cluster, classes.confusions,
+        classes.explanation,
+        classes.importances,
+        classes.cluster,
+        classes.confusions,
         classes.confused,
-    ):  # fmt: skip
+    ):
         query(con, head_id, class_id)
     classes.dominance(con, head_id)
     classes.fidelity(con, head_id)
@@ -132,9 +146,11 @@ def _differences(con: Con, rng: np.random.Generator) -> None:
 
 def _leaderboard(con: Con, rng: np.random.Generator) -> None:
     for query in (
-        leaderboard.figures, leaderboard.readers, leaderboard.baseline_accuracies,
+        leaderboard.figures,
+        leaderboard.readers,
+        leaderboard.baseline_accuracies,
         leaderboard.probe_summary,
-    ):  # fmt: skip
+    ):
         query(con)
     leaderboard.probes(con, _bank(con, rng)[0])
 

@@ -40,8 +40,20 @@ def serve(store: Path, *, log: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.headless", "true",
-               "--server.port", str(port), "--", "--db", str(store)]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        "app/main.py",
+        "--server.headless",
+        "true",
+        "--server.port",
+        str(port),
+        "--",
+        "--db",
+        str(store),
+    ]
     with (
         log.open("w", encoding="utf-8") as out,
         subprocess.Popen(

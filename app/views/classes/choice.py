@@ -26,16 +26,23 @@ def _listing() -> tuple[bool, int]:
     with st.container(horizontal=True, vertical_alignment="center"):
         address.follow("diverse", now[0])
         st.toggle(
-            "Diverse", key="diverse", on_change=write,
+            "Diverse",
+            key="diverse",
+            on_change=write,
             help="Concepts that fire on the same images say the same thing twice. Chosen greedily "
             "for a large share of the size and scores unlike those already chosen (a "
             "determinantal point process), instead of by size alone.",
-        )  # fmt: skip
+        )
         address.follow("most", now[1])
         st.segmented_control(
-            "At most", SHOWN, key="most", required=True, on_change=write,
-            format_func=lambda n: f"at most {n}", label_visibility="collapsed",
-        )  # fmt: skip
+            "At most",
+            SHOWN,
+            key="most",
+            required=True,
+            on_change=write,
+            format_func=lambda n: f"at most {n}",
+            label_visibility="collapsed",
+        )
     return now
 
 
@@ -49,7 +56,9 @@ def chosen(rows: pd.DataFrame, images: pd.DataFrame, *, bank_id: int) -> pd.Data
         return rows.head(most)
     ordered = rows.sort_values("concept_id")
     scores = head_of.image_scores(
-        db.cursor(), bank_id, ordered["concept_id"].to_numpy(np.int64),
+        db.cursor(),
+        bank_id,
+        ordered["concept_id"].to_numpy(np.int64),
         image_ids=images["image_id"].to_numpy(np.int64),
-    )  # fmt: skip
+    )
     return ordered.iloc[diverse.pick(ordered["share"].to_numpy(), scores.T, most=most)]

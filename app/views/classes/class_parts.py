@@ -90,12 +90,13 @@ def table(frame: pd.DataFrame, *, key: str) -> int | None:
         column_order=["title", "value", "of_logit", "of_size"],
         column_config={
             "title": st.column_config.TextColumn("Part", width=138),
-            "value": exact("Mean, logits", "Mean over the images; the column adds up to the mean "
-                           "logit"),
+            "value": exact(
+                "Mean, logits", "Mean over the images; the column adds up to the mean logit"
+            ),
             "of_logit": exact("Of the logit, %", OF_LOGIT),
             "of_size": exact("Of the size, %", OF_SIZE),
         },
-    )  # fmt: skip
+    )
     picked = event["selection"]["rows"]
     concept = int(frame["concept_id"].iloc[picked[0]]) if picked else -1
     return concept if concept >= 0 else None

@@ -23,8 +23,9 @@ def per_split(confusions: pd.DataFrame, class_id: int) -> pd.DataFrame:
     """Recall and precision of the class in each split, in %, each before the n it is of."""
     out = []
     for split, mine in confusions.groupby("split", sort=False):
-        hit = int(mine.loc[(mine["label_id"] == class_id) & (mine["predicted_id"] == class_id),
-                           "n"].sum())  # fmt: skip
+        hit = int(
+            mine.loc[(mine["label_id"] == class_id) & (mine["predicted_id"] == class_id), "n"].sum()
+        )
         carried = int(mine.loc[mine["label_id"] == class_id, "n"].sum())
         taken = int(mine.loc[mine["predicted_id"] == class_id, "n"].sum())
         out.append((split, _percent(hit, carried), carried, _percent(hit, taken), taken))
@@ -80,7 +81,10 @@ def others(confusions: pd.DataFrame, class_id: int, *, key: str) -> int | None:
     wide = wide.sort_values(["sum", "other_id"], ascending=[False, True])
     event = st.dataframe(
         wide[["other", "taken for", "mistaken from"]],
-        hide_index=True, key=key, on_select="rerun", selection_mode="single-row",
+        hide_index=True,
+        key=key,
+        on_select="rerun",
+        selection_mode="single-row",
         column_config={
             "other": st.column_config.Column("Class", help="A row opens the class"),
             "taken for": st.column_config.Column(
@@ -90,7 +94,7 @@ def others(confusions: pd.DataFrame, class_id: int, *, key: str) -> int | None:
                 "It taken for this", help="Images of the other that the head takes for this class"
             ),
         },
-    )  # fmt: skip
+    )
     picked = event["selection"]["rows"]
     return int(wide["other_id"].iloc[picked[0]]) if picked else None
 
@@ -130,9 +134,11 @@ def by_concept(rows: pd.DataFrame) -> pd.DataFrame:
             values = values.fillna(0)
         out[f"{what}, {split}"] = values.astype(np.int64) if what.startswith("n") else values
     total = sum(out[f"n, {split}"] for split in dict.fromkeys(rows["split"]))
-    return out.assign(total=total).sort_values(
-        ["total", "id"], ascending=[False, True], ignore_index=True
-    ).drop(columns="total")  # fmt: skip
+    return (
+        out.assign(total=total)
+        .sort_values(["total", "id"], ascending=[False, True], ignore_index=True)
+        .drop(columns="total")
+    )
 
 
 def dominance(rows: pd.DataFrame, *, key: str) -> int | None:
@@ -151,9 +157,14 @@ def dominance(rows: pd.DataFrame, *, key: str) -> int | None:
             format="localized" if what.startswith("n") else "%.3g",
         )
     event = st.dataframe(
-        frame, hide_index=True, key=key, on_select="rerun", selection_mode="single-row", height=330,
+        frame,
+        hide_index=True,
+        key=key,
+        on_select="rerun",
+        selection_mode="single-row",
+        height=330,
         column_config=config,
-    )  # fmt: skip
+    )
     picked = event["selection"]["rows"]
     return int(frame["id"].iloc[picked[0]]) if picked else None
 

@@ -74,10 +74,15 @@ def show(*, bank_id: int, bank_name: str, head: Any | None, class_id: int | None
     if len(sources) > 1:
         address.follow("im_whose", whose)
         st.segmented_control(
-            "Whose logit", list(sources), key="im_whose", required=True,
-            format_func=lambda s: plain(sources[s]), label_visibility="collapsed",
-            on_change=_write, args=("im_whose", now),
-        )  # fmt: skip
+            "Whose logit",
+            list(sources),
+            key="im_whose",
+            required=True,
+            format_func=lambda s: plain(sources[s]),
+            label_visibility="collapsed",
+            on_change=_write,
+            args=("im_whose", now),
+        )
     if whose == HEAD and head is not None and class_id is not None:
         _head(int(head["head_id"]), bank_name, class_id, now)
     else:
@@ -92,9 +97,14 @@ def of_banks(banks: pd.DataFrame) -> None:
     name = asked if asked is not None and asked in banks.index else str(banks.index[0])
     address.follow("im_bank", name)
     st.selectbox(
-        "The backbone's own logits, by the concepts of", list(banks.index), key="im_bank",
-        on_change=address.write, args=("b", "im_bank"), format_func=short, width=300,
-    )  # fmt: skip
+        "The backbone's own logits, by the concepts of",
+        list(banks.index),
+        key="im_bank",
+        on_change=address.write,
+        args=("b", "im_bank"),
+        format_func=short,
+        width=300,
+    )
     bank_id = int(banks["bank_id"].loc[name])
     show(bank_id=bank_id, bank_name=name, head=None, class_id=None)
     judged(bank_id)
@@ -151,9 +161,12 @@ def _own(bank_id: int, bank_name: str, class_id: int | None, now: Asked) -> None
         f"concepts dimmed at every token. Logit {number(logit)} = without any concept "
         f"{number(without)}, all concepts together {signed(logit - without)}; mean of "
         f"{len(chosen)} image{'s' if len(chosen) > 1 else ''}"
-        + ("; of each the 12 concepts of largest integrated gradients are dimmed"
-           if method == "sobol" else "")
-    )  # fmt: skip
+        + (
+            "; of each the 12 concepts of largest integrated gradients are dimmed"
+            if method == "sobol"
+            else ""
+        )
+    )
     frame = own.importances(con, bank_id, y, method=method, image_id=image)
     _table(frame, method, bank_name, key=f"own-{bank_id}-{y}-{image}")
 
@@ -163,17 +176,28 @@ def _which(listed: pd.DataFrame, images: pd.DataFrame, now: Asked) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         address.follow("im_class_id", now.class_id)
         st.selectbox(
-            "Class that the backbone predicts", list(listed.index), key="im_class_id", width=300,
+            "Class that the backbone predicts",
+            list(listed.index),
+            key="im_class_id",
+            width=300,
             format_func=lambda i: f"{short(str(listed.loc[i, 'name']))} · n = {listed.loc[i, 'n']}",
-            on_change=_write, args=("im_class_id", now._replace(image_id=None)),
-        )  # fmt: skip
+            on_change=_write,
+            args=("im_class_id", now._replace(image_id=None)),
+        )
         address.follow("im_image_id", ALL if now.image_id is None else now.image_id)
         st.selectbox(
-            "Images", [ALL, *images.index], key="im_image_id", width=300,
-            format_func=lambda i: f"all {len(images)} explained" if i == ALL
-            else short(str(images.loc[i, "file"]), 40),
-            on_change=_write, args=("im_image_id", now),
-        )  # fmt: skip
+            "Images",
+            [ALL, *images.index],
+            key="im_image_id",
+            width=300,
+            format_func=lambda i: (
+                f"all {len(images)} explained"
+                if i == ALL
+                else short(str(images.loc[i, "file"]), 40)
+            ),
+            on_change=_write,
+            args=("im_image_id", now),
+        )
 
 
 def _method(n_of: dict[str, int], now: Asked) -> str:
@@ -182,12 +206,16 @@ def _method(n_of: dict[str, int], now: Asked) -> str:
     method = now.method if now.method in order else order[0]
     address.follow("im_method", method)
     st.segmented_control(
-        "Importance by", order, key="im_method", required=True,
+        "Importance by",
+        order,
+        key="im_method",
+        required=True,
         format_func=lambda m: f"{METHODS[m]} · n = {n_of[m]:,}",
         help="  \n".join(f"**{METHODS[m]}**: {ABOUT[m]}" for m in order)
         + "  \nn: images of the class behind the mean",
-        on_change=_write, args=("im_method", now),
-    )  # fmt: skip
+        on_change=_write,
+        args=("im_method", now),
+    )
     return method
 
 
@@ -210,8 +238,12 @@ def _table(rows: pd.DataFrame, method: str, bank_name: str, *, key: str) -> None
         return st.column_config.NumberColumn(title, help=about, format=shape)
 
     event = st.dataframe(
-        frame, key=f"importance-{key}-{method}", hide_index=True, on_select="rerun",
-        selection_mode="single-row", height=330 if len(frame) > 8 else "auto",
+        frame,
+        key=f"importance-{key}-{method}",
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        height=330 if len(frame) > 8 else "auto",
         # indices are no logits, so no part of a change of them
         column_order=[str(c) for c in frame if c != "change" or method != "sobol"],
         column_config={
@@ -221,7 +253,7 @@ def _table(rows: pd.DataFrame, method: str, bank_name: str, *, key: str) -> None
             "change": exact("Of the change, %", OF_CHANGE),
             "n": exact("n images", "Images of the class behind the mean", "localized"),
         },
-    )  # fmt: skip
+    )
     picked = event["selection"]["rows"]
     if picked:
         address.open_page("concept", b=bank_name, c=int(frame["id"].iloc[picked[0]]))

@@ -20,11 +20,13 @@ heads = linear_heads.known()
 if heads.empty:
     banks = backbone_importance.banks(con)
     address.unknown(
-        "head", address.param("h"),
-        exists="This store has no head, so no class rests on concepts." if banks.empty else
-        "This store has no head. What the backbone's own logits rest on stands below.",
+        "head",
+        address.param("h"),
+        exists="This store has no head, so no class rests on concepts."
+        if banks.empty
+        else "This store has no head. What the backbone's own logits rest on stands below.",
         onward=[("What it does hold", "overview", {})],
-    )  # fmt: skip
+    )
     if not banks.empty:
         importance_methods.of_banks(banks)
     st.stop()
@@ -38,13 +40,14 @@ listed = one.classes(con, head_id)
 wanted = address.int_param("y") if address.param("y") else int(listed["class_id"].iloc[0])
 if wanted not in set(listed["class_id"]):
     address.unknown(
-        "class", address.param("y"),
+        "class",
+        address.param("y"),
         exists=f"This head tells {len(listed):,} classes apart.",
         onward=[
             (plain(short(r["name"], 30)), "classes", {"h": head["name"], "y": int(r["class_id"])})
             for r in listed.head(4).to_dict("records")
         ],
-    )  # fmt: skip
+    )
     st.stop()
 class_id = int(wanted or 0)
 facts = listed[listed["class_id"] == class_id].iloc[0]
@@ -57,21 +60,35 @@ def turn() -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         address.follow("class_y", class_id)
         st.selectbox(
-            "Class", ids, key="class_y", on_change=address.write, args=("y", "class_y"),
-            format_func=lambda c: short(str(names[c])), label_visibility="collapsed", width=300,
-        )  # fmt: skip
+            "Class",
+            ids,
+            key="class_y",
+            on_change=address.write,
+            args=("y", "class_y"),
+            format_func=lambda c: short(str(names[c])),
+            label_visibility="collapsed",
+            width=300,
+        )
         for label, to in (("Previous", at - 1), ("Next", at + 1)):
             st.button(
-                label, key=f"{label}_class", disabled=not 0 <= to < len(ids),
+                label,
+                key=f"{label}_class",
+                disabled=not 0 <= to < len(ids),
                 icon=":material/chevron_left:" if to < at else ":material/chevron_right:",
-                on_click=address.set_params, kwargs={"y": ids[to] if 0 <= to < len(ids) else None},
-            )  # fmt: skip
+                on_click=address.set_params,
+                kwargs={"y": ids[to] if 0 <= to < len(ids) else None},
+            )
         address.follow("head_h", head["name"])
         st.selectbox(
-            "Head", list(heads["name"]), key="head_h", on_change=address.write,
-            args=("h", "head_h"), format_func=lambda n: f"Head: {short(n)}",
-            label_visibility="collapsed", width=260,
-        )  # fmt: skip
+            "Head",
+            list(heads["name"]),
+            key="head_h",
+            on_change=address.write,
+            args=("h", "head_h"),
+            format_func=lambda n: f"Head: {short(n)}",
+            label_visibility="collapsed",
+            width=260,
+        )
         address.link("Intervene", "intervene", icon=":material/tune:", h=head["name"], y=class_id)
 
 
@@ -99,9 +116,12 @@ def rests_on(explained: pd.Series, images: pd.DataFrame) -> None:
         st.warning(misleads)
     parts = class_parts.parts(explained, shown)
     event = st.plotly_chart(
-        bars.chart(parts), key=f"bars-{head_id}-{class_id}-{len(shown)}",
-        on_select="rerun", selection_mode="points", config={"displayModeBar": False},
-    )  # fmt: skip
+        bars.chart(parts),
+        key=f"bars-{head_id}-{class_id}-{len(shown)}",
+        on_select="rerun",
+        selection_mode="points",
+        config={"displayModeBar": False},
+    )
     best = percent(float(rows["share"].head(len(shown)).sum()))
     st.caption(
         f"{len(shown)} of {int(explained['n_concepts']):,} contributing concepts shown, "

@@ -44,19 +44,27 @@ def controls(kinds: list[str], chance: dict[str, np.ndarray]) -> tuple[str, floa
     kind = asked if asked in kinds else kinds[0]
     address.follow("likeness", kind)
     left.segmented_control(
-        "Pair by", kinds, key="likeness", required=True, on_change=address.write,
-        args=("k", "likeness", "p"), format_func=lambda k: pairing_tables.KINDS[k][0],
-    )  # fmt: skip
+        "Pair by",
+        kinds,
+        key="likeness",
+        required=True,
+        on_change=address.write,
+        args=("k", "likeness", "p"),
+        format_func=lambda k: pairing_tables.KINDS[k][0],
+    )
     left.caption(pairing_tables.KINDS[kind][1] + ".")
     text = address.param("d")
     threshold = next((t for t in THRESHOLDS if f"{t:g}" == text), DEFAULT)
     address.follow("threshold", threshold)
     right.select_slider(
-        "Threshold", THRESHOLDS, key="threshold", format_func=lambda t: f"{t:g}",
+        "Threshold",
+        THRESHOLDS,
+        key="threshold",
+        format_func=lambda t: f"{t:g}",
         on_change=lambda: address.set_params(d=f"{st.session_state['threshold']:g}", p=None),
         help="A pair that is less alike counts as unmatched on both sides. By chance 95 % of pairs "
         f"lie below {number(float(np.quantile(chance[kind], 0.95)))}.",
-    )  # fmt: skip
+    )
     return kind, threshold
 
 
@@ -161,9 +169,13 @@ for column, letter, of, rows, places, other, likeness in (
         shown = places[often][:ALONE]
         best = likeness[shown].argmax(1)
         clicked_alone = pairing_tables.alone(
-            of, rows.iloc[shown], likeness[shown, best], pairing_tables.titles(other, best),
-            letter=letter, key=f"only-{letter}-{of.stem}-{of.bank_id}-{kind}-{threshold}",
-        )  # fmt: skip
+            of,
+            rows.iloc[shown],
+            likeness[shown, best],
+            pairing_tables.titles(other, best),
+            letter=letter,
+            key=f"only-{letter}-{of.stem}-{of.bank_id}-{kind}-{threshold}",
+        )
         if len(places) > ALONE:
             st.caption(f"The {ALONE} most frequent of {len(places):,}.")
         if clicked_alone is not None:

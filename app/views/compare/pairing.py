@@ -69,7 +69,7 @@ def compare(one: Side, two: Side) -> Compared | None:
     pairs = shared(one, two)
     left, right = (
         compare_models.concepts(db.cursor(s.stem), s.bank_id, most=MOST) for s in (one, two)
-    )  # fmt: skip
+    )
     if len(pairs) < FEWEST or left.empty or right.empty:
         return None
     rng = np.random.default_rng(0)
@@ -99,9 +99,18 @@ def compare(one: Side, two: Side) -> Compared | None:
         if len(space.rows):
             shift = model_spaces.shift(space, scores[0][space.rows], ours)
     return Compared(
-        left, right, likeness, chance, len(some), len(pairs), n_mapped, grid, space.about, shift,
+        left,
+        right,
+        likeness,
+        chance,
+        len(some),
+        len(pairs),
+        n_mapped,
+        grid,
+        space.about,
+        shift,
         space.size,
-    )  # fmt: skip
+    )
 
 
 def _draw(pairs: pd.DataFrame, most: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -140,9 +149,12 @@ def _maps(
     for (side, concepts, which), grid in zip(sides, grids, strict=True):
         ids = pairs[f"image_id_{which}"].to_numpy()
         walk = compare_models.token_maps(
-            db.cursor(side.stem), side.bank_id, concepts["concept_id"].to_numpy(),
-            image_ids=ids, n_tokens=grid.h * grid.w,
-        )  # fmt: skip
+            db.cursor(side.stem),
+            side.bank_id,
+            concepts["concept_id"].to_numpy(),
+            image_ids=ids,
+            n_tokens=grid.h * grid.w,
+        )
         found.append({i: (maps.astype(np.float32), Box(*box)) for i, maps, box in walk})
     rows: list[list[np.ndarray]] = [[], []]
     regridded = False
@@ -152,8 +164,10 @@ def _maps(
         (map_a, box_a), (map_b, box_b) = found[0].pop(a), found[1].pop(b)
         to_grid, to_box = matching.common((grids[0], box_a), (grids[1], box_b))
         regridded |= not (to_grid == grids[0] == grids[1] and to_box == box_a == box_b)
-        for out, maps, grid, box in ((rows[0], map_a, grids[0], box_a),
-                                     (rows[1], map_b, grids[1], box_b)):  # fmt: skip
+        for out, maps, grid, box in (
+            (rows[0], map_a, grids[0], box_a),
+            (rows[1], map_b, grids[1], box_b),
+        ):
             moved = matching.resampled(maps, grid, box, to_grid=to_grid, to_box=to_box)
             out.append(moved.T.astype(np.float32))
     x, y = (np.stack(part) for part in rows)

@@ -71,25 +71,37 @@ def choose(ours: pd.Series, here: str, there: str, theirs: pd.Series | None) -> 
         st.markdown(f"**A** · {_what(here)}")
         address.follow("bank_a", ours["name"])
         st.selectbox(
-            "Bank of A", list(build.banks(db.cursor())["name"]), key="bank_a",
-            on_change=address.write, args=("b", "bank_a", "p"), label_visibility="collapsed",
-        )  # fmt: skip
+            "Bank of A",
+            list(build.banks(db.cursor())["name"]),
+            key="bank_a",
+            on_change=address.write,
+            args=("b", "bank_a", "p"),
+            label_visibility="collapsed",
+        )
     with b:
         st.markdown(f"**B** · {_what(there)}")
         boxes = st.columns(2, gap="small") if len(stems) > 1 else [st.container()]
         if len(stems) > 1:
             address.follow("store_b", there)
             boxes[0].selectbox(
-                "Store of B", stems, key="store_b", on_change=address.write,
-                args=("n", "store_b", "j", "p"), label_visibility="collapsed",
+                "Store of B",
+                stems,
+                key="store_b",
+                on_change=address.write,
+                args=("n", "store_b", "j", "p"),
+                label_visibility="collapsed",
                 format_func=lambda s: f"{s} (this one)" if s == here else s,
-            )  # fmt: skip
+            )
         if theirs is not None:
             address.follow("bank_b", theirs["name"])
             boxes[-1].selectbox(
-                "Bank of B", list(build.banks(db.cursor(there))["name"]), key="bank_b",
-                on_change=address.write, args=("j", "bank_b", "p"), label_visibility="collapsed",
-            )  # fmt: skip
+                "Bank of B",
+                list(build.banks(db.cursor(there))["name"]),
+                key="bank_b",
+                on_change=address.write,
+                args=("j", "bank_b", "p"),
+                label_visibility="collapsed",
+            )
 
 
 def _what(stem: str) -> str:

@@ -20,12 +20,18 @@ PAIRED, CHANCE = "#0072B2", "#8A949A"
 PICTURES = 2
 KINDS = {
     "scores": ("Scores", "Correlation of the two concepts' scores over the shared images"),
-    "maps": ("Maps", "Correlation of the two concepts' maps over the tokens of shared images: "
-             "whether they fire at the same places"),
+    "maps": (
+        "Maps",
+        "Correlation of the two concepts' maps over the tokens of shared images: "
+        "whether they fire at the same places",
+    ),
     "cosine": ("Cosine", "Cosine of the two directions, where both banks live in one space"),
-}  # fmt: skip
-AXES = {"scores": "correlation of scores", "maps": "correlation of maps",
-        "cosine": "cosine of directions"}  # fmt: skip
+}
+AXES = {
+    "scores": "correlation of scores",
+    "maps": "correlation of maps",
+    "cosine": "cosine of directions",
+}
 ABOUT = {
     "A ": "Its two strongest images in A",
     "B ": "Its two strongest images in B",
@@ -61,9 +67,15 @@ def strengths(found: Matching, chance: np.ndarray, *, threshold: float, kind: st
         )
     figure.add_hline(y=threshold, line={"color": "#D55E00", "width": 1.5, "dash": "dot"})
     figure.add_annotation(
-        x=0, xref="paper", y=threshold, text="threshold", showarrow=False, xanchor="left",
-        yanchor="bottom", font={"size": 11, "color": "#D55E00"},
-    )  # fmt: skip
+        x=0,
+        xref="paper",
+        y=threshold,
+        text="threshold",
+        showarrow=False,
+        xanchor="left",
+        yanchor="bottom",
+        font={"size": 11, "color": "#D55E00"},
+    )
     figure.update_layout(
         height=270,
         margin={"l": 0, "r": 0, "t": 26, "b": 0},

@@ -115,14 +115,18 @@ def _columns(shown: pd.DataFrame) -> dict[str, Any]:
     positive = int(shown["n_positive"].iloc[0])
     return {
         "what": st.column_config.TextColumn(
-            "Read off", width=116, help="This concept: its score alone, nothing fitted. Best: the "
+            "Read off",
+            width=116,
+            help="This concept: its score alone, nothing fitted. Best: the "
             "single concept that is best on the other folds, by name where it is so most often. "
             f"Top: a logistic probe on the {n_top} concepts that differ most there. Plain: a "
             f"logistic probe on all {width} channels of the pooled activation",
         ),
         "auc": st.column_config.NumberColumn(
-            "AUC", format="%.3f", width=52, help="Images with the label against those without, "
-            "pairs within folds; chance 0.5"
+            "AUC",
+            format="%.3f",
+            width=52,
+            help="Images with the label against those without, pairs within folds; chance 0.5",
         ),
         "range": st.column_config.TextColumn(
             "95 %", width=100, help="95 % interval of the AUC (DeLong)"
@@ -134,11 +138,14 @@ def _columns(shown: pd.DataFrame) -> dict[str, Any]:
             "Δ plain", format="%+.3f", width=64, help="AUC minus that of the plain probe"
         ),
         "gain_range": st.column_config.TextColumn(
-            "95 % ", width=116, help="95 % interval of that difference, paired on the same images "
-            "(DeLong)"
+            "95 % ",
+            width=116,
+            help="95 % interval of that difference, paired on the same images (DeLong)",
         ),
         "wins": st.column_config.TextColumn(
-            "Wins", width=62, help="Whom the interval of the difference from the plain probe "
-            "favours; even: it holds 0"
+            "Wins",
+            width=62,
+            help="Whom the interval of the difference from the plain probe "
+            "favours; even: it holds 0",
         ),
-    }  # fmt: skip
+    }

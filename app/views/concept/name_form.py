@@ -16,8 +16,12 @@ def show(bank: str, concept_id: int) -> None:
     trouble = people.trouble()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if found is not None:
-            st.markdown(people.words(found), width="content", help="Not from the build: someone "
-                        "said so here. The store's own name stays as it is.")  # fmt: skip
+            st.markdown(
+                people.words(found),
+                width="content",
+                help="Not from the build: someone "
+                "said so here. The store's own name stays as it is.",
+            )
         with st.popover(
             "Your name for it" if found is None else "Change",
             icon=":material/edit_note:",

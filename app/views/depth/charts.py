@@ -47,9 +47,15 @@ def lines(rows: pd.DataFrame, *, layers: list[str]) -> go.Figure:
     )
     figure.add_hline(y=0.5, line={"color": CONTROL, "width": 1, "dash": "dot"})
     figure.add_annotation(
-        x=0, xref="paper", y=0.5, text="chance 0.5", showarrow=False, yanchor="top", xanchor="left",
+        x=0,
+        xref="paper",
+        y=0.5,
+        text="chance 0.5",
+        showarrow=False,
+        yanchor="top",
+        xanchor="left",
         font={"size": 11, "color": CONTROL},
-    )  # fmt: skip
+    )
     low = min(float(rows["lo"].min()), float(control.min()), 0.5)
     figure.update_layout(
         height=430,

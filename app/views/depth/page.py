@@ -151,11 +151,19 @@ event = st.dataframe(
     key="depth_table",
     height=420,
     column_order=[
-        "Concept", *titles, "Best layer", "Best layer's AUC", "from", "to", "Control",
-        "Gain over last", "n", "n with",
+        "Concept",
+        *titles,
+        "Best layer",
+        "Best layer's AUC",
+        "from",
+        "to",
+        "Control",
+        "Gain over last",
+        "n",
+        "n with",
     ],
     column_config=config,
-)  # fmt: skip
+)
 if pd.notna(table["Control"]).all() and (table["Control"] > 0.7).any():
     st.caption(
         f":material/warning: {int((table['Control'] > 0.7).sum())} controls lie above 0.7: few "

@@ -22,9 +22,15 @@ def largest(rows: pd.DataFrame, *, kind: str, unit: str, classes: dict[int, str]
     if kind != "energy":
         low = 0 * rows["chance_95"] if kind == "within" else -rows["chance_95"]
         figure.add_bar(
-            x=rows["chance_95"] - low, base=low, y=place, orientation="h", hoverinfo="skip",
-            marker={"color": CHANCE, "line": {"width": 0}}, width=0.5, name="95 % of chance",
-        )  # fmt: skip
+            x=rows["chance_95"] - low,
+            base=low,
+            y=place,
+            orientation="h",
+            hoverinfo="skip",
+            marker={"color": CHANCE, "line": {"width": 0}},
+            width=0.5,
+            name="95 % of chance",
+        )
     above = (rows["value"] > 0).to_numpy()
     for name, colour, mine in zip(LEGEND[kind], (MORE, LESS), (above, ~above), strict=True):
         _points(figure, rows[mine], [y for y in place if mine[y]], colour, kind, classes)

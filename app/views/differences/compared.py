@@ -50,9 +50,11 @@ def frame(key: tuple[str, int], bank_id: int, a: ImageSet, b: ImageSet, kind: st
 
 
 Pairs = tuple[
-    Int64[np.ndarray, " n"], Int64[np.ndarray, " n"], Int64[np.ndarray, " n"],
     Int64[np.ndarray, " n"],
-]  # fmt: skip
+    Int64[np.ndarray, " n"],
+    Int64[np.ndarray, " n"],
+    Int64[np.ndarray, " n"],
+]
 """image ids and classes of A, then of B, in one order"""
 
 

@@ -44,18 +44,32 @@ ABOUT = {
     "more by": "B − A in that class, in pooled standard deviations",
 }
 _WITHIN = {
-    "Within": "within", "95 %": "within_chance_95", "p": "within_p",
-    "More in B": "more", "95 % more": "more_chance_95", "p more": "more_p",
-    "Less in B": "less", "95 % less": "less_chance_95", "p less": "less_p",
-}  # fmt: skip
+    "Within": "within",
+    "95 %": "within_chance_95",
+    "p": "within_p",
+    "More in B": "more",
+    "95 % more": "more_chance_95",
+    "p more": "more_p",
+    "Less in B": "less",
+    "95 % less": "less_chance_95",
+    "p less": "less_p",
+}
 _OF_TIE = {
-    "Tie in A": "tie_a", "Tie in B": "tie_b", "Tie B − A": "tie", "tie from": "tie_lo",
-    "tie to": "tie_hi", "95 %": "tie_chance_95", "p": "tie_p",
-}  # fmt: skip
+    "Tie in A": "tie_a",
+    "Tie in B": "tie_b",
+    "Tie B − A": "tie",
+    "tie from": "tie_lo",
+    "tie to": "tie_hi",
+    "95 %": "tie_chance_95",
+    "p": "tie_p",
+}
 _ENERGY = {
-    "Mean in A": "energy_a", "Mean in B": "energy_b", "B − A": "difference", "from": "lo",
+    "Mean in A": "energy_a",
+    "Mean in B": "energy_b",
+    "B − A": "difference",
+    "from": "lo",
     "to": "hi",
-}  # fmt: skip
+}
 _SIZE = {"energy": "difference", "within": "within", "tie": "tie"}
 
 
@@ -98,8 +112,13 @@ def show(
         for name, about in ABOUT.items()
     }
     event = st.dataframe(
-        pd.DataFrame(columns), hide_index=True, key=key, on_select="rerun",
-        selection_mode="single-row", height=360, column_config=config,
-    )  # fmt: skip
+        pd.DataFrame(columns),
+        hide_index=True,
+        key=key,
+        on_select="rerun",
+        selection_mode="single-row",
+        height=360,
+        column_config=config,
+    )
     picked = event["selection"]["rows"]
     return int(rows["concept_id"].iloc[picked[0]]) if picked else None

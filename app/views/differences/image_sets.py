@@ -127,11 +127,16 @@ def choose(
         widget = f"{part}_{key}"
         address.follow(widget, value)
         box.selectbox(
-            f"{part.capitalize()} of {side}", values, key=widget, on_change=changed,
-            format_func=lambda v, names=names: names.get(v, str(v)), label_visibility="collapsed",
+            f"{part.capitalize()} of {side}",
+            values,
+            key=widget,
+            on_change=changed,
+            format_func=lambda v, names=names: names.get(v, str(v)),
+            label_visibility="collapsed",
             help="Right or wrong: whether the backbone's prediction is the label"
-            if part == "judged" else None,
-        )  # fmt: skip
+            if part == "judged"
+            else None,
+        )
 
 
 def splits() -> list[str]:

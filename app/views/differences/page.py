@@ -60,9 +60,15 @@ def choose() -> None:
         if len(names) > 1:
             address.follow("bank_d", bank_name)
             st.selectbox(
-                "Bank", names, key="bank_d", on_change=address.write, args=("b", "bank_d"),
-                format_func=lambda n: f"Bank: {short(n)}", label_visibility="collapsed", width=240,
-            )  # fmt: skip
+                "Bank",
+                names,
+                key="bank_d",
+                on_change=address.write,
+                args=("b", "bank_d"),
+                format_func=lambda n: f"Bank: {short(n)}",
+                label_visibility="collapsed",
+                width=240,
+            )
         for i, (name, pair) in enumerate(offered.items()):
             st.button(plain(name), key=f"pair_{i}", on_click=set_both, args=pair, type="tertiary")
     left, swap, right = st.columns([12, 1, 12], vertical_alignment="bottom")
@@ -76,9 +82,13 @@ def choose() -> None:
             )
             image_sets.choose(side, key_, chosen, splits=splits, classes=classes, judged=judged)
     swap.button(
-        "", key="swap", icon=":material/swap_horiz:", on_click=set_both, args=(b, a),
+        "",
+        key="swap",
+        icon=":material/swap_horiz:",
+        on_click=set_both,
+        args=(b, a),
         help="Exchange A and B",
-    )  # fmt: skip
+    )
 
 
 def pick_kind(bar: Any, n_classes: int, *, paired: bool) -> str:
@@ -137,9 +147,12 @@ def open_concept(concept_id: int) -> None:
 def picture(drawn: pd.DataFrame, kind: str) -> None:
     figure = charts.largest(drawn, kind=kind, unit=unit, classes=classes)
     event = st.plotly_chart(
-        figure, key=f"top-{kind}-{bank_id}-{a.text()}-{b.text()}", on_select="rerun",
-        selection_mode="points", config={"displayModeBar": False},
-    )  # fmt: skip
+        figure,
+        key=f"top-{kind}-{bank_id}-{a.text()}-{b.text()}",
+        on_select="rerun",
+        selection_mode="points",
+        config={"displayModeBar": False},
+    )
     for point in event["selection"]["points"]:
         if point.get("customdata"):
             open_concept(int(point["customdata"][0]))
@@ -150,14 +163,22 @@ def examples(rows: pd.DataFrame, kind: str) -> None:
     grid = (int(facts["grid_h"]), int(facts["grid_w"]))
     names = (image_sets.describe(a, classes), image_sets.describe(b, classes))
     shown = difference_examples.groups(
-        key, bank_id, rows, a, b, names=names, n_tokens=grid[0] * grid[1],
+        key,
+        bank_id,
+        rows,
+        a,
+        b,
+        names=names,
+        n_tokens=grid[0] * grid[1],
         classes=None if kind == "energy" else classes,
-    )  # fmt: skip
+    )
     opened = gallery.show(
-        shown, key=f"shown-{kind}-{bank_id}-{a.text()}-{b.text()}", grid=grid,
+        shown,
+        key=f"shown-{kind}-{bank_id}-{a.text()}-{b.text()}",
+        grid=grid,
         side=gallery.SIDES["S"],
         maps={"signed": bool(bank["signed"]), "unit": unit, "limit": None},
-    )  # fmt: skip
+    )
     if opened is not None:
         address.open_page("image", b=bank_name, i=opened)
 

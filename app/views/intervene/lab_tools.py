@@ -87,9 +87,13 @@ def _change(head: pd.Series) -> Preview | None:
         return None
     try:
         edited = edited_head.apply(
-            db.key(), int(head["head_id"]), int(head["bank_id"]), tuple(edits), given.refit,
+            db.key(),
+            int(head["head_id"]),
+            int(head["bank_id"]),
+            tuple(edits),
+            given.refit,
             holds(given, signed=bool(head["signed"])),
-        )  # fmt: skip
+        )
         return edited_head.preview(head, edited)
     except ValueError:  # the Global tab says why
         return None

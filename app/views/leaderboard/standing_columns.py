@@ -38,84 +38,182 @@ _FIDELITY = (
 )
 _JUDGED = "images, held-out ones if any"
 MEASURES: dict[str, Column] = {
-    "r2": Column("R²", f"Share of token variance that is rebuilt, {_HELD}; at most 1, higher is "
-                 "better. Chance: the mean token", _TOKENS),
-    "relative_l2": Column("Rel. ℓ2", f"|tokens - rebuilt| / |tokens|, {_HELD}; lower is better. "
-                          "Chance: the mean token", _TOKENS),
-    "wasserstein": Column("W1", "1-D Wasserstein distance between rebuilt and real values of a "
-                          f"channel, mean over channels, in units of activation, {_HELD}; lower is "
-                          "better. Chance: the mean token. Real: between two halves of the real "
-                          "tokens", _TOKENS),
-    "ood": Column("kNN dist.", "Mean distance of a reconstruction to its 10th nearest real token, "
-                  "in units of activation; above the real tokens' own it lies outside what the "
-                  "model produces, below it is nearer to the crowd than real tokens are",
-                  "reconstructions"),
-    "readout": Column("Read-out, %", "Accuracy of the backbone when it goes on from "
-                      "reconstructions instead of its tokens. Chance: the largest class. Real: "
-                      "from the tokens themselves", "held-out images", percent=True),
-    "l0": Column("L0", f"Mean number of non-zero codes a token, {_HELD}; random directions get as "
-                 "many", _TOKENS),
-    "hoyer": Column("Hoyer", "(√k - ℓ1/ℓ2) / (√k - 1) of a token's codes, mean: 1 a single code, "
-                    "0 all equal", _TOKENS),
-    "dead": Column("Dead, %", "Share of concepts that no image activates; lower is better",
-                   "concepts", percent=True),
-    "coherence_max": Column("Max |cos|", "Largest |cosine| of two directions, 0 to 1; 1: a "
-                            "duplicate. Lower is better", _DIRECTIONS),
+    "r2": Column(
+        "R²",
+        f"Share of token variance that is rebuilt, {_HELD}; at most 1, higher is "
+        "better. Chance: the mean token",
+        _TOKENS,
+    ),
+    "relative_l2": Column(
+        "Rel. ℓ2",
+        f"|tokens - rebuilt| / |tokens|, {_HELD}; lower is better. Chance: the mean token",
+        _TOKENS,
+    ),
+    "wasserstein": Column(
+        "W1",
+        "1-D Wasserstein distance between rebuilt and real values of a "
+        f"channel, mean over channels, in units of activation, {_HELD}; lower is "
+        "better. Chance: the mean token. Real: between two halves of the real "
+        "tokens",
+        _TOKENS,
+    ),
+    "ood": Column(
+        "kNN dist.",
+        "Mean distance of a reconstruction to its 10th nearest real token, "
+        "in units of activation; above the real tokens' own it lies outside what the "
+        "model produces, below it is nearer to the crowd than real tokens are",
+        "reconstructions",
+    ),
+    "readout": Column(
+        "Read-out, %",
+        "Accuracy of the backbone when it goes on from "
+        "reconstructions instead of its tokens. Chance: the largest class. Real: "
+        "from the tokens themselves",
+        "held-out images",
+        percent=True,
+    ),
+    "l0": Column(
+        "L0",
+        f"Mean number of non-zero codes a token, {_HELD}; random directions get as many",
+        _TOKENS,
+    ),
+    "hoyer": Column(
+        "Hoyer",
+        "(√k - ℓ1/ℓ2) / (√k - 1) of a token's codes, mean: 1 a single code, 0 all equal",
+        _TOKENS,
+    ),
+    "dead": Column(
+        "Dead, %",
+        "Share of concepts that no image activates; lower is better",
+        "concepts",
+        percent=True,
+    ),
+    "coherence_max": Column(
+        "Max |cos|",
+        "Largest |cosine| of two directions, 0 to 1; 1: a duplicate. Lower is better",
+        _DIRECTIONS,
+    ),
     "coherence_mean": Column("Mean |cos|", "Mean |cosine| of two directions, 0 to 1", _DIRECTIONS),
-    "effective_rank": Column("Eff. rank", "exp of the entropy of the singular values of the "
-                             "directions: how many they span in effect", _DIRECTIONS),
+    "effective_rank": Column(
+        "Eff. rank",
+        "exp of the entropy of the singular values of the directions: how many they span in effect",
+        _DIRECTIONS,
+    ),
     "stability_seed": Column("Stab. seeds", f"Fitted again with other seeds: {_MATCHED}", _PAIRS),
-    "stability_split": Column("Stab. images", "Fitted again on disjoint shares of the train "
-                              f"images: {_MATCHED}", _PAIRS),
-    "named": Column("Named, %", "Share of concepts with a name: fitted to a label, or matching one "
-                    "well enough. Chance: the labels dealt out to other images. Random: directions "
-                    "that may match any label", "concepts", percent=True),
-    "word_named": Column("Word, %", "Share of concepts with a word of a vocabulary that is nearer "
-                         "than chance and leads the second best. Random: shuffled images",
-                         "concepts", percent=True),
-    "word_agreement": Column("Word = label, %", "Among concepts with a label-derived name and a "
-                             "word: how often the label holds every part of the word. Chance: the "
-                             "words dealt out at random", "concepts with both", percent=True),
-    "name_auc": Column("Name AUC", f"Mean over concepts: how well the score tells {_BEST}, on "
-                       "held-out images, 0 to 1. Chance: the labels dealt out to other images; for "
-                       "one fixed label it is 0.5. Random directions reach far more by the choice "
-                       "among labels, so compare with them", _CONCEPTS),
-    "iou": Column("Name IoU", "Mean over concepts: overlap of the strongest tokens with the mask "
-                  f"of the part of {_BEST}, 0 to 1. Chance: as many tokens at random", _CONCEPTS),
-    "separability": Column("Separability", "Mean over concepts of the Jensen-Shannon distance "
-                           "between classes' scores, 0 to 1. Chance: classes shuffled", _CONCEPTS),
-    "monosemanticity": Column("Monosem.", "Mean over concepts of the cosine between the backbone's "
-                              "pooled activations of a concept's top images. Chance: all images",
-                              _CONCEPTS),
-    "C-insertion": Column("C-insertion", "How soon the predicted class's logit is back when "
-                          "concepts are put back from the most important on: area under the "
-                          f"curve, in logits; higher is better. {_FIDELITY}", _JUDGED),
-    "C-deletion": Column("C-deletion", "How soon it is gone when they are taken out from the most "
-                         f"important on, in logits; lower is better. {_FIDELITY}", _JUDGED),
-    "C-muFidelity": Column("C-µFidelity", "Correlation of importances with the change of the logit "
-                           "over random sets of concepts, -1 to 1. For a linear head exact "
-                           f"importances have 1 whatever the concepts. {_FIDELITY}", _JUDGED),
-    **{f"mask {name}": Column(f"{METRICS[name].title}" + (" of maps" if name == "iou" else ""),
-                              f"{METRICS[name].meaning} {METRICS[name].formula}; mean over "
-                              f"concepts, 0 to 1, higher is better. Chance: {METRICS[name].chance}",
-                              "concepts whose part has masks") for name in IN_MASKS},
-    "time total": Column("Build, s", "Wall clock of everything that was done for the bank, in "
-                         "seconds: fit, maps, description, quality with refits, heads, metrics, "
-                         "effects and writing. Not the activations, which all banks share",
-                         "images of the build"),
+    "stability_split": Column(
+        "Stab. images", f"Fitted again on disjoint shares of the train images: {_MATCHED}", _PAIRS
+    ),
+    "named": Column(
+        "Named, %",
+        "Share of concepts with a name: fitted to a label, or matching one "
+        "well enough. Chance: the labels dealt out to other images. Random: directions "
+        "that may match any label",
+        "concepts",
+        percent=True,
+    ),
+    "word_named": Column(
+        "Word, %",
+        "Share of concepts with a word of a vocabulary that is nearer "
+        "than chance and leads the second best. Random: shuffled images",
+        "concepts",
+        percent=True,
+    ),
+    "word_agreement": Column(
+        "Word = label, %",
+        "Among concepts with a label-derived name and a "
+        "word: how often the label holds every part of the word. Chance: the "
+        "words dealt out at random",
+        "concepts with both",
+        percent=True,
+    ),
+    "name_auc": Column(
+        "Name AUC",
+        f"Mean over concepts: how well the score tells {_BEST}, on "
+        "held-out images, 0 to 1. Chance: the labels dealt out to other images; for "
+        "one fixed label it is 0.5. Random directions reach far more by the choice "
+        "among labels, so compare with them",
+        _CONCEPTS,
+    ),
+    "iou": Column(
+        "Name IoU",
+        "Mean over concepts: overlap of the strongest tokens with the mask "
+        f"of the part of {_BEST}, 0 to 1. Chance: as many tokens at random",
+        _CONCEPTS,
+    ),
+    "separability": Column(
+        "Separability",
+        "Mean over concepts of the Jensen-Shannon distance "
+        "between classes' scores, 0 to 1. Chance: classes shuffled",
+        _CONCEPTS,
+    ),
+    "monosemanticity": Column(
+        "Monosem.",
+        "Mean over concepts of the cosine between the backbone's "
+        "pooled activations of a concept's top images. Chance: all images",
+        _CONCEPTS,
+    ),
+    "C-insertion": Column(
+        "C-insertion",
+        "How soon the predicted class's logit is back when "
+        "concepts are put back from the most important on: area under the "
+        f"curve, in logits; higher is better. {_FIDELITY}",
+        _JUDGED,
+    ),
+    "C-deletion": Column(
+        "C-deletion",
+        "How soon it is gone when they are taken out from the most "
+        f"important on, in logits; lower is better. {_FIDELITY}",
+        _JUDGED,
+    ),
+    "C-muFidelity": Column(
+        "C-µFidelity",
+        "Correlation of importances with the change of the logit "
+        "over random sets of concepts, -1 to 1. For a linear head exact "
+        f"importances have 1 whatever the concepts. {_FIDELITY}",
+        _JUDGED,
+    ),
+    **{
+        f"mask {name}": Column(
+            f"{METRICS[name].title}" + (" of maps" if name == "iou" else ""),
+            f"{METRICS[name].meaning} {METRICS[name].formula}; mean over "
+            f"concepts, 0 to 1, higher is better. Chance: {METRICS[name].chance}",
+            "concepts whose part has masks",
+        )
+        for name in IN_MASKS
+    },
+    "time total": Column(
+        "Build, s",
+        "Wall clock of everything that was done for the bank, in "
+        "seconds: fit, maps, description, quality with refits, heads, metrics, "
+        "effects and writing. Not the activations, which all banks share",
+        "images of the build",
+    ),
     "time fit": Column("Fit, s", "Wall clock of the fit, in seconds", "images learned from"),
-    "time maps": Column("Maps, s", "Wall clock of encoding every token, in seconds",
-                        "images of the build"),
-    "time description": Column("Describe, s", "Wall clock of examples, histograms, names from "
-                               "labels, neighbours and the layout, in seconds",
-                               "images of the build"),
-    "time quality": Column("Judge, s", "Wall clock of the measures of quality, of probes and of "
-                           "refits, in seconds", "images of the build"),
-    "time heads": Column("Heads, s", "Wall clock of fitting and explaining its heads, and of their "
-                         "fidelity, in seconds", "images of the build"),
-    "time rest": Column("Rest, s", "Wall clock of metrics, effects, words and writing, in seconds",
-                        "images of the build"),
-}  # fmt: skip
+    "time maps": Column(
+        "Maps, s", "Wall clock of encoding every token, in seconds", "images of the build"
+    ),
+    "time description": Column(
+        "Describe, s",
+        "Wall clock of examples, histograms, names from "
+        "labels, neighbours and the layout, in seconds",
+        "images of the build",
+    ),
+    "time quality": Column(
+        "Judge, s",
+        "Wall clock of the measures of quality, of probes and of refits, in seconds",
+        "images of the build",
+    ),
+    "time heads": Column(
+        "Heads, s",
+        "Wall clock of fitting and explaining its heads, and of their fidelity, in seconds",
+        "images of the build",
+    ),
+    "time rest": Column(
+        "Rest, s",
+        "Wall clock of metrics, effects, words and writing, in seconds",
+        "images of the build",
+    ),
+}
 """`measure` of `leaderboard.figures` -> how it is shown; accuracies are `accuracy`"""
 HEADS, HELD_OUT = "Heads", "on the first held-out split"
 GROUPS: dict[str, tuple[str, ...]] = {

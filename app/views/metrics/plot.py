@@ -13,8 +13,16 @@ from app.views.metrics.lines import Line
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C7A00", "#7F7F7F")
 SYMBOLS = (
-    "circle", "square", "triangle-up", "star", "cross", "triangle-down", "x", "pentagon", "bowtie",
-)  # fmt: skip
+    "circle",
+    "square",
+    "triangle-up",
+    "star",
+    "cross",
+    "triangle-down",
+    "x",
+    "pentagon",
+    "bowtie",
+)
 _CHANCE = "#8A949A"
 _ROW = 15
 """pixels a subject of a line"""

@@ -155,9 +155,13 @@ def contents() -> None:
 def images() -> None:
     st.subheader("Images", anchor=False)
     shown = st.segmented_control(
-        "Images", ["Samples", "Map"], default="Samples", required=True, key="images_as",
+        "Images",
+        ["Samples", "Map"],
+        default="Samples",
+        required=True,
+        key="images_as",
         label_visibility="collapsed",
-    )  # fmt: skip
+    )
     if shown == "Map":
         image_map.show(n_images=int(facts["n_images"]))
     else:

@@ -78,9 +78,18 @@ def fit(
     spread = np.where(spread > 0, spread, 1.0)
     x = torch.from_numpy(((data.pooled - mean) / spread).astype(np.float32))
     p = _train(
-        data, x, targets, rows, n_classes=len(class_ids), weight=weight, steps=steps,
-        batch=batch, lr=lr, decay=decay, seed=seed,
-    )  # fmt: skip
+        data,
+        x,
+        targets,
+        rows,
+        n_classes=len(class_ids),
+        weight=weight,
+        steps=steps,
+        batch=batch,
+        lr=lr,
+        decay=decay,
+        seed=seed,
+    )
     w = p["weight"].double().numpy() / spread
     b = p["bias"].double().numpy() - w @ mean
     scores, held_out = (part @ w.T + b for part in (data.pooled, data.pooled_test))

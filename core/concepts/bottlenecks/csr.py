@@ -124,10 +124,19 @@ def fit(
         data.images, cam / unit, labels, most=max_vectors, seed=seed
     )
     net = csr_training.train(
-        vectors / unit, concept, n_concepts=len(chosen), n_prototypes=n_prototypes,
-        width=min(width, vectors.shape[1]), scale=scale, gamma=gamma, margin=margin,
-        n_epochs=n_epochs, lr=lr, seed=seed, progress=data.progress,
-    )  # fmt: skip
+        vectors / unit,
+        concept,
+        n_concepts=len(chosen),
+        n_prototypes=n_prototypes,
+        width=min(width, vectors.shape[1]),
+        scale=scale,
+        gamma=gamma,
+        margin=margin,
+        n_epochs=n_epochs,
+        lr=lr,
+        seed=seed,
+        progress=data.progress,
+    )
     projector = replace(net.projector, weight=net.projector.weight / unit)
     found = atlas(data.images, projector, net.prototypes)
     alive = (found.hits > 0) if prune else torch.ones_like(found.hits, dtype=torch.bool)
@@ -158,8 +167,18 @@ def _bank(
             "head_bias": torch.from_numpy(fitted.bias),
             "head_classes": torch.from_numpy(present.astype(np.int64)),
         }
-    return Bank(directions, net.weight, net.bias, net.blocks, prototypes, alive, found.hits,
-                found.exemplar, **head, measured=facts)  # fmt: skip
+    return Bank(
+        directions,
+        net.weight,
+        net.bias,
+        net.blocks,
+        prototypes,
+        alive,
+        found.hits,
+        found.exemplar,
+        **head,
+        measured=facts,
+    )
 
 
 def pruned(bank: Bank, drop: list[tuple[int, int]]) -> Bank:
@@ -183,6 +202,8 @@ def pruned(bank: Bank, drop: list[tuple[int, int]]) -> Bank:
             f"concept {empty[0]} would lose its last prototype; keep one, or reject the concept "
             "on the Intervene page"
         )
-    facts = [{**row, "n_prototypes": float(n)}
-             for row, n in zip(bank.measured, alive.sum(1).tolist(), strict=False)]  # fmt: skip
+    facts = [
+        {**row, "n_prototypes": float(n)}
+        for row, n in zip(bank.measured, alive.sum(1).tolist(), strict=False)
+    ]
     return Bank(**{**bank.tensors(), "alive": alive}, measured=facts)

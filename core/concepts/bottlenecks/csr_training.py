@@ -121,8 +121,10 @@ def train(
         if not math.isfinite(total):
             raise ValueError(f"csr diverged in epoch {epoch + 1}; lower lr = {lr}")
         dead = used == 0
-        progress(f"epoch {epoch + 1} of {n_epochs}, loss {total / len(vectors):.4f}, "
-                 f"idle prototypes {dead.float().mean().item():.1%}")  # fmt: skip
+        progress(
+            f"epoch {epoch + 1} of {n_epochs}, loss {total / len(vectors):.4f}, "
+            f"idle prototypes {dead.float().mean().item():.1%}"
+        )
         if epoch < n_epochs - 1:
             with torch.no_grad():
                 fresh = _among(vectors, concept, net, n_concepts, n_prototypes, generator)

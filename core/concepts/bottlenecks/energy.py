@@ -117,9 +117,17 @@ def fit(
     mean, spread = x.mean(0), x.std(0).clamp_min(1e-6)
     scaled = (x - mean) / spread
     concept, own = energy_training.embed(
-        scaled, labels, rows, n_classes=len(class_ids), width=width, n_steps=n_steps, lr=lr,
-        decay=decay, seed=seed, progress=data.progress,
-    )  # fmt: skip
+        scaled,
+        labels,
+        rows,
+        n_classes=len(class_ids),
+        width=width,
+        n_steps=n_steps,
+        lr=lr,
+        decay=decay,
+        seed=seed,
+        progress=data.progress,
+    )
     joint = energy_training.joint(
         labels, rows, n_classes=len(class_ids), ridge=ridge, seed=seed, progress=data.progress
     )
@@ -130,13 +138,20 @@ def fit(
     size = weight.norm(dim=1)
     test = data.pooled_test @ weight.numpy().T + bias.numpy()
     return Bank(
-        weight / size[:, None], size, bias,
-        class_weight, own.bias - class_weight @ mean,
-        joint.weight, joint.class_bias, joint.concept_bias, joint.pair,
+        weight / size[:, None],
+        size,
+        bias,
+        class_weight,
+        own.bias - class_weight @ mean,
+        joint.weight,
+        joint.class_bias,
+        joint.concept_bias,
+        joint.pair,
         torch.tensor([concept_share, class_share, global_share]),
-        *read, class_ids,
+        *read,
+        class_ids,
         measured=supervised.facts(data.labels, chosen, scores.numpy(), test),
-    )  # fmt: skip
+    )
 
 
 def _read(

@@ -89,8 +89,10 @@ def embed(
         if not math.isfinite(loss.item()):
             raise ValueError(f"energy diverged at step {step + 1}; lower lr = {lr}")
         if step % 50 == 0 or step == n_steps - 1:
-            progress(f"step {step + 1} of {n_steps}, concept energies {concept.item():.4f}, "
-                     f"class energy {own.item():.4f}")  # fmt: skip
+            progress(
+                f"step {step + 1} of {n_steps}, concept energies {concept.item():.4f}, "
+                f"class energy {own.item():.4f}"
+            )
     found = affine()
     return (
         Affine(found[0].weight.detach(), found[0].bias.detach()),

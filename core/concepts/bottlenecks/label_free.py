@@ -62,7 +62,7 @@ def fit(
             f"set_aside must lie between 0 and 1 and steps be 1 or more, not {set_aside}, {steps}"
         )
     text = worded.side(data, method="label_free")
-    chosen = worded.varied(text, candidates)
+    chosen = worded.varied_words(text, candidates)
     p = worded.cosines(text, chosen)
     nearest = np.sort(p, axis=0)[-_NEAREST:].mean(0)
     chosen, p = chosen[nearest >= least_cosine], p[:, nearest >= least_cosine]

@@ -80,7 +80,7 @@ def fit(
             "or use label_free, which fits any layer to words"
         )
     rows, class_ids = supervised.class_rows(data, title="sparse_cbm")
-    chosen = worded.varied(text, n_concepts)
+    chosen = worded.varied_words(text, n_concepts)
     # one scale for all images, so that similarities are of the size of cosines
     scale = float(np.linalg.norm(data.pooled, axis=1).mean()) or 1.0
     words = text.words_in[chosen].astype(np.float64) / scale
@@ -88,10 +88,18 @@ def fit(
     mean, spread = raw.mean(0), np.where(raw.std(0) > 0, raw.std(0), 1.0)
     s = torch.from_numpy(((raw - mean) / spread).astype(np.float32))
     p = _train(
-        data, s, rows, own_word(torch.from_numpy(worded.cosines(text, chosen))),
-        n_classes=len(class_ids), kind=kind, strength=strength, steps=steps, batch=batch, lr=lr,
+        data,
+        s,
+        rows,
+        own_word(torch.from_numpy(worded.cosines(text, chosen))),
+        n_classes=len(class_ids),
+        kind=kind,
+        strength=strength,
+        steps=steps,
+        batch=batch,
+        lr=lr,
         seed=seed,
-    )  # fmt: skip
+    )
     mix = p["mix"].double().numpy() / spread
     head = Head(p["read_weight"].double().numpy(), p["read_bias"].double().numpy())
     about = f"Trained together with the concept layer, whose concepts the {kind} loss kept apart."

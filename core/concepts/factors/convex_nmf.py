@@ -35,7 +35,7 @@ class Bank(Stored):
 
     def encode(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
         """The non-negative least-squares code of each token, in units of activation."""
-        return nnls.codes(x, self.directions)
+        return nnls.nnls_codes(x, self.directions)
 
 
 def fit(

@@ -122,9 +122,14 @@ def fit(
         owners.append(torch.full((n_concepts,), owner))
     none = torch.zeros(0, 7, dtype=torch.float64)
     bare = Bank(
-        torch.cat(directions), torch.cat(owners), none, none[:, :4], none, _text(""),
+        torch.cat(directions),
+        torch.cat(owners),
+        none,
+        none[:, :4],
+        none,
+        _text(""),
         torch.tensor(n_attributed),
-    )  # fmt: skip
+    )
     codes = _own(bare.encode(crops.activations), bare.owners, data, crops)
     tree = craft_tree.grow(
         data, crops, codes, n_parents=n_parents, n_sub=n_sub, layer=sub_layer, seed=seed

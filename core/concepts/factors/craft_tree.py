@@ -94,7 +94,7 @@ def grow(
         parts, error = nmf.factorise(
             x, n_sub, seed=seed, max_iter=200, tol=1e-4, progress=lambda _: None
         )
-        weights = nnls.codes(x, parts)
+        weights = nnls.nnls_codes(x, parts)
         weights = weights[:, weights.sum(0).argsort(descending=True)]
         share = weights.sum(0) / weights.sum().clamp_min(nnls.EPS)
         largest = weights.argmax(1).bincount(minlength=n_sub)

@@ -46,7 +46,7 @@ class Bank(Stored):
 
     def encode(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
         """Codes of all levels, in units of activation: a parent is on wherever a child is."""
-        return nnls.codes(x, self.fine) @ self.shares
+        return nnls.nnls_codes(x, self.fine) @ self.shares
 
 
 def fit(

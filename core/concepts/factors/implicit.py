@@ -25,7 +25,7 @@ _RIDGE = 1e-7
 
 
 def codes(x: Float[Tensor, "*n d"], directions: Float[Tensor, "k d"]) -> Float[Tensor, "*n k"]:
-    """As `nnls.codes`, differentiable with respect to `x`; directions count as constant.
+    """As `nnls.nnls_codes`, differentiable with respect to `x`; directions count as constant.
 
     Raises ValueError for directions that ask for a gradient, which this does not have.
     """
@@ -56,7 +56,7 @@ def pulled_back(
 class _Codes(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, directions: Tensor) -> Tensor:
-        u = nnls.codes(x, directions)
+        u = nnls.nnls_codes(x, directions)
         ctx.save_for_backward(u, directions)
         return u
 

@@ -39,7 +39,7 @@ class Bank(Stored):
 
     def encode(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
         """The unique non-negative least-squares code of each token, in units of activation."""
-        return nnls.codes(x, self.directions)
+        return nnls.nnls_codes(x, self.directions)
 
 
 def fit(

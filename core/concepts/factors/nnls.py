@@ -20,7 +20,7 @@ _RIDGE = 1e-6
 """over the Gram matrix's mean diagonal: dependent directions share what they explain"""
 
 
-def codes(x: Float[Tensor, "*n d"], directions: Float[Tensor, "k d"]) -> Float[Tensor, "*n k"]:
+def nnls_codes(x: Float[Tensor, "*n d"], directions: Float[Tensor, "k d"]) -> Float[Tensor, "*n k"]:
     """The non-negative least-squares code of each token; unique for independent directions."""
     flat = x.reshape(-1, x.shape[-1])
     exact = directions.double()

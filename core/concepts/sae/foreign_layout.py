@@ -13,12 +13,21 @@ all above a number each; a gate of its own"""
 _BARE = {"encoder": "W_enc", "encoder_bias": "b_enc", "decoder": "W_dec", "decoder_bias": "b_dec"}
 _GATED = {"encoder_bias": "b_gate", "magnitude": "r_mag", "magnitude_bias": "b_mag"}
 _SAELENS_RULES = {
-    "standard": "relu", "relu": "relu", "topk": "topk", "jumprelu": "jumprelu", "gated": "gated",
-}  # fmt: skip
+    "standard": "relu",
+    "relu": "relu",
+    "topk": "topk",
+    "jumprelu": "jumprelu",
+    "gated": "gated",
+}
 _TELLING = {
-    "threshold": "jumprelu", "log_threshold": "jumprelu", "b_gate": "gated", "r_mag": "gated",
-    "b_mag": "gated", "k": "topk", "top_k": "topk",
-}  # fmt: skip
+    "threshold": "jumprelu",
+    "log_threshold": "jumprelu",
+    "b_gate": "gated",
+    "r_mag": "gated",
+    "b_mag": "gated",
+    "k": "topk",
+    "top_k": "topk",
+}
 """names that other programs give to what only one rule uses"""
 _OWN: dict[str, tuple[type, ...]] = {
     **dict.fromkeys((*_BARE, "magnitude", "magnitude_bias", "rule", "layer"), (str,)),
@@ -148,8 +157,12 @@ def of_saelens(facts: dict[str, Any], beside: Path, asked: Asked) -> Plan:
     )
 
 
-def refuse_other_rules(plan: Plan, sizes: Mapping[str, int], notes: Collection[str], file: Path,
-                       ) -> None:  # fmt: skip
+def refuse_other_rules(
+    plan: Plan,
+    sizes: Mapping[str, int],
+    notes: Collection[str],
+    file: Path,
+) -> None:
     """Raises ValueError when the file holds what only another rule uses, unless a person wrote
     down the rule. `sizes`: numbers in each of its tensors; `notes`: names in its metadata."""
     if plan.certain:

@@ -26,7 +26,7 @@ def side(data: FitData, *, method: str) -> TextSide:
     return data.text
 
 
-def varied(text: TextSide, n: int) -> Integer[np.ndarray, " m"]:
+def varied_words(text: TextSide, n: int) -> Integer[np.ndarray, " m"]:
     """The `n` words (all, if fewer or n is 0) whose cosine to the train images varies most."""
     spreads = [
         (text.images_in @ text.words_in[start : start + _BLOCK].T).std(0)

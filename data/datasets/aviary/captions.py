@@ -33,7 +33,7 @@ _EXCEPTIONS = {
     "crown: white cap": "white cap",
     "wing: dark tip": "dark wing tip",
 }
-PHRASES: dict[str, str] = {
+CAPTION_PHRASES: dict[str, str] = {
     name: _EXCEPTIONS.get(name, _WORDING[group].format(value))
     for group, values in GROUPS.items()
     for value in values
@@ -60,7 +60,7 @@ def caption(species: str, shown: Integer[np.ndarray, " s"], rng: np.random.Gener
     n = 1 + int(rng.choice(len(HOW_MANY), p=HOW_MANY))
     chosen = [int(i) for i in rng.permutation(shown)[:n]]
     named = species if rng.random() < NAMES_SPECIES else ""
-    phrases = tuple(PHRASES.values())
+    phrases = tuple(CAPTION_PHRASES.values())
     habitat = len(phrases) - len(GROUPS["habitat"])
     parts = [phrases[i] for i in chosen if i < habitat]
     places = [phrases[i] for i in chosen if i >= habitat]
@@ -71,17 +71,18 @@ def caption(species: str, shown: Integer[np.ndarray, " s"], rng: np.random.Gener
     if parts:
         told.append("with " + " and ".join(parts))
     if places:
-        told.append(("in the {}", "near the {}", "seen in the {}")[int(rng.integers(3))]
-                    .format(places[0]))  # fmt: skip
+        told.append(
+            ("in the {}", "near the {}", "seen in the {}")[int(rng.integers(3))].format(places[0])
+        )
     return Caption(" ".join(told), tuple(chosen), named)
 
 
-def captions(dataset: Dataset, *, seed: int) -> list[Caption]:
+def captions_of(dataset: Dataset, *, seed: int) -> list[Caption]:
     """One for every image, in order; another seed mentions other concepts.
 
     Raises ValueError for a data set whose labelled concepts are not Aviary's.
     """
-    shown, species = truth(dataset)
+    shown, species = caption_truth(dataset)
     generators = np.random.default_rng(seed).spawn(len(shown))
     return [
         caption(name, np.flatnonzero(row), rng)
@@ -89,22 +90,22 @@ def captions(dataset: Dataset, *, seed: int) -> list[Caption]:
     ]
 
 
-def truth(dataset: Dataset) -> tuple[Bool[np.ndarray, "n l"], list[str]]:
+def caption_truth(dataset: Dataset) -> tuple[Bool[np.ndarray, "n l"], list[str]]:
     """Which labelled concepts every image shows, and its species, in order of `dataset.images`."""
-    if dataset.labelled["name"].tolist() != list(PHRASES):
+    if dataset.labelled["name"].tolist() != list(CAPTION_PHRASES):
         raise ValueError(
             f"data set {dataset.name!r} has {len(dataset.labelled)} labelled concepts, which are "
             "not Aviary's 35; captions are written for Aviary alone"
         )
     row_of = {image_id: i for i, image_id in enumerate(dataset.images["image_id"])}
-    shown = np.zeros((len(row_of), len(PHRASES)), dtype=bool)
+    shown = np.zeros((len(row_of), len(CAPTION_PHRASES)), dtype=bool)
     labels = dataset.image_labels[dataset.image_labels["image_id"].isin(row_of)]
     rows = labels["image_id"].map(row_of).to_numpy()
     shown[rows, labels["labelled_id"].to_numpy()] = labels["present"].to_numpy(dtype=bool)
     return shown, dataset.images["label"].tolist()
 
 
-def fits(
+def caption_fits(
     written: Sequence[Caption], shown: Bool[np.ndarray, "n l"], species: Sequence[str]
 ) -> Bool[np.ndarray, "c n"]:
     """Which captions are true of which images: a caption fits more than the one it was made for."""
@@ -117,7 +118,7 @@ def fits(
     return true & ((named == "") | (named == np.array(species)[None]))
 
 
-def words() -> list[str]:
+def caption_words() -> list[str]:
     """Every single word that a caption may hold, sorted."""
-    said = [*PHRASES.values(), *SPECIES, *SUBJECTS, "with and in near the seen a"]
+    said = [*CAPTION_PHRASES.values(), *SPECIES, *SUBJECTS, "with and in near the seen a"]
     return sorted({word for text in said for word in text.lower().split()})

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from data.datasets.aviary.pen import Colour, HEIGHT, Pen, Point, WIDTH, bar, curve, disc, mix
-from data.datasets.aviary.scene import Rng, WHITE, smooth_blade
+from data.datasets.aviary.pen import HEIGHT, WIDTH, Colour, Pen, Point, bar, curve, disc, mix
+from data.datasets.aviary.scene import WHITE, Rng, smooth_blade
 
 INK: Colour = (24, 34, 30)
 _BARK: dict[str, Colour] = {
@@ -33,8 +33,14 @@ def perch(pen: Pen, rng: Rng, *, habitat: str, foot: Point, size: float) -> None
     lit = mix(bark, WHITE, 0.22)
     if habitat == "desert":
         w, low = size * rng.uniform(0.55, 0.8), HEIGHT + 6
-        rock = [(x - w * 1.7, low), (x - w * 1.15, y + 7), (x - w * 0.6, y), (x + w * 0.7, y),
-                (x + w * 1.2, y + 9), (x + w * 1.6, low)]  # fmt: skip
+        rock = [
+            (x - w * 1.7, low),
+            (x - w * 1.15, y + 7),
+            (x - w * 0.6, y),
+            (x + w * 0.7, y),
+            (x + w * 1.2, y + 9),
+            (x + w * 1.6, low),
+        ]
         pen.fill(np.array(rock, dtype=float), bark)
         pen.fill(np.array([*rock[1:4], (x + w * 0.3, y + 5), (x - w * 0.5, y + 6)]), lit)
         return
@@ -43,29 +49,49 @@ def perch(pen: Pen, rng: Rng, *, habitat: str, foot: Point, size: float) -> None
         for dx, top, width in ((0.0, y, w), (w * 1.15, y + 7, w * 0.8)):
             at = x + dx
             pen.fill(bar((at, top), (at, HEIGHT + 4), start=width, end=width), bark)
-            pen.fill(bar((at - width * 0.3, top), (at - width * 0.3, HEIGHT + 4),
-                         start=width * 0.25, end=width * 0.25), lit)  # fmt: skip
+            pen.fill(
+                bar(
+                    (at - width * 0.3, top),
+                    (at - width * 0.3, HEIGHT + 4),
+                    start=width * 0.25,
+                    end=width * 0.25,
+                ),
+                lit,
+            )
             pen.fill(disc(at, top, width / 2, squash=0.3), lit)
         return
     if habitat == "meadow":
         for dx in (-0.9, 0.75):
             post = x + dx * size * 0.75
-            pen.fill(bar((post, y - 6), (post, HEIGHT + 4), start=thick * 1.3, end=thick * 1.3),
-                     mix(bark, (90, 60, 40), 0.15))  # fmt: skip
+            pen.fill(
+                bar((post, y - 6), (post, HEIGHT + 4), start=thick * 1.3, end=thick * 1.3),
+                mix(bark, (90, 60, 40), 0.15),
+            )
         slope = rng.uniform(-0.05, 0.05)
         for drop in (0.0, size * 0.34):
             left, right = y + drop - slope * x, y + drop + slope * (WIDTH - x)
-            pen.fill(bar((-3, left + thick / 2), (WIDTH + 3, right + thick / 2), start=thick,
-                         end=thick), bark)  # fmt: skip
+            pen.fill(
+                bar((-3, left + thick / 2), (WIDTH + 3, right + thick / 2), start=thick, end=thick),
+                bark,
+            )
             pen.fill(bar((-3, left + 0.6), (WIDTH + 3, right + 0.6), start=1.2, end=1.2), lit)
         return
     slope = rng.uniform(-0.12, 0.12)
     left, right = y - slope * x, y + slope * (WIDTH - x)
-    pen.fill(bar((-3, left + thick / 2), (WIDTH + 3, right + thick / 2), start=thick * 1.25,
-                 end=thick * 0.85), bark)  # fmt: skip
+    pen.fill(
+        bar(
+            (-3, left + thick / 2),
+            (WIDTH + 3, right + thick / 2),
+            start=thick * 1.25,
+            end=thick * 0.85,
+        ),
+        bark,
+    )
     snowy = habitat == "snow"
-    pen.fill(bar((-3, left), (WIDTH + 3, right), start=2.4 if snowy else 1.4, end=1.4),
-             (250, 252, 255) if snowy else lit)  # fmt: skip
+    pen.fill(
+        bar((-3, left), (WIDTH + 3, right), start=2.4 if snowy else 1.4, end=1.4),
+        (250, 252, 255) if snowy else lit,
+    )
     for _ in range(3):
         at = rng.uniform(0, WIDTH)
         on = y + slope * (at - x) + thick / 2
@@ -74,8 +100,10 @@ def perch(pen: Pen, rng: Rng, *, habitat: str, foot: Point, size: float) -> None
         if snowy:
             continue
         for dx in (-5.0, 4.0, 0.0):
-            pen.fill(smooth_blade(*tip, tip=(tip[0] + dx, tip[1] + 6), width=3.4),
-                     mix(_LEAF[habitat], WHITE, 0.12 if dx else 0.0))  # fmt: skip
+            pen.fill(
+                smooth_blade(*tip, tip=(tip[0] + dx, tip[1] + 6), width=3.4),
+                mix(_LEAF[habitat], WHITE, 0.12 if dx else 0.0),
+            )
 
 
 def cover(pen: Pen, rng: Rng, *, habitat: str, target: Point, size: float) -> None:
@@ -94,8 +122,15 @@ def cover(pen: Pen, rng: Rng, *, habitat: str, target: Point, size: float) -> No
             blade = smooth_blade(foot, HEIGHT + 4, tip=tip, width=max(3.0, size * 0.1))
             pen.fill(blade, mix(leaf, WHITE, 0.1 * (i % 3)))
             if habitat == "lake" and i % 2:
-                pen.fill(smooth_blade(tip[0], tip[1] + size * 0.2, tip=(tip[0], tip[1] - 3),
-                                      width=max(3.0, size * 0.13)), (126, 82, 54))  # fmt: skip
+                pen.fill(
+                    smooth_blade(
+                        tip[0],
+                        tip[1] + size * 0.2,
+                        tip=(tip[0], tip[1] - 3),
+                        width=max(3.0, size * 0.13),
+                    ),
+                    (126, 82, 54),
+                )
             if habitat == "meadow" and i % 2:
                 for turn in np.linspace(0, 2 * np.pi, 5, endpoint=False) + i:
                     at = tip + np.array([np.cos(turn), np.sin(turn)]) * size * 0.065

@@ -25,9 +25,9 @@ from PIL import Image
 
 from data.datasets.aviary.bird import PART
 from data.datasets.aviary.pen import HEIGHT, WIDTH
-from data.datasets.aviary.plan import GROUPS, GROUP_PART, Plan, SPECIES, plan_all
+from data.datasets.aviary.plan import GROUP_PART, GROUPS, SPECIES, Plan, plan_all
 from data.datasets.aviary.render import render
-from data.datasets.limit import chosen
+from data.datasets.limit import spread
 from data.datasets.types import Dataset
 from data.images import runs
 
@@ -64,9 +64,14 @@ def aviary(
     plans = plan_all(n_train=n_train, n_test=n_test, n_shifted=n_shifted, seed=seed)
     if not plans:
         raise ValueError("n_train, n_test and n_shifted are all 0; ask for at least one image")
-    keep = chosen([p.split for p in plans], [p.species for p in plans], limit=limit)
-    parameters = {"n_train": n_train, "n_test": n_test, "n_shifted": n_shifted, "seed": seed,
-                  "limit": limit}  # fmt: skip
+    keep = spread([p.split for p in plans], [p.species for p in plans], limit=limit)
+    parameters = {
+        "n_train": n_train,
+        "n_test": n_test,
+        "n_shifted": n_shifted,
+        "seed": seed,
+        "limit": limit,
+    }
     folder = Path(root) / f"aviary-{_fingerprint(parameters)}"
     if not folder.exists():
         _build(folder, [plans[i] for i in keep], parameters)
@@ -148,31 +153,63 @@ def _tables(
     n, k = shown.shape
     points = [(i, *row) for i, (rows, _) in enumerate(drawn) for row in rows]
     masks = [(i, *row) for i, (_, rows) in enumerate(drawn) for row in rows]
-    species = [(s, j, float(SPECIES[s][g] == v)) for s in SPECIES
-               for j, (g, v) in enumerate(concepts)]  # fmt: skip
+    species = [
+        (s, j, float(SPECIES[s][g] == v)) for s in SPECIES for j, (g, v) in enumerate(concepts)
+    ]
     part, x, y, visible = (list(column) for column in list(zip(*points, strict=True))[1:])
     return {
-        "images": pa.table({
-            "image_id": range(n), "file": [p.file for p in plans],
-            "label": [p.species for p in plans], "split": [p.split for p in plans]}),
-        "skipped": pa.table({"file": pa.array([], pa.string()),
-                             "reason": pa.array([], pa.string())}),
-        "labelled": pa.table({
-            "labelled_id": range(k), "name": [f"{g}: {v}" for g, v in concepts],
-            "grouping": [g for g, _ in concepts], "part": [GROUP_PART[g] for g, _ in concepts]}),
-        "image_labels": pa.table({
-            "image_id": np.repeat(np.arange(n), k), "labelled_id": np.tile(np.arange(k), n),
-            "present": shown.ravel()}),
-        "class_labels": pa.table({
-            "label": [s for s, _, _ in species], "labelled_id": [j for _, j, _ in species],
-            "fraction": [f for _, _, f in species]}),
-        "parts": pa.table({"image_id": [row[0] for row in points], "part": part, "x": x, "y": y,
-                           "visible": visible}),
-        "masks": pa.table({
-            "image_id": [row[0] for row in masks], "part": [row[1] for row in masks],
-            "height": [HEIGHT] * len(masks), "width": [WIDTH] * len(masks),
-            "runs": pa.array([row[2] for row in masks], pa.list_(pa.int32()))}),
-    }  # fmt: skip
+        "images": pa.table(
+            {
+                "image_id": range(n),
+                "file": [p.file for p in plans],
+                "label": [p.species for p in plans],
+                "split": [p.split for p in plans],
+            }
+        ),
+        "skipped": pa.table(
+            {"file": pa.array([], pa.string()), "reason": pa.array([], pa.string())}
+        ),
+        "labelled": pa.table(
+            {
+                "labelled_id": range(k),
+                "name": [f"{g}: {v}" for g, v in concepts],
+                "grouping": [g for g, _ in concepts],
+                "part": [GROUP_PART[g] for g, _ in concepts],
+            }
+        ),
+        "image_labels": pa.table(
+            {
+                "image_id": np.repeat(np.arange(n), k),
+                "labelled_id": np.tile(np.arange(k), n),
+                "present": shown.ravel(),
+            }
+        ),
+        "class_labels": pa.table(
+            {
+                "label": [s for s, _, _ in species],
+                "labelled_id": [j for _, j, _ in species],
+                "fraction": [f for _, _, f in species],
+            }
+        ),
+        "parts": pa.table(
+            {
+                "image_id": [row[0] for row in points],
+                "part": part,
+                "x": x,
+                "y": y,
+                "visible": visible,
+            }
+        ),
+        "masks": pa.table(
+            {
+                "image_id": [row[0] for row in masks],
+                "part": [row[1] for row in masks],
+                "height": [HEIGHT] * len(masks),
+                "width": [WIDTH] * len(masks),
+                "runs": pa.array([row[2] for row in masks], pa.list_(pa.int32())),
+            }
+        ),
+    }
 
 
 def _read(folder: Path) -> Dataset:

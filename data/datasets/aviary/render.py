@@ -7,16 +7,22 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from data.datasets.aviary import bird as aviary_bird, near, scene
-from data.datasets.aviary.pen import FINE, HEIGHT, Pen, WIDTH
+from data.datasets.aviary import bird as aviary_bird
+from data.datasets.aviary import near, scene
+from data.datasets.aviary.pen import FINE, HEIGHT, WIDTH, Pen
 from data.datasets.aviary.plan import Plan
 
 TILT = 13.0  # degrees, either way
 EXTENT = (0.55, 0.90)  # of the frame's width or height, whichever the bird fills more
 COVERED = 0.35  # share of images with something in front of the bird
 _HIDEABLE = (  # beak, eye, crown, breast, wing, tail, in the bird's units
-    (0.85, -0.42), (0.46, -0.44), (0.35, -0.68), (0.45, 0.05), (-0.15, 0.12), (-0.70, 0.22)
-)  # fmt: skip
+    (0.85, -0.42),
+    (0.46, -0.44),
+    (0.35, -0.68),
+    (0.45, 0.05),
+    (-0.15, 0.12),
+    (-0.70, 0.22),
+)
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,26 @@ from collections.abc import Callable
 
 import numpy as np
 
-from data.datasets.aviary.pen import Colour, HEIGHT, Number, Pen, Point, Points, WIDTH, bar, curve, disc, gradient, mix
+from data.datasets.aviary.pen import (
+    HEIGHT,
+    WIDTH,
+    Colour,
+    Number,
+    Pen,
+    Point,
+    Points,
+    bar,
+    curve,
+    disc,
+    gradient,
+    mix,
+)
 
 Rng = np.random.Generator
 DUSK_HIGH: Colour = (168, 148, 206)  # violet above peach: blue mixed with peach would turn grey
 DUSK_LOW: Colour = (255, 198, 168)
 WHITE: Colour = (255, 255, 255)
-_PETALS: tuple[Colour, ...] = (
-    (255, 255, 250), (250, 168, 190), (252, 222, 110), (206, 164, 226)
-)  # fmt: skip
+_PETALS: tuple[Colour, ...] = ((255, 255, 250), (250, 168, 190), (252, 222, 110), (206, 164, 226))
 
 
 def _ridge(rng: Rng, *, y: Number, height: Number, waves: Number = 1.6) -> Points:
@@ -25,8 +36,9 @@ def _ridge(rng: Rng, *, y: Number, height: Number, waves: Number = 1.6) -> Point
     x = np.linspace(-2, WIDTH + 2, 28)
     a, b, c = rng.random(3) * 2 * np.pi
     turn = 2 * np.pi * waves * x / WIDTH
-    line = y + height * (0.6 * np.sin(turn + a) + 0.3 * np.sin(2.1 * turn + b)
-                         + 0.1 * np.sin(4.7 * turn + c))  # fmt: skip
+    line = y + height * (
+        0.6 * np.sin(turn + a) + 0.3 * np.sin(2.1 * turn + b) + 0.1 * np.sin(4.7 * turn + c)
+    )
     corners = [(WIDTH + 2, HEIGHT + 2), (-2, HEIGHT + 2)]
     return np.concatenate([np.stack([x, line], axis=1), np.array(corners, dtype=float)])
 
@@ -34,10 +46,11 @@ def _ridge(rng: Rng, *, y: Number, height: Number, waves: Number = 1.6) -> Point
 def _conifer(x: Number, y: Number, size: Number) -> list[Points]:
     """Three tiers, lowest first; (x, y) is the foot."""
     return [
-        np.array([(x - w * size, y - low * size), (x + w * size, y - low * size),
-                  (x, y - high * size)])
+        np.array(
+            [(x - w * size, y - low * size), (x + w * size, y - low * size), (x, y - high * size)]
+        )
         for w, low, high in ((0.34, 0.08, 0.55), (0.27, 0.34, 0.78), (0.19, 0.58, 1.0))
-    ]  # fmt: skip
+    ]
 
 
 def _sky(rng: Rng, *, top: Colour, bottom: Colour, dusk: float) -> Pen:
@@ -129,10 +142,16 @@ def _desert(rng: Rng) -> Pen:
     for _ in range(int(rng.integers(2, 4))):  # mesas
         x, w, h = rng.uniform(0, WIDTH), rng.uniform(9, 18), rng.uniform(12, 26)
         rock = mix((226, 156, 116), (238, 190, 150), float(rng.random()))
-        pen.fill(np.array([(x - w * 1.25, y + 5), (x - w, y - h), (x + w, y - h),
-                           (x + w * 1.3, y + 5)]), rock)  # fmt: skip
-        pen.fill(np.array([(x + w * 0.35, y - h), (x + w, y - h), (x + w * 1.3, y + 5),
-                           (x + w * 0.5, y + 5)]), mix(rock, (150, 80, 60), 0.22))  # fmt: skip
+        pen.fill(
+            np.array([(x - w * 1.25, y + 5), (x - w, y - h), (x + w, y - h), (x + w * 1.3, y + 5)]),
+            rock,
+        )
+        pen.fill(
+            np.array(
+                [(x + w * 0.35, y - h), (x + w, y - h), (x + w * 1.3, y + 5), (x + w * 0.5, y + 5)]
+            ),
+            mix(rock, (150, 80, 60), 0.22),
+        )
     pen.fill(_ridge(rng, y=y + 2, height=4), (240, 200, 142))
     for _ in range(int(rng.integers(1, 4))):
         x, s = rng.uniform(4, 124), rng.uniform(11, 20)
@@ -156,10 +175,19 @@ def _snow(rng: Rng) -> Pen:
         w, rock = h * rng.uniform(0.8, 1.1), mix((158, 170, 200), (186, 194, 218), i / 4)
         pen.fill(np.array([(x - w, y + 4), (x, y - h), (x + w, y + 4)]), rock)
         cap = 0.36
-        pen.fill(np.array([(x, y - h), (x + w * cap, y - h + (h + 4) * cap),
-                           (x + w * 0.12, y - h + h * 0.28), (x - w * 0.06, y - h + h * 0.42),
-                           (x - w * 0.18, y - h + h * 0.3),
-                           (x - w * cap, y - h + (h + 4) * cap)]), (247, 249, 253))  # fmt: skip
+        pen.fill(
+            np.array(
+                [
+                    (x, y - h),
+                    (x + w * cap, y - h + (h + 4) * cap),
+                    (x + w * 0.12, y - h + h * 0.28),
+                    (x - w * 0.06, y - h + h * 0.42),
+                    (x - w * 0.18, y - h + h * 0.3),
+                    (x - w * cap, y - h + (h + 4) * cap),
+                ]
+            ),
+            (247, 249, 253),
+        )
     pen.fill(_ridge(rng, y=y, height=4), (222, 230, 243))
     for _ in range(int(rng.integers(4, 8))):
         x, size = rng.uniform(0, WIDTH), rng.uniform(15, 28)

@@ -48,11 +48,20 @@ def show(bank_id: int, *, live: bool) -> None:
         )
     modes = [m for m in MODES if (found["mode"] == m).any()]
     mode = st.segmented_control(
-        "Edit of single latents", modes, default=modes[0], required=True, key="effect_mode",
-        format_func=lambda m: {"ablate": "Off", "scale": "Scale", "clamp": "Clamp",
-                               "suppress": "By posterior", "gated": "Gated"}[m],
+        "Edit of single latents",
+        modes,
+        default=modes[0],
+        required=True,
+        key="effect_mode",
+        format_func=lambda m: {
+            "ablate": "Off",
+            "scale": "Scale",
+            "clamp": "Clamp",
+            "suppress": "By posterior",
+            "gated": "Gated",
+        }[m],
         label_visibility="collapsed",
-    )  # fmt: skip
+    )
     mine = found[found["mode"] == mode].reset_index(drop=True)
     table = pd.DataFrame(
         {
@@ -101,15 +110,18 @@ def show(bank_id: int, *, live: bool) -> None:
     moved = effects.classes(db.cursor(), int(row["effect_id"])).iloc[::-1]
     figure = go.Figure(
         go.Bar(
-            x=moved["change"], y=[short(c, 30) for c in moved["class"]], orientation="h",
+            x=moved["change"],
+            y=[short(c, 30) for c in moved["class"]],
+            orientation="h",
             marker_color=["#D55E00" if v < 0 else "#0072B2" for v in moved["change"]],
             hovertemplate="%{y}: %{x:+.3g} logits<extra></extra>",
         )
-    )  # fmt: skip
+    )
     figure.update_layout(
-        height=60 + 26 * len(moved), margin={"l": 0, "r": 10, "t": 10, "b": 0},
+        height=60 + 26 * len(moved),
+        margin={"l": 0, "r": 10, "t": 10, "b": 0},
         xaxis={"title": f"mean change of the logit, n = {int(row['n']):,}"},
-    )  # fmt: skip
+    )
     st.plotly_chart(figure, key="effect_classes", config={"displayModeBar": False})
 
 

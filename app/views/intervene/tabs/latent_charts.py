@@ -43,22 +43,33 @@ def outcome(
         for name, rows in (("Target", aimed.target), ("Retained", aimed.retained)):
             before, after = result.before[rows], result.after[rows]
             points = 100 * (after.mean() - before.mean())
-            beside = "" if random is None else (
-                f" With {n_control} random latents in their place: "
-                f"{percent(random.after[rows].mean())}."
-            )  # fmt: skip
+            beside = (
+                ""
+                if random is None
+                else (
+                    f" With {n_control} random latents in their place: "
+                    f"{percent(random.after[rows].mean())}."
+                )
+            )
             st.metric(
-                f"{name}: accuracy", percent(after.mean()), f"{points:+.3g} points",
-                width=200, border=True, delta_color="normal" if points else "off",
+                f"{name}: accuracy",
+                percent(after.mean()),
+                f"{points:+.3g} points",
+                width=200,
+                border=True,
+                delta_color="normal" if points else "off",
                 delta_arrow="auto" if points else "off",
                 help=f"Before {rate(int(before.sum()), len(before))}, after "
                 f"{rate(int(after.sum()), len(after))}; {_chance(found, rows)}.{beside}",
-            )  # fmt: skip
+            )
             flipped = result.was[rows] != result.now[rows]
             st.metric(
-                f"{name}: changed", percent(flipped.mean()), width=200, border=True,
+                f"{name}: changed",
+                percent(flipped.mean()),
+                width=200,
+                border=True,
                 help=f"Other decisions than before: {rate(int(flipped.sum()), len(flipped))}.",
-            )  # fmt: skip
+            )
     lines = []
     for name, rows in (("target", aimed.target), ("retained", aimed.retained)):
         line = (
@@ -78,9 +89,12 @@ def outcome(
     for name, rows in (("target", aimed.target), ("retained", aimed.retained)):
         flipped = rows & (result.was != result.now)
         thumbs.strip(
-            f"Changed, {name}", found.rows[flipped], classes=found.names, h=head["name"],
+            f"Changed, {name}",
+            found.rows[flipped],
+            classes=found.names,
+            h=head["name"],
             t="latents",
-        )  # fmt: skip
+        )
 
 
 def _accuracies(
@@ -113,15 +127,21 @@ def strengths(
     for words, ids, dash in runs:
         for name, values in _accuracies(head, ids, edit, aimed).items():
             figure.add_scatter(
-                x=FACTORS, y=values, mode="lines+markers", name=f"{name}{words}",
+                x=FACTORS,
+                y=values,
+                mode="lines+markers",
+                name=f"{name}{words}",
                 line={"color": COLOURS[name], "dash": dash, "width": 1.5 if words else 2.5},
-                marker={"size": 5}, hovertemplate="%{y:.3g} % at %{x}<extra></extra>",
-            )  # fmt: skip
+                marker={"size": 5},
+                hovertemplate="%{y:.3g} % at %{x}<extra></extra>",
+            )
     figure.update_layout(
-        height=330, margin={"l": 0, "r": 10, "t": 50, "b": 0},
+        height=330,
+        margin={"l": 0, "r": 10, "t": 50, "b": 0},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        xaxis={"title": "factor of the latents' codes"}, yaxis={"title": "accuracy, %"},
-    )  # fmt: skip
+        xaxis={"title": "factor of the latents' codes"},
+        yaxis={"title": "accuracy, %"},
+    )
     with left:
         st.markdown("**Accuracy at other strengths**")
         st.plotly_chart(figure, key="latent_strengths", config={"displayModeBar": False})
@@ -135,16 +155,22 @@ def strengths(
     bars = go.Figure()
     for name, values in means.items():
         bars.add_bar(
-            y=[short(found.loaded.class_names[y], 24) for y in order], x=values[order],
-            orientation="h", name=name, marker_color=COLOURS[name],
-            text=[signed(float(v)) for v in values[order]], textposition="none",
+            y=[short(found.loaded.class_names[y], 24) for y in order],
+            x=values[order],
+            orientation="h",
+            name=name,
+            marker_color=COLOURS[name],
+            text=[signed(float(v)) for v in values[order]],
+            textposition="none",
             hovertemplate="%{y}: %{text} logits<extra></extra>",
-        )  # fmt: skip
+        )
     bars.update_layout(
-        height=330, margin={"l": 0, "r": 10, "t": 50, "b": 0}, bargap=0.25,
+        height=330,
+        margin={"l": 0, "r": 10, "t": 50, "b": 0},
+        bargap=0.25,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         xaxis={"title": "mean change of the logit"},
-    )  # fmt: skip
+    )
     with right:
         more = len(found.loaded.class_names) - len(order)
         st.markdown(

@@ -104,9 +104,13 @@ def outcome(head: pd.Series, columns: Int64[np.ndarray, " m"], edit: Edit, aimed
     after = (found.logits + moved).argmax(1)
     was = found.logits.argmax(1)
     return Outcome(
-        was == found.classes, after == found.classes, was, after, moved,
+        was == found.classes,
+        after == found.classes,
+        was,
+        after,
+        moved,
         gate(scores, aimed) if edit.gated else np.ones(len(scores), bool),
-    )  # fmt: skip
+    )
 
 
 def changed(

@@ -107,7 +107,11 @@ def choose(key: str, title: str, aim: Aim, found: whole.Whole, labels: dict[int,
         widget = f"{key}_{part}"
         address.follow(widget, value)
         box.selectbox(
-            f"{part.capitalize()} of {title.lower()}", values, key=widget, on_change=changed,
-            format_func=lambda v, names=names: names.get(v, str(v)), label_visibility="collapsed",
+            f"{part.capitalize()} of {title.lower()}",
+            values,
+            key=widget,
+            on_change=changed,
+            format_func=lambda v, names=names: names.get(v, str(v)),
+            label_visibility="collapsed",
             help="Whether the head's decision is the label" if part == "judged" else None,
-        )  # fmt: skip
+        )

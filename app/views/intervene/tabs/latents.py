@@ -88,9 +88,11 @@ def _live(head: pd.Series) -> None:
         return
     edit = latent_edits.read(address.param("le"))
     table = effects.contrast(
-        db.cursor(), int(head["bank_id"]), target=found.ids[inside],
+        db.cursor(),
+        int(head["bank_id"]),
+        target=found.ids[inside],
         retained=found.ids[aimed.retained],
-    )  # fmt: skip
+    )
     known = table["concept_id"].isin(found.loaded.concept_ids)
     table = table[known].reset_index(drop=True)
     edit = _which(table, edit)
@@ -151,13 +153,22 @@ def _which(table: pd.DataFrame, edit: Edit) -> Edit:
         )
         address.follow("latent_n", edit.n)
         st.number_input(
-            "How many", 1, MOST, key="latent_n", width=130,
+            "How many",
+            1,
+            MOST,
+            key="latent_n",
+            width=130,
             on_change=_widget(edit, "n", "latent_n"),
-        )  # fmt: skip
-    pair = ("target_mean", "retained_mean") if edit.by == "difference" else (
-        "target_peak", "retained_peak")  # fmt: skip
-    choose = {"difference": latent_selection.by_difference,
-              "exclusion": latent_selection.by_exclusion}[edit.by]  # fmt: skip
+        )
+    pair = (
+        ("target_mean", "retained_mean")
+        if edit.by == "difference"
+        else ("target_peak", "retained_peak")
+    )
+    choose = {
+        "difference": latent_selection.by_difference,
+        "exclusion": latent_selection.by_exclusion,
+    }[edit.by]
     best = choose(*(table[name].to_numpy(np.float64) for name in pair), n=edit.n)
     ids = table["concept_id"].to_numpy(np.int64)
     chosen = tuple(int(c) for c in ids[best]) if edit.concepts is None else edit.concepts
@@ -192,24 +203,33 @@ def _how(edit: Edit) -> Edit:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         address.follow("latent_mode", edit.mode)
         st.segmented_control(
-            "Edit", list(MODES), key="latent_mode", required=True,
-            format_func=MODES.__getitem__, on_change=_widget(kept, "mode", "latent_mode"),
+            "Edit",
+            list(MODES),
+            key="latent_mode",
+            required=True,
+            format_func=MODES.__getitem__,
+            on_change=_widget(kept, "mode", "latent_mode"),
             help="  \n".join(f"**{MODES[k]}**: {EXPLAINED[k]}" for k in MODES),
-        )  # fmt: skip
+        )
         if edit.mode in ("scale", "clamp"):
             scale = edit.mode == "scale"
             address.follow("latent_strength", float(edit.strength))
             st.number_input(
-                "Factor" if scale else "Percentile", 0.0,
-                latent_edits.STRONGEST if scale else 100.0, key="latent_strength", width=150,
-                step=0.25 if scale else 5.0, on_change=_widget(kept, "strength", "latent_strength"),
-            )  # fmt: skip
+                "Factor" if scale else "Percentile",
+                0.0,
+                latent_edits.STRONGEST if scale else 100.0,
+                key="latent_strength",
+                width=150,
+                step=0.25 if scale else 5.0,
+                on_change=_widget(kept, "strength", "latent_strength"),
+            )
         address.follow("latent_gated", edit.gated)
         st.toggle(
-            "Only where detected", key="latent_gated",
+            "Only where detected",
+            key="latent_gated",
             on_change=_widget(kept, "gated", "latent_gated"),
             help="Gated: an image is edited only if the chosen latents' scores together reach the "
             "threshold that best tells target from retained images (hits minus false alarms).",
-        )  # fmt: skip
+        )
     st.caption(EXPLAINED[edit.mode])
     return edit

@@ -113,8 +113,10 @@ def show(head: pd.Series, facts: dict[str, Any], asked: dict[int, float]) -> Non
         st.caption("The store holds no maps of this image, so there is nothing to mark.")
         return
     bank = build.banks(con).set_index("bank_id").loc[head["bank_id"]]
-    st.caption(f"{HOW[bank['pool']]} Edits above stay in force; the picture and the model are not "
-               "run again.")  # fmt: skip
+    st.caption(
+        f"{HOW[bank['pool']]} Edits above stay in force; the picture and the model are not "
+        "run again."
+    )
     columns, _ = head_lab.by_column(lab, asked)
     kept = _kept(found, lab, columns)
     rows = lab.facts.iloc[kept]

@@ -46,7 +46,7 @@ def show(head: pd.Series, found: whole.Whole, given: EditSet) -> None:
             given.edits,
             given.refit,
             holds(given, signed=bool(head["signed"])),
-        )  # fmt: skip
+        )
     except ValueError:  # said where the outcome would be
         now = found.loaded.head
     with st.expander("Weights", icon=":material/grid_on:", expanded=True):

@@ -60,9 +60,17 @@ def stack(encoder, stacked, d, BD: tl.constexpr):
 @triton.jit
 @no_type_check
 def encode(
-    x, encoder, bias, out, b, f, width,
-    BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr,
-):  # fmt: skip
+    x,
+    encoder,
+    bias,
+    out,
+    b,
+    f,
+    width,
+    BM: tl.constexpr,
+    BN: tl.constexpr,
+    BK: tl.constexpr,
+):
     """out = ReLU(x @ encoder.T + bias), b x f, of what `take` and `stack` made."""
     row = tl.program_id(0) * BM + tl.arange(0, BM)
     column = tl.program_id(1) * BN + tl.arange(0, BN)
@@ -114,9 +122,22 @@ def strongest(pre, values, index, f, K: tl.constexpr, BK: tl.constexpr, BF: tl.c
 @triton.jit
 @no_type_check
 def rebuild(
-    x, centre, dictionary, values, index, residual, pull, loss, used, d, scale, words,
-    K: tl.constexpr, BK: tl.constexpr, BD: tl.constexpr,
-):  # fmt: skip
+    x,
+    centre,
+    dictionary,
+    values,
+    index,
+    residual,
+    pull,
+    loss,
+    used,
+    d,
+    scale,
+    words,
+    K: tl.constexpr,
+    BK: tl.constexpr,
+    BD: tl.constexpr,
+):
     """Each token's residual, share of the loss, and the slope of the loss along each of its codes;
     notes in `used` which latents it uses. `scale` is -2 / (b d)."""
     row = tl.program_id(0).to(tl.int64)
@@ -130,8 +151,9 @@ def rebuild(
         latent = tl.load(index + row * K + slot, mask=slot < K, other=0)
         atoms = tl.load(
             dictionary + latent[:, None] * d + channel[None, :],
-            mask=(value > 0)[:, None] & inside[None, :], other=0.0,
-        )  # fmt: skip
+            mask=(value > 0)[:, None] & inside[None, :],
+            other=0.0,
+        )
         left -= tl.sum(atoms * value[:, None], 0)
         bit = tl.full((BK,), 1, tl.int32) << (row % 32).to(tl.int32)
         tl.atomic_or(used + latent * words + row // 32, bit, mask=value > 0, sem="relaxed")
@@ -144,7 +166,8 @@ def rebuild(
             latent = tl.load(index + row * K + slot, mask=slot < K, other=0)
             atoms = tl.load(
                 dictionary + latent[:, None] * d + channel[None, :],
-                mask=(value > 0)[:, None] & inside[None, :], other=0.0,
-            )  # fmt: skip
+                mask=(value > 0)[:, None] & inside[None, :],
+                other=0.0,
+            )
         slope = tl.sum(atoms * left[None, :], 1) * scale
         tl.store(pull + row * K + slot, slope, mask=slot < K)

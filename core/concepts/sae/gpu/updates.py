@@ -38,8 +38,9 @@ def list_uses(
         latent = tl.load(index + row * K + slot, mask=slot < K, other=0)
         seen = tl.load(
             used + latent[:, None] * words + word[None, :],
-            mask=on[:, None] & (word < words)[None, :], other=0,
-        )  # fmt: skip
+            mask=on[:, None] & (word < words)[None, :],
+            other=0,
+        )
         earlier = (tl.full((BW,), 1, tl.int32) << (row % 32)) - 1
         earlier = tl.where(word < row // 32, -1, tl.where(word == row // 32, earlier, 0))
         place = tl.sum(_ones(seen & earlier[None, :]), 1)
@@ -64,13 +65,37 @@ def _adam(at, mask, gradient, mean, square, lr, step):
 @triton.jit
 @no_type_check
 def update_latents(
-    x, centre, residual, values, pull, uses, used, fired,
-    dictionary, dictionary_mean, dictionary_square,
-    encoder, encoder_mean, encoder_square, stacked,
-    bias, bias_mean, bias_square,
-    through, rate, b, d, f, scale, words,
-    K: tl.constexpr, BJ: tl.constexpr, BD: tl.constexpr, BW: tl.constexpr, EACH: tl.constexpr,
-):  # fmt: skip
+    x,
+    centre,
+    residual,
+    values,
+    pull,
+    uses,
+    used,
+    fired,
+    dictionary,
+    dictionary_mean,
+    dictionary_square,
+    encoder,
+    encoder_mean,
+    encoder_square,
+    stacked,
+    bias,
+    bias_mean,
+    bias_square,
+    through,
+    rate,
+    b,
+    d,
+    f,
+    scale,
+    words,
+    K: tl.constexpr,
+    BJ: tl.constexpr,
+    BD: tl.constexpr,
+    BW: tl.constexpr,
+    EACH: tl.constexpr,
+):
     """Gradients of EACH latents and one Adam step on them. No two warps may hold the same channel.
 
     `through` gets what their biases' slopes pull on the centre; `stacked` is the encoder's, as
@@ -128,9 +153,18 @@ def update_latents(
 @triton.jit
 @no_type_check
 def add_up(
-    residual, through, partial, b, parts, d, scale, tied,
-    EACH: tl.constexpr, BR: tl.constexpr, BC: tl.constexpr,
-):  # fmt: skip
+    residual,
+    through,
+    partial,
+    b,
+    parts,
+    d,
+    scale,
+    tied,
+    EACH: tl.constexpr,
+    BR: tl.constexpr,
+    BC: tl.constexpr,
+):
     """The slope of the decoder's bias, in as many parts as there are programs over rows."""
     channel = tl.program_id(1) * BC + tl.arange(0, BC)
     mask = channel < d

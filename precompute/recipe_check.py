@@ -1,0 +1,32 @@
+"""Does a recipe name what exists? Asked before any work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from core import saliency
+from core.recipe import Recipe
+from data.datasets import check_corruptions
+from precompute import banks, heads, parameters
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Raises ValueError for methods and parameters that do not exist, before any work is done."""
+    check_corruptions(recipe.dataset.corruptions)
+    for spec in recipe.banks:
+        banks.check_bank(spec)
+    for head in recipe.heads:
+        heads.check(head)
+    for method in recipe.saliency.methods:
+        if method not in saliency.METHODS:
+            raise ValueError(
+                f"unknown saliency method {method!r}; known: {', '.join(saliency.METHODS)}"
+            )
+    for method, params in recipe.saliency.params.items():
+        if method not in recipe.saliency.methods:
+            raise ValueError(f"saliency parameters for {method!r}, which is not among the methods")
+        if not isinstance(params, Mapping):
+            raise ValueError(f"saliency parameters for {method!r} must be a table, not {params!r}")
+        parameters.check_parameters(
+            params, saliency.METHODS[method].function, owner=f"saliency {method}", given=set()
+        )
