@@ -79,7 +79,7 @@ def put_backbone_importance(
     mean = torch.from_numpy(activations.pooled()[ground.scene.train]).mean(0)
     control = random_dictionary(bank, codes, mean, seed=ground.scene.seed)
     found = []
-    for row in fidelity.evenly(best, ground.split, spec.explained):
+    for row in fidelity.by_class(best, ground.split, spec.explained):
         pixels = pixels_of([int(activations.rows["image_id"].iloc[row])], sources, activations)
         z = torch.from_numpy(claims.codes(int(row)))
         found.append(_image(int(row), pixels, z, bank, control, backbone, int(best[row]), ground))

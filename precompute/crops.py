@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from core.backbones import at_earlier_layer
+from core.sampling import evenly
 from core.types import Backbone, Box, Crops, FitData
 from data.datasets import Dataset
 from data.images import open_image
@@ -57,10 +58,10 @@ class ImageCrops:
         windows = tiles(self._input, patch=patch, stride=stride)
         rng = np.random.default_rng(seed)
         n_images = min(len(self.chosen), n)
-        images = np.linspace(0, len(self.chosen) - 1, n_images).round().astype(np.int64)
+        images = evenly(len(self.chosen), n_images)
         share, more = divmod(n, n_images)
         # which images give one crop more is spread, too
-        extra = set(np.linspace(0, n_images - 1, more).round().astype(int).tolist())
+        extra = set(evenly(n_images, more).tolist())
         found, boxes = [], []
         for place, image in enumerate(images.tolist()):
             mine = [self._box(image, window) for window in windows]

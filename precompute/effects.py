@@ -19,12 +19,12 @@ from jaxtyping import Bool, Float, Float64, Integer
 from core.backbones import Resumes
 from core.intervention import sae_edits
 from core.recipe import EffectSpec
+from core.sampling import evenly
 from core.types import ConceptBank
 from data import write
 from precompute.activations import ActivationStore
 from precompute.claims import Claims
 from precompute.encode import Codes
-from precompute.faithfulness import spread
 from precompute.ground import Ground
 from precompute.sources import Sources, pixels_of
 
@@ -152,7 +152,8 @@ def edits(latent: Latent, ground: Ground, *, most: int) -> Iterator[Edit]:
     active = order[latent.scores[order] > 0][:most]
     # never more images than the other side has, so that neither drowns the other
     silent = np.setdiff1d(order, active, assume_unique=True)[::-1]
-    silent = np.sort(spread(silent[: max(most, 1)], max(1, min(most // 2, len(silent)))))
+    silent = silent[: max(most, 1)]
+    silent = np.sort(silent[evenly(len(silent), max(1, min(most // 2, len(silent))))])
     for mode, strength in (
         ("ablate", None),
         *(("scale", f) for f in FACTORS),

@@ -22,19 +22,6 @@ from precompute.identity import short_hash
 _SHARD = 32
 
 
-def spread(splits: np.ndarray, limit: int) -> Integer[np.ndarray, " m"]:
-    """At most `limit` rows (0: all), evenly spaced within every split, ascending."""
-    names = list(dict.fromkeys(splits))
-    if not limit or limit >= len(splits):
-        return np.arange(len(splits))
-    chosen = []
-    for i, name in enumerate(names):
-        rows = np.flatnonzero(splits == name)
-        quota = min(len(rows), limit // len(names) + (i < limit % len(names)))
-        chosen.append(rows[np.linspace(0, len(rows) - 1, quota).round().astype(int)])
-    return np.unique(np.concatenate(chosen))
-
-
 def explain(
     dataset: Dataset,
     backbone: Backbone,

@@ -15,6 +15,7 @@ from core.intervention import presence
 from core.measure import mean_of
 from core.metrics import faithfulness
 from core.metrics.perturbation import curve_area
+from core.sampling import evenly
 from core.types import Backbone, ConceptBank, Grid
 from precompute.activations import ActivationStore
 from precompute.claims import Claims
@@ -44,7 +45,7 @@ def of_saliency(
     every = np.arange(len(columns["image_id"]))
     held_out = [i for i in every if split[columns["image_id"][i]] in judged]
     pool = np.array(held_out or every, dtype=np.int64)
-    chosen = spread(pool, n)
+    chosen = pool[evenly(len(pool), n)]
     if not len(chosen):
         return []
     pixels = pixels_of([int(columns["image_id"][i]) for i in chosen], sources, activations)
@@ -132,7 +133,7 @@ def _pairs(
     rng = np.random.default_rng(seed)
     queues = [(j, rng.permutation(np.flatnonzero(truth[:, j] == 1))) for j in told]
     if len(queues) > most:
-        queues = [queues[i] for i in spread(np.arange(len(queues)), most)]
+        queues = [queues[i] for i in evenly(len(queues), most)]
     turns = [
         (int(rows[turn]), int(j))
         for turn in range(max((len(rows) for _, rows in queues), default=0))
@@ -170,10 +171,3 @@ def _scores(
         codes = bank.encode(backbone.forward(part).tokens.float().cpu())
         found.append((codes.amax(1) if pool == "max" else codes.mean(1)).double().numpy())
     return np.concatenate(found)
-
-
-def spread(rows: Integer[np.ndarray, " n"], most: int) -> Integer[np.ndarray, " m"]:
-    """At most so many, evenly."""
-    if len(rows) <= most:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, most).round().astype(np.int64)]

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from core import bottleneck
 from core.importance import METHODS, Function, LinearLogit, c_deletion, c_insertion, mu_fidelity
+from core.sampling import evenly
 from core.types import Head
 from data import write
 from precompute.heads import Fitted
@@ -68,7 +69,7 @@ def put_fidelity(
                 control = _head(head, x, taken, seed=scene.seed)
             frame = table(pairs, control).assign(head_id=one.head_id)
             write.put(con, "fidelity", {c: write.arrow(frame[c]) for c in frame.columns})
-            few = np.linspace(0, len(rows) - 1, min(COMPARED, len(rows))).round().astype(np.int64)
+            few = evenly(len(rows), COMPARED)
             same = coinciding(one.fitted.head, scores[rows[few]], best[few], seed=scene.seed)
             same = same.assign(head_id=one.head_id)
             write.put(con, "same_importance", {c: write.arrow(same[c]) for c in same.columns})
@@ -83,11 +84,11 @@ def judged(
 ) -> tuple[Integer[np.ndarray, " m"], Integer[np.ndarray, " m"]]:
     """Rows that are judged, and the class index that each is taken for."""
     best = bottleneck.logits(fitted.head, scores, fitted.rest).argmax(1)
-    rows = evenly(best, splits, JUDGED)
+    rows = by_class(best, splits, JUDGED)
     return rows, best[rows]
 
 
-def evenly(
+def by_class(
     best: Integer[np.ndarray, " n"], splits: np.ndarray, most: int
 ) -> Integer[np.ndarray, " m"]:
     """At most so many rows, held-out ones if any, evenly over the classes they are taken for."""
@@ -95,8 +96,7 @@ def evenly(
     pool = held_out if len(held_out) else np.arange(len(splits))
     # in order of the predicted class, so that even steps meet every class
     pool = pool[np.argsort(best[pool], kind="stable")]
-    steps = np.linspace(0, len(pool) - 1, min(most, len(pool))).round().astype(np.int64)
-    return np.sort(pool[steps])
+    return np.sort(pool[evenly(len(pool), most)])
 
 
 def logit(head: Head, y: int) -> LinearLogit:

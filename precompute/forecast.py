@@ -11,11 +11,11 @@ from PIL.Image import Image
 from torch import Tensor
 
 from core.recipe import BankSpec, Recipe
+from core.sampling import evenly, evenly_by_split
 from core.types import Activations
 from data.datasets import Dataset
 from data.images import UnusableImage, encode_jpeg, open_image
 from precompute.activations import PICTURE, THUMB
-from precompute.explain import spread
 from precompute.recipe_check import check_recipe
 from precompute.sources import open_sources
 
@@ -51,7 +51,9 @@ def forecast(recipe: Recipe, *, out: Path, device: str) -> str:
     ]
     if sources.backbone.outputs:
         lines.append(_Line("predictions", n, n * len(sources.backbone.outputs) * 4))
-        explained = len(spread(sources.dataset.images["split"].to_numpy(), recipe.saliency.limit))
+        explained = len(
+            evenly_by_split(sources.dataset.images["split"].to_numpy(), recipe.saliency.limit)
+        )
         n_methods = len(recipe.saliency.methods)
         lines.append(_Line("saliency", explained * n_methods, explained * n_methods * t * 2))
     scratch = n * t * d * 4
@@ -69,9 +71,9 @@ def _probe(
     dataset: Dataset, preprocess: Callable[[Sequence[Image]], Tensor]
 ) -> tuple[float, Tensor]:
     """Mean bytes of an image's pictures, and the pixels of one image."""
-    rows = np.linspace(0, len(dataset.images) - 1, min(_PROBED, len(dataset.images)))
+    rows = evenly(len(dataset.images), _PROBED)
     sizes, pixels = [], None
-    for file in dataset.images["file"].iloc[rows.round().astype(int)]:
+    for file in dataset.images["file"].iloc[rows]:
         try:
             image, _ = open_image(dataset.path(file))
         except UnusableImage:

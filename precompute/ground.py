@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from core.metrics.enlarge import Picture
+from core.sampling import evenly
 from core.types import Box, Grid
 from data.datasets import Dataset
 from precompute import truth
@@ -67,8 +68,7 @@ def survey(dataset: Dataset, activations: ActivationStore, scene: Scene, log: Lo
                 mine.setdefault(row["part"], []).append((row["x"], row["y"]))
         marked = scene.held_out[rows["image_id"].iloc[scene.held_out].isin(list(points))]
         if len(marked):
-            at = np.linspace(0, len(marked) - 1, min(PLACED, len(marked))).round().astype(int)
-            placed = marked[at]
+            placed = marked[evenly(len(marked), PLACED)]
     pictures = tuple(
         Picture(r["width"], r["height"], Box(*(r[c] for c in VIEW)), points[r["image_id"]])
         for r in rows.iloc[placed].to_dict("records")

@@ -10,10 +10,10 @@ from jaxtyping import Float, Float64, Integer
 
 from core import bottleneck
 from core.importance import METHODS
+from core.sampling import evenly_by_split
 from core.types import Head
 from data import write
 from precompute import fidelity
-from precompute.explain import spread
 from precompute.heads import Fitted
 from precompute.scene import Scene
 from precompute.sources import Log
@@ -67,7 +67,7 @@ def _tables(
 def _class(
     parts: Float64[np.ndarray, "n k"], logit: Float64[np.ndarray, " n"], images: pd.DataFrame
 ) -> dict[str, pd.DataFrame]:
-    shown = spread(images["split"].to_numpy(), PLACED)
+    shown = evenly_by_split(images["split"].to_numpy(), PLACED)
     place, kept = plane(parts[shown])
     best = largest(parts[shown])
     facts = {

@@ -10,9 +10,10 @@ import warnings
 import duckdb
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Integer
+from jaxtyping import Float
 from sklearn.neighbors import NearestNeighbors
 
+from core.sampling import evenly
 from data import write
 from precompute.activations import ActivationStore
 from precompute.neighbours import nearest
@@ -113,7 +114,7 @@ def put_image_layout(
     The page that shows the layout counts its images; fewer activations than images are a notice.
     """
     pooled, ids = activations.pooled(), activations.rows["image_id"].to_numpy()
-    kept = spread(len(ids), KEPT)
+    kept = evenly(len(ids), KEPT)
     if len(kept) < len(ids):
         told = (
             f"{len(kept):,} of {len(ids):,} images, evenly spread, keep their pooled activations; "
@@ -135,7 +136,7 @@ def put_image_layout(
                 "cosine": found["cosine"],
             },
         )
-    chosen = spread(len(ids), IMAGES)
+    chosen = evenly(len(ids), IMAGES)
     with log.timed("layout of images", len(chosen), "images"):
         mine = centred[chosen]
         x, y = lay_out(mine, seed=seed, epochs=EPOCHS)
@@ -144,10 +145,3 @@ def put_image_layout(
         write.put(con, "image_layout", {"image_id": ids[chosen], "x": x, "y": y})
         quality = layout_trust(mine, x, y, seed=seed)
         write.put(con, "layout_quality", {name: quality[name] for name in quality.columns})
-
-
-def spread(n: int, most: int) -> Integer[np.ndarray, " m"]:
-    """At most `most` of the rows 0..n-1, evenly spaced: images stand split by split."""
-    if n <= most:
-        return np.arange(n)
-    return (np.arange(most) * n) // most

@@ -5,9 +5,9 @@ from __future__ import annotations
 import duckdb
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Integer
 
 from core.metrics import leakage
+from core.sampling import evenly
 from data import write
 from precompute.claims import Claims
 from precompute.ground import Ground
@@ -30,7 +30,10 @@ def rows(claims: Claims, ground: Ground) -> list[MetricRow]:
     chosen = np.sort(np.argsort(tilt, kind="stable")[:CONCEPTS])
     parts = [
         leakage.Split(claims.scores[at][:, chosen], truth[at][:, chosen])
-        for at in (_spread(scene.train, TRAIN), _spread(scene.held_out, TEST))
+        for at in (
+            scene.train[evenly(len(scene.train), TRAIN)],
+            scene.held_out[evenly(len(scene.held_out), TEST)],
+        )
     ]
     try:
         found = leakage.impurity(*parts, seed=scene.seed)
@@ -40,12 +43,6 @@ def rows(claims: Claims, ground: Ground) -> list[MetricRow]:
         MetricRow("bank", "ois", found.oracle, ground.held_out),
         MetricRow("bank", "nis", found.niche, ground.held_out),
     ]
-
-
-def _spread(rows_: Integer[np.ndarray, " n"], most: int) -> Integer[np.ndarray, " m"]:
-    if len(rows_) <= most:
-        return rows_
-    return rows_[np.linspace(0, len(rows_) - 1, most).round().astype(int)]
 
 
 def complete_leakage(con: duckdb.DuckDBPyConnection) -> int:

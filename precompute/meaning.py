@@ -12,6 +12,7 @@ from jaxtyping import Float, Integer
 
 from core.metrics import concept_quality
 from core.metrics.statistics import SHOWN
+from core.sampling import evenly
 from precompute.control import ControlCodes
 from precompute.encode import Codes
 from precompute.figure import Figure
@@ -61,7 +62,7 @@ def _names(
     concept: pd.DataFrame, codes: Codes, drawn: ControlCodes | None, scene: Scene
 ) -> Iterable[Figure]:
     k = codes.n_concepts
-    some = np.linspace(0, k - 1, min(k, DEALT)).round().astype(np.int64)
+    some = evenly(k, DEALT)
     luck = named(codes, codes.scores.toarray(), dealt(scene), some)
     control = luck.iloc[:0]
     if drawn is not None:
@@ -120,7 +121,7 @@ def _some(
 ) -> tuple[Integer[np.ndarray, " s"], Float[np.ndarray, "st l"]]:
     if len(images) <= MASKED:
         return images, covered
-    kept = np.linspace(0, len(images) - 1, MASKED).round().astype(np.int64)
+    kept = evenly(len(images), MASKED)
     by_image = covered.reshape(len(images), -1, covered.shape[1])
     return images[kept], by_image[kept].reshape(-1, covered.shape[1])
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
-import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float
@@ -16,6 +15,7 @@ from torch import Tensor
 from core.concepts import METHODS
 from core.metrics import dictionary, reconstruction
 from core.recipe import BankSpec
+from core.sampling import evenly
 from core.types import ConceptBank, FitData
 from data import write
 from precompute import meaning, probing, readout, stability
@@ -81,8 +81,7 @@ def _seen(
     if not image_wise or not len(bench.tokens):
         return bench.tokens, bank.encode(bench.tokens)
     held = bench.scene.held_out
-    n = min(len(held), max(1, len(bench.tokens) // codes.n_tokens))
-    rows = held[np.linspace(0, len(held) - 1, n).round().astype(np.int64)]
+    rows = held[evenly(len(held), max(1, len(bench.tokens) // codes.n_tokens))]
     x = torch.cat(list(StoredTokens(bench.store, rows).batches(len(bench.tokens), seed=None)))
     return x, torch.from_numpy(codes.dense_maps(rows)).float()
 

@@ -8,11 +8,11 @@ from jaxtyping import Integer
 
 from core.backbones import Resumes
 from core.metrics import reconstruction
+from core.sampling import evenly
 from core.types import ConceptBank
 from precompute.bench import Bench, Readout
 from precompute.claims import stored_codes
 from precompute.encode import Codes
-from precompute.faithfulness import spread
 from precompute.figure import Figure
 from precompute.rebuilding import RandomDictionary
 from precompute.sources import pixels_of
@@ -40,7 +40,7 @@ def figures(
     if bench.readout is not None:
         right = _pooled(bank, control, codes, bench, bench.readout)
     else:
-        at = spread(np.arange(len(outputs)), RESUMED)
+        at = evenly(len(outputs), RESUMED)
         outputs = outputs[at]
         right = _resumed(bank, control, codes, bench, rows=bench.shown[at], outputs=outputs)
     luck = float(np.bincount(outputs).max() / len(outputs))

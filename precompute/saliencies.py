@@ -9,6 +9,7 @@ import numpy as np
 
 from core import saliency
 from core.recipe import SaliencySpec
+from core.sampling import evenly_by_split
 from data import write
 from precompute import explain, faithfulness, measure
 from precompute.activations import ActivationStore
@@ -29,7 +30,7 @@ def put_saliency(
 ) -> None:
     """What cannot be explained is a notice."""
     log = sources.log
-    rows = explain.spread(activations.rows["split"].to_numpy(), spec.limit)
+    rows = evenly_by_split(activations.rows["split"].to_numpy(), spec.limit)
     for name in spec.methods:
         method = saliency.METHODS[name]
         try:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Integer
 
+from core.sampling import evenly
 from core.types import Grid, Labels
 from data.datasets import Dataset
 from precompute import truth
@@ -87,7 +88,6 @@ def _masks(
 ) -> tuple[Integer[np.ndarray, " m"], Float[np.ndarray, "mt l"]]:
     """Those of the images that have masks, evenly spread over them, and what the masks cover."""
     have = np.flatnonzero(rows["image_id"].iloc[among].isin(dataset.masks["image_id"]))
-    n = min(len(have), MASKED)
-    chosen = have[np.linspace(0, len(have) - 1, n).round().astype(np.int64)]
+    chosen = have[evenly(len(have), MASKED)]
     covered = truth.coverage(dataset, rows.iloc[among[chosen]], grid, present=present[chosen])
     return among[chosen], covered

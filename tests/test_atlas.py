@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from core import backbones
 from core.metrics import concept_quality
 from core.recipe import parse
+from core.sampling import evenly
 from core.types import Grid
 from data import store
 from data.queries import atlas
@@ -52,9 +53,9 @@ def test_trust_is_1_for_a_faithful_plane_and_half_for_a_shuffled_one() -> None:
 
 
 def test_spread_takes_images_of_every_stretch() -> None:
-    assert layout.spread(7, 9).tolist() == list(range(7))
-    assert layout.spread(10, 4).tolist() == [0, 2, 5, 7]
-    assert len(np.unique(layout.spread(4001, 1500))) == 1500
+    assert evenly(7, 9).tolist() == list(range(7))
+    assert evenly(10, 4).tolist() == [0, 3, 6, 9]
+    assert len(np.unique(evenly(4001, 1500))) == 1500
 
 
 def test_places_find_the_border_and_the_fixed_place() -> None:

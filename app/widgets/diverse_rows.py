@@ -9,6 +9,7 @@ from jaxtyping import Float64, Int64
 
 from app import db
 from core import diverse
+from core.sampling import evenly
 from data.queries import heads, images
 
 N_IMAGES = 500
@@ -50,5 +51,6 @@ def _scores(
 ) -> Float64[np.ndarray, "k n"]:
     con = db.cursor()
     every = images.image_ids(con)
-    steps = np.linspace(0, len(every) - 1, min(N_IMAGES, len(every))).round().astype(np.int64)
-    return heads.image_scores(con, bank_id, np.array(concept_ids), image_ids=every[steps]).T
+    return heads.image_scores(
+        con, bank_id, np.array(concept_ids), image_ids=every[evenly(len(every), N_IMAGES)]
+    ).T

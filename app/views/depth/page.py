@@ -59,7 +59,7 @@ def last_part(layer: str) -> str:
     return layer
 
 
-def spread() -> list[int]:
+def most_changed() -> list[int]:
     """Concepts that change most over depth, one a group."""
     auc = rows.pivot(index="labelled_id", columns="position", values="auc")
     change = (auc.max(axis=1) - auc.min(axis=1)).sort_values(ascending=False, kind="stable")
@@ -86,7 +86,7 @@ def write() -> None:
     address.set_params(lc=".".join(str(i) for i in chosen) or None)
 
 
-chosen = asked() or spread()
+chosen = asked() or most_changed()
 address.follow("depth_labels", chosen)
 st.multiselect(
     "Labelled concepts",
