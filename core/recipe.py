@@ -103,7 +103,7 @@ class TextSpec:
     vocabulary: str = ""
     """file of one word or phrase a line"""
     vectors: str = ""
-    """instead of a model: safetensors with `texts` and `images`, see precompute.texts"""
+    """instead of a model: safetensors with `texts` and `images`, see precompute.intake.texts"""
     template: str = "{}"
     """what the model reads; {} stands for the word"""
 

@@ -77,7 +77,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _name(options: argparse.Namespace) -> int:
-    from precompute.renaming import rename
+    from precompute.rename import rename
 
     path = rename(
         Path(options.db),

@@ -17,12 +17,10 @@ from core.recipe import BankSpec, HeadSpec
 from core.types import Backbone, words_of
 from data import write
 from data.datasets import Dataset
-from precompute.activations import ActivationStore
-from precompute.banks import FittedBank
-from precompute.classes import Classes
-from precompute.describe import Description
-from precompute.encode import Codes
+from precompute.banks import Codes, FittedBank
 from precompute.heads import Fitted, logits_of, predictions
+from precompute.intake import ActivationStore, Classes
+from precompute.quality import Description
 
 Con = duckdb.DuckDBPyConnection
 DENSE = 1 / 3

@@ -15,9 +15,8 @@ from core.sampling import evenly, evenly_by_split
 from core.types import Activations
 from data.datasets import Dataset
 from data.images import UnusableImage, encode_jpeg, open_image
-from precompute.activations import PICTURE, THUMB
+from precompute.intake import PICTURE, THUMB, open_sources
 from precompute.recipe_check import check_recipe
-from precompute.sources import open_sources
 
 _PROBED = 16
 """images decoded to estimate picture sizes"""

@@ -11,12 +11,11 @@ from jaxtyping import Float, Integer
 from core.concepts import METHODS
 from core.recipe import BankSpec, Recipe
 from core.types import ConceptBank
-from precompute import backbone_importance, effects, faithfulness, measure
-from precompute.activations import ActivationStore
-from precompute.claims import Claims, stored_codes
-from precompute.encode import Codes
-from precompute.ground import Ground
-from precompute.sources import Sources
+from precompute.banks import Codes
+from precompute.explain import concept_faithfulness, put_backbone_importance, put_effects
+from precompute.intake import ActivationStore, Ground, Sources
+from precompute.naming import Claims, stored_codes
+from precompute.quality import put_metrics
 
 
 def bank(
@@ -38,7 +37,7 @@ def bank(
     log = sources.log
     claims = Claims(scores, label_of, False, stored_codes(codes))
     with log.timed(f"faithfulness {spec.title}", recipe.saliency.faithfulness, "images"):
-        rows = faithfulness.concept_faithfulness(
+        rows = concept_faithfulness(
             claims,
             fitted,
             sources,
@@ -47,10 +46,10 @@ def bank(
             pool=METHODS[spec.method].pool,
             n=recipe.saliency.faithfulness,
         )
-        measure.put_metrics(con, rows, bank_id=bank_id)
+        put_metrics(con, rows, bank_id=bank_id)
     try:
         with log.timed(f"effects {spec.title}", recipe.effects.latents, "latents"):
-            effects.put_effects(
+            put_effects(
                 con,
                 bank_id,
                 fitted,
@@ -66,7 +65,7 @@ def bank(
         log.notice("effects", spec.title, error)
     started = time.perf_counter()
     try:
-        n = backbone_importance.put_backbone_importance(
+        n = put_backbone_importance(
             con,
             bank_id,
             fitted,

@@ -15,39 +15,45 @@ from core.concepts import METHODS
 from core.recipe import HeadSpec, Recipe
 from core.types import words_of
 from data import store, write
-from precompute import activations as acts
-from precompute import (
-    assemble,
-    banks,
-    control,
-    depth,
-    fidelity,
-    heads,
-    importance,
-    layout,
-    leakage,
-    measure,
-    perturb,
-    quality,
-    saliencies,
-    text_effects,
+from precompute import assemble, heads, perturb
+from precompute.banks import bank_key, draw_control, encode_bank, fit_bank, fit_data
+from precompute.explain import (
+    JudgedHead,
+    put_fidelity,
+    put_importance,
+    put_saliency,
+    put_text_effects,
+    put_trees,
 )
-from precompute.baselines import put_baselines
-from precompute.bench import set_bench
-from precompute.claims import named_for
-from precompute.classes import Classes, classes_of
-from precompute.crops import lend_crops
-from precompute.describe import describe
-from precompute.encode import encode_bank
-from precompute.fitting import fit_data
-from precompute.ground import Ground, survey
-from precompute.identity import fingerprint_store, short_hash, versions
-from precompute.naming import prepare_names
-from precompute.read_texts import read_texts
+from precompute.heads import put_baselines
+from precompute.intake import (
+    ActivationStore,
+    Classes,
+    Ground,
+    Log,
+    Sources,
+    classes_of,
+    extract,
+    fingerprint_store,
+    lend_crops,
+    open_sources,
+    read_texts,
+    set_scene,
+    short_hash,
+    survey,
+    versions,
+)
+from precompute.naming import named_for, prepare_names, put_image_layout
+from precompute.quality import (
+    MeasuredHead,
+    complete_leakage,
+    describe,
+    measure_bank,
+    put_depth,
+    put_quality,
+    set_bench,
+)
 from precompute.recipe_check import check_recipe
-from precompute.scene import set_scene
-from precompute.sources import Log, Sources, open_sources
-from precompute.trees import put_trees
 
 
 def run(
@@ -72,7 +78,7 @@ def run(
     if path.exists():
         return path
     work = out / "work" / short_hash(sources.images, backbone.fingerprint)
-    activations, seconds = acts.extract(
+    activations, seconds = extract(
         dataset, backbone, work / "activations", batch=recipe.backbone.batch
     )
     if not activations.folders:
@@ -92,7 +98,7 @@ def _write(
     text: str,
     identity: str,
     sources: Sources,
-    activations: acts.ActivationStore,
+    activations: ActivationStore,
     work: Path,
 ) -> None:
     dataset, backbone, log = sources.dataset, sources.backbone, sources.log
@@ -106,8 +112,8 @@ def _write(
     scene = set_scene(dataset, activations, classes, seed=recipe.seed)
     accuracy = put_baselines(scene, activations, classes, predicted, log)
     ground = survey(dataset, activations, scene, log)
-    layout.put_image_layout(con, activations, seed=recipe.seed, log=log)
-    depth.put_depth(
+    put_image_layout(con, activations, seed=recipe.seed, log=log)
+    put_depth(
         con,
         recipe.depth,
         dataset,
@@ -122,8 +128,8 @@ def _write(
     if accuracy:
         frame = pd.DataFrame(accuracy)
         write.put(con, "accuracy", {name: frame[name] for name in frame.columns})
-    leakage.complete_leakage(con)
-    saliencies.put_saliency(con, recipe.saliency, sources, activations, classes, ground, work)
+    complete_leakage(con)
+    put_saliency(con, recipe.saliency, sources, activations, classes, ground, work)
     skipped = pd.DataFrame([*dataset.skipped.to_dict("records"), *activations.skipped])
     if len(skipped):
         write.put(con, "skipped", {name: skipped[name] for name in ("file", "reason")})
@@ -155,7 +161,7 @@ def _concepts(
     con: duckdb.DuckDBPyConnection,
     recipe: Recipe,
     sources: Sources,
-    activations: acts.ActivationStore,
+    activations: ActivationStore,
     classes: Classes,
     ground: Ground,
     work: Path,
@@ -171,7 +177,7 @@ def _concepts(
     bench = set_bench(con, scene, activations, sources, of_output=classes.of_output)
     for bank_id, spec in enumerate(recipe.banks):
         log.bank_id = bank_id
-        folder = work / (banks.bank_key(spec, recipe.seed) + texts.tag)
+        folder = work / (bank_key(spec, recipe.seed) + texts.tag)
         try:
             data = fit_data(
                 spec,
@@ -183,7 +189,7 @@ def _concepts(
                 device=sources.device,
             )
             data = lend_crops(data, sources, work=work, batch=recipe.backbone.batch)
-            fitted = banks.fit_bank(spec, data, folder / "bank", seed=recipe.seed)
+            fitted = fit_bank(spec, data, folder / "bank", seed=recipe.seed)
         except ValueError as error:
             log.notice("banks", spec.title, error)
             continue
@@ -198,10 +204,8 @@ def _concepts(
         log.stage(f"maps of {spec.title}", seconds, len(rows), "images")
         with log.timed(f"describe {spec.title}", codes.n_concepts, "concepts"):
             description = describe(fitted, codes, scene)
-        drawn = control.draw_control(
-            fitted.bank, codes, activations, scene, pool=METHODS[spec.method].pool
-        )
-        quality.put_quality(
+        drawn = draw_control(fitted.bank, codes, activations, scene, pool=METHODS[spec.method].pool)
+        put_quality(
             con,
             bank_id,
             spec,
@@ -229,9 +233,7 @@ def _concepts(
         with log.timed(f"write {spec.title}", len(rows), "images"):
             assemble.put_bank(con, bank_id, spec, fitted, codes, description, names, image_ids)
         name_concepts(bank_id, spec.title, fitted.bank, codes)
-        text_effects.put_text_effects(
-            con, bank_id, fitted.bank, texts, scene, tuple(classes.frame["name"]), log
-        )
+        put_text_effects(con, bank_id, fitted.bank, texts, scene, tuple(classes.frame["name"]), log)
         scores = codes.scores.toarray()
         label_of = named_for(description.concept, words=words_of(fitted.bank), labels=names)
         material = heads.Material(
@@ -256,11 +258,11 @@ def _concepts(
                 predicted, scene.class_of, rows["split"].to_numpy(), countable=result.classes
             )
             accuracy += [{"model": head.title, "target": "label", **row} for row in found]
-            importance.put_importance(con, log, n_heads, head.title, result, scores, rows, scene)
-            made.append(measure.MeasuredHead(n_heads, head, result))
+            put_importance(con, log, n_heads, head.title, result, scores, rows, scene)
+            made.append(MeasuredHead(n_heads, head, result))
             n_heads += 1
         with log.timed(f"measure {spec.title}", codes.n_concepts, "concepts"):
-            refits = measure.measure_bank(
+            refits = measure_bank(
                 con,
                 bank_id,
                 codes,
@@ -273,11 +275,10 @@ def _concepts(
                 log=log,
             )
         judged = [
-            fidelity.JudgedHead(m.head_id, m.spec.title, m.fitted, refits.get(m.head_id))
-            for m in made
+            JudgedHead(m.head_id, m.spec.title, m.fitted, refits.get(m.head_id)) for m in made
         ]
         splits, random = rows["split"].to_numpy(), drawn.scores
-        fidelity.put_fidelity(con, log, judged, scores, random, splits, scene)
+        put_fidelity(con, log, judged, scores, random, splits, scene)
         perturb.bank(
             con,
             bank_id,

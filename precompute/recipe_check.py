@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from core import saliency
 from core.recipe import Recipe
 from data.datasets import check_corruptions
-from precompute import banks, heads, parameters
+from precompute import heads
+from precompute.banks import check_bank
+from precompute.intake import check_parameters
 
 
 def check_recipe(recipe: Recipe) -> None:
     """Raises ValueError for methods and parameters that do not exist, before any work is done."""
     check_corruptions(recipe.dataset.corruptions)
     for spec in recipe.banks:
-        banks.check_bank(spec)
+        check_bank(spec)
     for head in recipe.heads:
         heads.check(head)
     for method in recipe.saliency.methods:
@@ -27,6 +29,6 @@ def check_recipe(recipe: Recipe) -> None:
             raise ValueError(f"saliency parameters for {method!r}, which is not among the methods")
         if not isinstance(params, Mapping):
             raise ValueError(f"saliency parameters for {method!r} must be a table, not {params!r}")
-        parameters.check_parameters(
+        check_parameters(
             params, saliency.METHODS[method].function, owner=f"saliency {method}", given=set()
         )

@@ -18,7 +18,9 @@ from core.sampling import evenly
 from core.types import Grid
 from data import store
 from data.queries import atlas
-from precompute import layout, leakage, neighbours, pipeline
+from precompute import pipeline
+from precompute.naming import layout, neighbours
+from precompute.quality import leakage
 
 
 def test_nearest_are_those_of_a_full_sort() -> None:

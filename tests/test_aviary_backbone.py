@@ -12,7 +12,7 @@ from PIL import Image
 
 from core import backbones
 from data.datasets.types import Dataset
-from precompute import aviary_backbone
+from precompute.demo import aviary_backbone
 
 COLOURS = {"wren": (200, 60, 40), "heron": (40, 90, 200), "finch": (60, 180, 60)}
 

@@ -21,7 +21,9 @@ from core.importance.sobol import sobol
 from core.recipe import parse
 from core.types import Activations
 from data import store
-from precompute import leakage, pipeline, vocabulary
+from precompute import pipeline
+from precompute.intake import vocabulary
+from precompute.quality import leakage
 
 SMALL = {
     "cbm": "steps = 20, min_each = 2",

@@ -22,9 +22,9 @@ from core.types import Labels
 from data import store
 from data.queries import concept as one
 from data.queries import leaderboard, probes
-from precompute import probing
-from precompute.scene import Scene
-from precompute.sources import Log
+from precompute.intake.scene import Scene
+from precompute.intake.sources import Log
+from precompute.quality import probing
 
 MAIN = Path(__file__).parents[1] / "app" / "main.py"
 N = 60

@@ -16,11 +16,14 @@ from core.concepts.bottlenecks import cav
 from core.concepts.factors import random_directions
 from core.metrics import association, concept_quality
 from core.types import ConceptBank, Labels
-from precompute import claims, control, meaning, shards
-from precompute.activations import ActivationStore
-from precompute.control import ControlCodes
-from precompute.encode import Codes, encode_bank
-from precompute.scene import Scene
+from precompute.banks import control
+from precompute.banks.control import ControlCodes
+from precompute.banks.encode import Codes, encode_bank
+from precompute.intake import shards
+from precompute.intake.activations import ActivationStore
+from precompute.intake.scene import Scene
+from precompute.naming import claims
+from precompute.quality import meaning
 
 N, TRAIN, T, D, K = 60, 40, 6, 7, 5
 """images, train images, tokens, channels, concepts"""

@@ -17,9 +17,9 @@ from core import backbones
 from core.backbones.earlier import at_earlier_layer
 from core.types import Activations
 from data.datasets.types import Dataset
-from precompute import crops as cropping
-from precompute.activations import ActivationStore
-from precompute.crops import ImageCrops, Window, enlarged, tiles
+from precompute.intake import crops as cropping
+from precompute.intake.activations import ActivationStore
+from precompute.intake.crops import ImageCrops, Window, enlarged, tiles
 
 
 @pytest.mark.parametrize("size", [(12, 20), (96, 128), (224, 224), (7, 31)])

@@ -14,7 +14,8 @@ from core.backbones import depth as inside
 from core.recipe import parse
 from data import store
 from data.queries import depth as of_store
-from precompute import depth, pipeline
+from precompute import pipeline
+from precompute.quality import depth
 
 
 def test_one_pass_gives_what_each_layer_gives_alone(tiny_model: Path) -> None:

@@ -47,7 +47,8 @@ method = "cav"
 def few_birds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A store of few images, seen by random filters: they tell colours, and the probes do the rest;
     read, rendered and built as any other."""
-    from precompute import layout, pipeline
+    from precompute import pipeline
+    from precompute.naming import layout
 
     @functools.wraps(aviary)
     def fewer(*arguments: object, **options: object) -> Dataset:

@@ -28,7 +28,7 @@ from data import store
 from data.queries import build, heads, leaderboard
 from precompute import pipeline
 from precompute.heads import HEADS, Material
-from precompute.scene import Scene
+from precompute.intake.scene import Scene
 
 ROOT = Path(__file__).parents[1]
 WORDS = (

@@ -20,9 +20,9 @@ from core.concepts.factors import nmf
 from core.naming.labels import same_words
 from core.types import Head, Labels, Readout
 from precompute.heads import HEADS, Fitted, Material, logits_of, predictions
-from precompute.measure_maps import best_separator
-from precompute.scene import Scene
-from precompute.texts import Texts
+from precompute.intake.scene import Scene
+from precompute.intake.texts import Texts
+from precompute.quality.metric_maps import best_separator
 
 N, N_TRAIN, K, D, Y = 60, 42, 5, 7, 3
 NAMES = ("wren", "grey_heron", "finch")

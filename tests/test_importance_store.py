@@ -14,11 +14,11 @@ from sklearn.decomposition import PCA
 from core.types import Head
 from data.queries import classes, comparing, heads
 from data.store import SCHEMA
-from precompute import fidelity
+from precompute.explain import fidelity
+from precompute.explain.importance import plane
 from precompute.heads import Fitted
-from precompute.importance import plane
-from precompute.scene import Scene
-from precompute.sources import Log
+from precompute.intake.scene import Scene
+from precompute.intake.sources import Log
 
 FROM_SCORES = """
     SELECT guess.head_id, guess.class_id, guess.image_id, score.concept_id, weight * score AS part

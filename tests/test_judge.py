@@ -11,9 +11,9 @@ import pytest
 
 from core.metrics.association import above_chance, area_matched_iou, chance_iou
 from core.types import Labels
-from precompute.encode import Codes, sparse
-from precompute.judge import label_scores
-from precompute.scene import Scene
+from precompute.banks.encode import Codes, sparse
+from precompute.intake.scene import Scene
+from precompute.naming.match_labels import label_scores
 
 N, T = 40, 6
 """images of either split, and tokens of each"""

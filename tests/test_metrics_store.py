@@ -17,12 +17,13 @@ from core.metrics.enlarge import Picture
 from core.recipe import parse
 from core.types import Box, Grid, Head
 from data import store
-from precompute import measure_heads, measure_maps, pipeline
-from precompute.claims import Claims
+from precompute import pipeline
 from precompute.doctor import examine
-from precompute.ground import Ground
 from precompute.heads import Fitted
-from precompute.scene import Scene
+from precompute.intake.ground import Ground
+from precompute.intake.scene import Scene
+from precompute.naming.claims import Claims
+from precompute.quality import metric_heads, metric_maps
 
 
 @pytest.fixture
@@ -206,11 +207,11 @@ def claims(codes: np.ndarray) -> Claims:
 
 def test_constant_map_gets_chance_and_no_more() -> None:
     flat = claims(np.full((12, 2), 0.7))
-    for row in measure_maps.in_masks(flat, ground()):
+    for row in metric_maps.in_masks(flat, ground()):
         assert row.measure.value == pytest.approx(row.measure.chance), row.name
     head = Head(np.array([[1.0, 0.5], [0.2, -1.0]]), np.zeros(2))
-    reading = measure_heads.read(Fitted(head, np.arange(2), ""), flat, ground(), sparse=False)
-    placed = measure_heads.location_rows(reading, flat, ground())
+    reading = metric_heads.read(Fitted(head, np.arange(2), ""), flat, ground(), sparse=False)
+    placed = metric_heads.location_rows(reading, flat, ground())
     assert {dict(row.variant)["alpha"] for row in placed} == {1, 3, 6}
     for row in placed:
         assert row.measure.value == pytest.approx(row.measure.chance)
@@ -223,8 +224,8 @@ def test_labels_of_classes_stand_in_for_those_of_images_and_say_so() -> None:
     values = {}
     for by_image in (True, False):
         known = replace(ground(), by_image=by_image, labels=np.tile([1.0, 0.0], (6, 1)))
-        reading = measure_heads.read(Fitted(head, np.arange(2), ""), some, known, sparse=True)
-        rows = measure_heads.presence(reading, some, known)
+        reading = metric_heads.read(Fitted(head, np.arange(2), ""), some, known, sparse=True)
+        rows = metric_heads.presence(reading, some, known)
         assert {"labels" in dict(row.variant) for row in rows} == {not by_image}
         values[by_image] = [row.measure for row in rows]
     assert values[True] == values[False]
@@ -236,10 +237,10 @@ def test_no_correct_image_is_said_and_leaves_the_rest() -> None:
     head = Head(np.array([[0.0, 0.0], [0.0, 0.0]]), np.array([1.0, 0.0]))
     known = ground()
     wrong = replace(known, scene=replace(known.scene, class_of=np.ones(6, dtype=np.int64)))
-    reading = measure_heads.read(Fitted(head, np.arange(2), ""), some, wrong, sparse=True)
+    reading = metric_heads.read(Fitted(head, np.arange(2), ""), some, wrong, sparse=True)
     with pytest.raises(ValueError, match="no class has a correctly classified"):
-        measure_heads.importance(reading, some, wrong)
-    (accuracy, *_) = measure_heads.accuracies(reading, some, wrong)
+        metric_heads.importance(reading, some, wrong)
+    (accuracy, *_) = metric_heads.accuracies(reading, some, wrong)
     assert accuracy.measure == (0.0, 1.0, 6)
 
 

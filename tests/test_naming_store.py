@@ -23,10 +23,11 @@ from data import store
 from data.annotations import open_annotations
 from data.queries import names as ask
 from precompute import __main__ as cli
-from precompute import naming, pipeline
+from precompute import pipeline
 from precompute.doctor import examine
-from precompute.renaming import rename
-from precompute.sources import Log
+from precompute.intake.sources import Log
+from precompute.naming import names as naming
+from precompute.rename import rename
 
 MAIN = Path(__file__).parents[1] / "app" / "main.py"
 FIRST = ("red", "blue", "bird", "wing", "a red bird")

@@ -21,7 +21,9 @@ from core import backbones
 from core.recipe import parse
 from core.types import Activations
 from data import store
-from precompute import activations, explain, pipeline, shards, streams
+from precompute import pipeline
+from precompute.explain import saliency_maps
+from precompute.intake import activations, shards, streams
 
 ROOT = Path(__file__).parents[1]
 BANKS = (
@@ -36,7 +38,7 @@ def _small_shards() -> Iterator[None]:
     """31 images in 4 shards, and 8 explained ones in 3."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(activations, "SHARD", 8)
-        patch.setattr(explain, "_SHARD", 3)
+        patch.setattr(saliency_maps, "_SHARD", 3)
         yield
 
 

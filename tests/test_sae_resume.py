@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from core.concepts import METHODS
-from precompute.banks import State
+from precompute.banks.fit import State
 
 TRAINED = [m for m in METHODS if (m == "vq" or m.endswith("sae")) and m not in fakes.TAUGHT]
 PARAMS: dict[str, Any] = {"n_concepts": 9, "n_steps": 60, "batch": 32, "revive_every": 7}

@@ -14,7 +14,8 @@ from core import backbones
 from core.metrics import dictionary
 from core.recipe import parse
 from data import store
-from precompute import leakage, pipeline
+from precompute import pipeline
+from precompute.quality import leakage
 
 SAE = "params = { top_k = 2, n_steps = 30, batch = 64 }"
 

@@ -16,12 +16,12 @@ from core.recipe import TextSpec
 from core.types import Backbone
 from data import datasets
 from data.datasets.types import Dataset
-from precompute import activations as acts
-from precompute import vocabulary
-from precompute.activations import ActivationStore
-from precompute.read_texts import read_texts
-from precompute.sources import Log, Sources
-from precompute.texts import Texts
+from precompute.intake import activations as acts
+from precompute.intake import vocabulary
+from precompute.intake.activations import ActivationStore
+from precompute.intake.embed_texts import read_texts
+from precompute.intake.sources import Log, Sources
+from precompute.intake.texts import Texts
 from tests import tiny_clips, tiny_models
 
 Read = Callable[..., tuple[Texts, list[str]]]

@@ -18,7 +18,7 @@ from core.metrics import reconstruction
 from data import store
 from data.queries import concepts as list_of
 from data.queries import trees as ask
-from precompute import trees
+from precompute.explain import trees
 
 ROOT = Path(__file__).parents[1]
 

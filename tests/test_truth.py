@@ -12,8 +12,8 @@ import reference
 from core.types import Box, Grid
 from data.datasets.types import Dataset
 from data.images import runs
-from precompute.classes import classes_of
-from precompute.truth import cell_share, coverage, labels_of
+from precompute.intake.classes import classes_of
+from precompute.intake.truth import cell_share, coverage, labels_of
 
 
 def matched(names: list[str | None], outputs: list[str]) -> dict[str, str | None]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from core import heads as core_heads
 from core.recipe import HeadSpec
-from precompute import parameters
+from precompute.heads.baselines import put_baselines
 from precompute.heads.energy import energy
 from precompute.heads.given import imported, own
 from precompute.heads.judged import Probe, accuracies, logits_of, predictions, probe
@@ -15,6 +15,7 @@ from precompute.heads.last_layer import backbone
 from precompute.heads.trained import hybrid, sparse
 from precompute.heads.types import Fitted, Material
 from precompute.heads.zero_shot import bayesian, matrix_search
+from precompute.intake import check_parameters
 
 __all__ = [
     "HEADS",
@@ -26,6 +27,7 @@ __all__ = [
     "logits_of",
     "predictions",
     "probe",
+    "put_baselines",
 ]
 
 HEADS: Mapping[str, Callable[..., Fitted]] = {
@@ -51,7 +53,7 @@ def check(spec: HeadSpec) -> None:
         raise ValueError(
             f"head {spec.title!r}: unknown kind {spec.kind!r}; known: {', '.join(HEADS)}"
         )
-    parameters.check_parameters(
+    check_parameters(
         spec.params,
         *_FITS.get(spec.kind, (HEADS[spec.kind],)),
         owner=f"head {spec.title!r}: {spec.kind}",

@@ -11,7 +11,7 @@ from jaxtyping import Float, Integer
 from core import heads as core_heads
 from core.bottleneck import logits, probabilities
 from precompute.heads.types import Fitted, labelled
-from precompute.scene import Scene
+from precompute.intake import Scene
 
 
 @dataclass(frozen=True)

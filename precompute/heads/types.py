@@ -9,8 +9,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from core.types import Backbone, ConceptBank, Head
-from precompute.scene import Scene
-from precompute.texts import Texts
+from precompute.intake import Scene, Texts
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,22 @@
+"""Concept banks: fitted, or found again after a kill; encoded; beside random directions."""
+
+from precompute.banks.control import ControlCodes, draw_control
+from precompute.banks.encode import Codes, encode_bank
+from precompute.banks.fit import FittedBank, bank_key, check_bank, fit_bank
+from precompute.banks.rebuilding import RandomDictionary, random_dictionary
+from precompute.banks.training_data import fit_data, part_of
+
+__all__ = [
+    "Codes",
+    "ControlCodes",
+    "FittedBank",
+    "RandomDictionary",
+    "bank_key",
+    "check_bank",
+    "draw_control",
+    "encode_bank",
+    "fit_bank",
+    "fit_data",
+    "part_of",
+    "random_dictionary",
+]

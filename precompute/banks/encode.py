@@ -1,0 +1,197 @@
+"""A bank over all activations: maps and scores, shard by shard, sparse from the start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from einops import rearrange
+from jaxtyping import Float, Float64
+from scipy.sparse import csc_array
+
+from core.types import ConceptBank
+from precompute.intake import ActivationStore, facts_of, run_shards
+
+_ENTRIES = 16_000_000
+"""codes held densely at once"""
+
+
+def encode_bank(
+    bank: ConceptBank,
+    activations: ActivationStore,
+    folder: Path,
+    *,
+    title: str,
+    pool: str = "mean",
+) -> tuple[Codes, float]:
+    """Codes of every image under `folder`, and the seconds they took.
+
+    `pool` is how codes become an image's score: "mean" or "max" over its tokens.
+    """
+    n = len(activations.folders)
+    folders = [folder / f"{i:05d}" for i in range(n)]
+    sizes = [facts_of(f)["n"] for f in activations.folders]
+
+    def work(i: int, out: Path) -> dict[str, Any]:
+        return _shard(bank, activations.tokens(i), out, pool=pool)
+
+    seconds = run_shards(f"maps of {title}"[:24], folders, work, units=sizes)
+    return Codes(folders, sizes, activations.tokens(0).shape[1], len(bank.directions)), seconds
+
+
+@torch.inference_mode()
+def _shard(
+    bank: ConceptBank, tokens: Float[np.ndarray, "n t d"], out: Path, *, pool: str
+) -> dict[str, Any]:
+    n, t, _ = tokens.shape
+    k = len(bank.directions)
+    largest = np.zeros(k)
+    n_on = np.zeros(k, dtype=np.int64)
+    sums, magnitudes = np.zeros((k, t)), np.zeros((k, t))
+    squared_error, squares = 0.0, 0.0
+    total = np.zeros(tokens.shape[2])
+    pieces: dict[str, list[np.ndarray]] = {}
+    chunk = max(1, _ENTRIES // (t * k))
+    for start in range(0, n, chunk):
+        x = torch.from_numpy(np.array(tokens[start : start + chunk]))
+        codes = bank.encode(x)
+        if bank.offset is not None:
+            rebuilt = codes @ bank.directions + bank.offset
+            squared_error += (x - rebuilt).double().square().sum().item()
+        squares += x.double().square().sum().item()
+        total += x.double().sum((0, 1)).numpy()
+        dense = rearrange(codes, "n t k -> n k t").contiguous().numpy()
+        largest = np.maximum(largest, np.abs(dense).max((0, 2)))
+        n_on += (dense > 0).sum((0, 2))
+        sums += dense.sum(0, dtype=np.float64)
+        magnitudes += np.abs(dense).sum(0, dtype=np.float64)
+        for name, piece in sparse(dense, first=start, pool=pool).items():
+            pieces.setdefault(name, []).append(piece)
+    codes_of_shard: Any = {name: np.concatenate(p) for name, p in pieces.items()}
+    np.savez(out / "codes.npz", **codes_of_shard)
+    np.savez(
+        out / "sums.npz",
+        largest=largest,
+        n_on=n_on,
+        sums=sums,
+        magnitudes=magnitudes,
+        squared_error=squared_error,
+        squares=squares,
+        total=total,
+    )
+    return {"n": n}
+
+
+def sparse(dense: Float[np.ndarray, "n k t"], *, first: int, pool: str) -> dict[str, np.ndarray]:
+    """Non-zero codes, ordered by image, concept and token; and image-level scores."""
+    image, concept, token = np.nonzero(dense)
+    lit_image, lit_concept = np.nonzero(np.abs(dense).max(2) > 0)
+    lit = dense[lit_image, lit_concept]
+    peak_token = (lit if pool == "max" else np.abs(lit)).argmax(1)
+    peak = lit[np.arange(len(lit)), peak_token]
+    mean = lit.mean(1, dtype=np.float64).astype(np.float32)
+    return {
+        "image": (image + first).astype(np.uint32),
+        "concept": concept.astype(np.uint16),
+        "token": token.astype(np.uint16),
+        "value": dense[image, concept, token],
+        "score_image": (lit_image + first).astype(np.uint32),
+        "score_concept": lit_concept.astype(np.uint32),
+        "score": peak if pool == "max" else mean,
+        "peak": peak,
+        "peak_token": peak_token.astype(np.uint16),
+    }
+
+
+@dataclass(frozen=True)
+class Codes:
+    """What `encode` left on disk."""
+
+    folders: list[Path]
+    sizes: list[int]
+    n_tokens: int
+    n_concepts: int
+
+    def shard(self, i: int) -> dict[str, np.ndarray]:
+        with np.load(self.folders[i] / "codes.npz") as file:
+            return dict(file)
+
+    @cached_property
+    def sums(self) -> dict[str, np.ndarray]:
+        """Summed over shards; `largest` by maximum."""
+        out: dict[str, np.ndarray] = {}
+        for folder in self.folders:
+            with np.load(folder / "sums.npz") as file:
+                for name, value in file.items():
+                    if name not in out:
+                        out[name] = value
+                    elif name == "largest":
+                        out[name] = np.maximum(out[name], value)
+                    else:
+                        out[name] = out[name] + value
+        return out
+
+    @cached_property
+    def n_images(self) -> int:
+        return sum(self.sizes)
+
+    @cached_property
+    def l0(self) -> float:
+        """Mean number of non-zero codes a token."""
+        non_zero = sum(len(self.shard(i)["value"]) for i in range(len(self.folders)))
+        return non_zero / (self.n_images * self.n_tokens)
+
+    @property
+    def r2(self) -> float:
+        """1 - squared error / squared deviation from the mean token, over all tokens."""
+        sums = self.sums
+        n = self.n_images * self.n_tokens
+        spread = sums["squares"] - (sums["total"] ** 2).sum() / n
+        return float(1 - sums["squared_error"] / spread)
+
+    @cached_property
+    def image_level(self) -> dict[str, np.ndarray]:
+        """image (row), concept, score, peak, peak_token of every listed pair."""
+        starts = np.cumsum([0, *self.sizes])
+        parts: dict[str, list[np.ndarray]] = {}
+        for i in range(len(self.folders)):
+            piece = self.shard(i)
+            parts.setdefault("image", []).append(piece["score_image"] + starts[i])
+            for name in ("score_concept", "score", "peak", "peak_token"):
+                parts.setdefault(name.removeprefix("score_"), []).append(piece[name])
+        return {name: np.concatenate(p) for name, p in parts.items()}
+
+    @cached_property
+    def scores(self) -> csc_array:
+        """n x k; pairs that are not listed are 0."""
+        level = self.image_level
+        return csc_array(
+            (level["score"].astype(np.float64), (level["image"], level["concept"])),
+            shape=(self.n_images, self.n_concepts),
+        )
+
+    def dense_maps(
+        self, images: np.ndarray, concepts: np.ndarray | None = None
+    ) -> Float64[np.ndarray, "m k"]:
+        """Codes of all tokens of some images (ascending rows), image after image; of all concepts,
+        or of those given. A column is contiguous."""
+        ids = np.arange(self.n_concepts) if concepts is None else concepts
+        column = np.full(self.n_concepts, -1)
+        column[ids] = np.arange(len(ids))
+        out = np.zeros((len(ids), len(images) * self.n_tokens))
+        starts = np.cumsum([0, *self.sizes])
+        for i in range(len(self.folders)):
+            mine = np.flatnonzero((images >= starts[i]) & (images < starts[i + 1]))
+            if mine.size == 0:
+                continue
+            piece = self.shard(i)
+            place = np.full(self.sizes[i], -1)
+            place[images[mine] - starts[i]] = mine
+            row, at = place[piece["image"]], column[piece["concept"]]
+            ours = (row >= 0) & (at >= 0)
+            out[at[ours], row[ours] * self.n_tokens + piece["token"][ours]] = piece["value"][ours]
+        return out.T

@@ -1,0 +1,99 @@
+"""What a concept's score rests on, through the model, on the concept's strongest images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import torch
+
+from core import saliency
+from core.concepts import CraftBank, ScoredBackbone
+from core.maps import LEVELS
+from core.types import ConceptBank
+from data import write
+from data.images import open_image
+from precompute.intake import ActivationStore, Sources, run_shards, short_hash
+from precompute.quality import Description
+
+METHODS = ("integrated_gradients", "grad_cam")
+"""keys of core.saliency.METHODS: one through the pixels, one at the layer itself"""
+_SHARD = 8
+"""concepts a shard"""
+
+
+def put(
+    con: duckdb.DuckDBPyConnection,
+    bank_id: int,
+    title: str,
+    bank: ConceptBank,
+    description: Description,
+    activations: ActivationStore,
+    sources: Sources,
+    *,
+    folder: Path,
+) -> None:
+    """Rows of `concept_attribution`, for banks whose codes can be differentiated (craft)."""
+    if not isinstance(bank, CraftBank) or bank.n_attributed == 0:
+        return
+    scored = ScoredBackbone(sources.backbone, bank)
+    top = _strongest(description, int(bank.n_attributed))
+    concepts = sorted(top)
+    parts = [concepts[i : i + _SHARD] for i in range(0, len(concepts), _SHARD)]
+    files = activations.rows["file"].to_numpy()
+    seconds = 0.0
+    for method in METHODS:
+        name = f"attribution-{method}-{short_hash(str(top))}"
+        folders = [folder / name / f"{i:05d}" for i in range(len(parts))]
+
+        def work(i: int, out: Path, method: str = method) -> dict[str, Any]:
+            for concept in parts[i]:
+                opened = [open_image(sources.dataset.path(files[r]))[0] for r in top[concept]]
+                target = torch.full((len(opened),), concept)
+                function = saliency.METHODS[method].function
+                maps = function(scored, scored.preprocess(opened), target).maps
+                np.save(out / f"{concept}.npy", maps.detach().float().cpu().numpy())
+            return {"n": len(parts[i])}
+
+        units = [len(part) for part in parts]
+        label = f"{method} of {title}"[:24]
+        seconds += run_shards(label, folders, work, units=units, unit="concepts")
+        image_ids = activations.rows["image_id"].to_numpy()
+        for part, out in zip(parts, folders, strict=True):
+            for concept in part:
+                found = _rows(np.load(out / f"{concept}.npy"), image_ids[top[concept]])
+                same = {
+                    "bank_id": bank_id,
+                    "concept_id": concept,
+                    "method": method,
+                    "signed": saliency.METHODS[method].signed,
+                }
+                found |= {name: [value] * len(top[concept]) for name, value in same.items()}
+                write.put(con, "concept_attribution", found)
+    sources.log.stage(f"attributions of {title}", seconds, len(concepts), "concepts")
+
+
+def _strongest(description: Description, images: int) -> dict[int, list[int]]:
+    """Rows of the images with the largest scores of every concept that fires."""
+    alive = set(description.concept.loc[description.concept["n_active"] > 0, "concept_id"])
+    example: pd.DataFrame = description.tables["example"]
+    first = example[(example["group_id"] == 0) & (example["rank"] < images)]
+    groups = first.sort_values("rank").groupby("concept_id")["row"]
+    return {int(str(c)): [int(r) for r in rows] for c, rows in groups if c in alive}
+
+
+def _rows(maps: np.ndarray, image_ids: np.ndarray) -> dict[str, list[Any]]:
+    """One scale for all maps of a concept, so that its images compare."""
+    scale = float(np.abs(maps).max()) / LEVELS
+    steps = maps / scale if scale else maps
+    n, h, w = maps.shape
+    return {
+        "image_id": image_ids.tolist(),
+        "map_h": [h] * n,
+        "map_w": [w] * n,
+        "scale": [scale] * n,
+        "value": [np.rint(step).astype(np.int16).ravel() for step in steps],
+    }

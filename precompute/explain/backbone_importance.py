@@ -1,0 +1,181 @@
+"""What the backbone's own logit rests on, where it is no linear map of the mean token.
+
+Every concept is dimmed at all tokens of an image and the rest of the network runs again, so that
+each method of `core.importance` says what it says of any function. Where the read-out is linear a
+head of kind "backbone" is exact, and nothing is done here.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import duckdb
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Float64, Integer
+from torch import Tensor
+
+from core.backbones import Resumes, Stopped
+from core.importance import METHODS, ResumedLogit
+from core.recipe import EffectSpec
+from core.types import ConceptBank
+from data import write
+from precompute.banks import Codes, RandomDictionary, random_dictionary
+from precompute.explain import fidelity
+from precompute.intake import ActivationStore, Ground, Sources, pixels_of
+from precompute.naming import Claims
+
+VARIED = 12
+"""concepts of an image that `sobol` dims, those of the largest integrated gradients"""
+
+
+class Explained(NamedTuple):
+    row: int
+    logit: float
+    without: float
+    """the logit with every concept taken out"""
+    active: Integer[np.ndarray, " a"]
+    importances: dict[str, Float64[np.ndarray, " a"]]
+    """by method; none where no concept reaches the logit"""
+    pairs: fidelity.Pairs
+    control: fidelity.Pairs
+
+
+def put_backbone_importance(
+    con: duckdb.DuckDBPyConnection,
+    bank_id: int,
+    bank: ConceptBank,
+    codes: Codes,
+    claims: Claims,
+    *,
+    classes: Integer[np.ndarray, " y"],
+    spec: EffectSpec,
+    sources: Sources,
+    activations: ActivationStore,
+    ground: Ground,
+) -> int:
+    """Writes the three tables `backbone_...` of one bank; returns how many images were explained.
+
+    `classes`: class_id of each logit. Nothing for a bank that does not reconstruct, a backbone that
+    does not classify, or a linear read-out. Raises ValueError, with the reason, where the logit
+    cannot be explained.
+    """
+    logits, backbone = activations.logits(), sources.backbone
+    if bank.offset is None or logits is None or not spec.explained:
+        return 0
+    if backbone.linear_readout() is not None:
+        return 0
+    if not isinstance(backbone, Resumes):
+        raise ValueError(
+            f"backbone {backbone.name!r} cannot go on from other tokens at its layer, so what its "
+            "own logits rest on is unknown"
+        )
+    best = logits.argmax(1)
+    mean = torch.from_numpy(activations.pooled()[ground.scene.train]).mean(0)
+    control = random_dictionary(bank, codes, mean, seed=ground.scene.seed)
+    found = []
+    for row in fidelity.by_class(best, ground.split, spec.explained):
+        pixels = pixels_of([int(activations.rows["image_id"].iloc[row])], sources, activations)
+        z = torch.from_numpy(claims.codes(int(row)))
+        found.append(_image(int(row), pixels, z, bank, control, backbone, int(best[row]), ground))
+    if any(len(one.active) for one in found) and not any(one.importances for one in found):
+        raise ValueError(
+            f"no concept at layer {backbone.layer!r} reaches the logits (they are read from the "
+            "CLS token alone), so they rest on none; choose an earlier layer"
+        )
+    _write(con, bank_id, found, classes[best], activations)
+    return len(found)
+
+
+def _image(
+    row: int,
+    pixels: Float[Tensor, "1 3 H W"],
+    z: Float[Tensor, "t k"],
+    bank: ConceptBank,
+    control: RandomDictionary,
+    backbone: Resumes,
+    output: int,
+    ground: Ground,
+) -> Explained:
+    @lru_cache
+    def stopped(n: int) -> Stopped:
+        return backbone.resume(pixels.expand(n, -1, -1, -1))
+
+    seed = ground.scene.seed + row
+    active = torch.nonzero(z.any(0))[:, 0]
+    function = ResumedLogit(stopped, z[:, active], bank.directions[active], output)
+    whole = torch.ones(1, len(active)).double()
+    with torch.no_grad():
+        # one by one: rows of a batch differ by rounding
+        logit, without = (float(function(left)) for left in (whole, torch.zeros_like(whole)))
+    if logit == without:
+        return Explained(row, logit, without, active.numpy(), {}, {}, {})
+    importances = _importances(function, seed=seed)
+    pairs = fidelity.tested(function, whole, importances, seed=seed)
+    codes = control.codes(stopped(1).tokens[0].float().cpu())
+    used = codes.any(0)
+    random = ResumedLogit(stopped, codes[:, used], control.directions[used], output)
+    drawn = fidelity.tested(
+        random, torch.ones(1, int(used.sum())).double(), _importances(random, seed=seed), seed=seed
+    )
+    values = {name: found[0].numpy() for name, found in importances.items()}
+    return Explained(row, logit, without, active.numpy(), values, pairs, drawn)
+
+
+def _importances(function: ResumedLogit, *, seed: int) -> dict[str, Float[Tensor, "1 k"]]:
+    """By method, but for `linear`, which this is not."""
+    whole = torch.ones(1, len(function.directions)).double()
+    found = {
+        name: METHODS[name].run(function, whole, seed=seed)
+        for name in ("gradient_input", "integrated_gradients", "occlusion")
+    }
+    largest = found["integrated_gradients"][0].abs().argsort(descending=True, stable=True)[:VARIED]
+    fewer = ResumedLogit(
+        function.stopped, function.codes[:, largest], function.directions[largest], function.output
+    )
+    sobol = torch.zeros_like(whole)
+    sobol[:, largest] = METHODS["sobol"].run(fewer, whole[:, largest], seed=seed)
+    return {**found, "sobol": sobol}
+
+
+def _write(
+    con: duckdb.DuckDBPyConnection,
+    bank_id: int,
+    found: list[Explained],
+    class_of: Integer[np.ndarray, " n"],
+    activations: ActivationStore,
+) -> None:
+    ids = activations.rows["image_id"].to_numpy()
+    images = [
+        (ids[one.row], class_of[one.row], one.logit, one.without, len(one.active)) for one in found
+    ]
+    frames = {
+        "backbone_explanation": pd.DataFrame(
+            images, columns=["image_id", "class_id", "logit", "without", "n_concepts"]
+        ),
+        "backbone_fidelity": fidelity.table(
+            fidelity.joined([one.pairs for one in found]),
+            fidelity.joined([one.control for one in found]),
+        ),
+    }
+    parts = [
+        pd.DataFrame(
+            {
+                "image_id": ids[one.row],
+                "concept_id": one.active,
+                "method": method,
+                "value": values,
+                "share": np.abs(values) / max(np.abs(values).sum(), 1e-300),
+            }
+        )
+        for one in found
+        for method, values in one.importances.items()
+    ]
+    if parts:
+        rows = pd.concat(parts)
+        frames["backbone_importance"] = rows[rows["value"] != 0]
+    for name, frame in frames.items():
+        batch = {c: write.arrow(frame[c]) for c in frame.columns}
+        write.put(con, name, {"bank_id": write.same(bank_id, frame), **batch})

@@ -1,0 +1,182 @@
+"""Whether importances say what a logit does: each method beside random orders and directions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import duckdb
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Float64, Integer
+from scipy.sparse import csc_array
+from torch import Tensor
+
+from core import bottleneck
+from core.importance import METHODS, Function, LinearLogit, c_deletion, c_insertion, mu_fidelity
+from core.sampling import evenly
+from core.types import Head
+from data import write
+from precompute.heads import Fitted
+from precompute.intake import Log, Scene
+
+JUDGED, COMPARED = 96, 24
+"""held-out images of a head that are judged, evenly over the predicted classes; those of them on
+which all methods are run, to see which give the same"""
+SHUFFLES = 4
+"""random orders an image behind each `random`"""
+SAME = 1e-9
+"""largest difference, as a share of the largest importance, of methods that give the same"""
+TESTED = ("linear", "sobol")
+"""of a linear head: what the others give is `linear` once more"""
+
+Pairs = dict[tuple[str, str], Float64[np.ndarray, "_ 2"]]
+"""by method and metric each image's value and its mean over random orders"""
+
+
+class JudgedHead(NamedTuple):
+    """A head, what it reads, and the same on random directions; None: they have none."""
+
+    head_id: int
+    title: str
+    fitted: Fitted
+    control: Fitted | None
+
+
+def put_fidelity(
+    con: duckdb.DuckDBPyConnection,
+    log: Log,
+    heads: Sequence[JudgedHead],
+    scores: Float[np.ndarray, "n k"],
+    drawn: csc_array,
+    splits: np.ndarray,
+    scene: Scene,
+) -> None:
+    """Writes `fidelity` and `same_importance` of a bank's linear heads.
+
+    `drawn`: scores of random directions, of the same shape.
+    """
+    for one in (h for h in heads if h.fitted.linear):
+        with log.timed(f"fidelity {one.title}", min(JUDGED, len(splits)), "images"):
+            rows, best = judged(one.fitted, scores, splits)
+            pairs = _head(one.fitted.head, scores[rows], best, seed=scene.seed)
+            control: Pairs = {}
+            if one.control is not None:
+                head, x = one.control.head, drawn[rows].toarray()
+                taken = bottleneck.logits(head, x, _rest(one.control, rows)).argmax(1)
+                control = _head(head, x, taken, seed=scene.seed)
+            frame = table(pairs, control).assign(head_id=one.head_id)
+            write.put(con, "fidelity", {c: write.arrow(frame[c]) for c in frame.columns})
+            few = evenly(len(rows), COMPARED)
+            same = coinciding(one.fitted.head, scores[rows[few]], best[few], seed=scene.seed)
+            same = same.assign(head_id=one.head_id)
+            write.put(con, "same_importance", {c: write.arrow(same[c]) for c in same.columns})
+
+
+def _rest(fitted: Fitted, rows: Integer[np.ndarray, " m"]) -> Float[np.ndarray, "m y"] | None:
+    return None if fitted.rest is None else fitted.rest[rows]
+
+
+def judged(
+    fitted: Fitted, scores: Float[np.ndarray, "n k"], splits: np.ndarray
+) -> tuple[Integer[np.ndarray, " m"], Integer[np.ndarray, " m"]]:
+    """Rows that are judged, and the class index that each is taken for."""
+    best = bottleneck.logits(fitted.head, scores, fitted.rest).argmax(1)
+    rows = by_class(best, splits, JUDGED)
+    return rows, best[rows]
+
+
+def by_class(
+    best: Integer[np.ndarray, " n"], splits: np.ndarray, most: int
+) -> Integer[np.ndarray, " m"]:
+    """At most so many rows, held-out ones if any, evenly over the classes they are taken for."""
+    held_out = np.flatnonzero(splits != "train")
+    pool = held_out if len(held_out) else np.arange(len(splits))
+    # in order of the predicted class, so that even steps meet every class
+    pool = pool[np.argsort(best[pool], kind="stable")]
+    return np.sort(pool[evenly(len(pool), most)])
+
+
+def logit(head: Head, y: int) -> LinearLogit:
+    return LinearLogit(torch.from_numpy(head.weight[y].astype(np.float64)), float(head.bias[y]))
+
+
+def _head(
+    head: Head, scores: Float[np.ndarray, "m k"], best: Integer[np.ndarray, " m"], *, seed: int
+) -> Pairs:
+    """`best` is each image's predicted class index, whose logit is explained."""
+    found = []
+    for y in np.unique(best):
+        function = logit(head, int(y))
+        x = torch.from_numpy(scores[best == y].astype(np.float64))
+        importances = {name: METHODS[name].run(function, x, seed=seed) for name in TESTED}
+        found.append(tested(function, x, importances, seed=seed))
+    return joined(found)
+
+
+def coinciding(
+    head: Head, scores: Float[np.ndarray, "m k"], best: Integer[np.ndarray, " m"], *, seed: int
+) -> pd.DataFrame:
+    """Rows of `same_importance` without the head: methods that were run and gave `linear`."""
+    apart = dict.fromkeys((n for n in METHODS if n not in TESTED), 0.0)
+    for y in np.unique(best):
+        function = logit(head, int(y))
+        x = torch.from_numpy(scores[best == y].astype(np.float64))
+        exact = METHODS["linear"].run(function, x, seed=seed)
+        largest = float(exact.abs().max().clamp_min(1e-300))
+        for name in apart:
+            gap = float((METHODS[name].run(function, x, seed=seed) - exact).abs().max())
+            apart[name] = max(apart[name], gap / largest)
+    rows = [(name, "linear", gap, len(best)) for name, gap in apart.items() if gap <= SAME]
+    return pd.DataFrame(rows, columns=["method", "same_as", "difference", "n"])
+
+
+def tested(
+    function: Function,
+    x: Float[Tensor, "n k"],
+    importances: Mapping[str, Float[Tensor, "n k"]],
+    *,
+    seed: int,
+) -> Pairs:
+    """Each image's metrics, for its importances and, meaned, for them in random orders."""
+    generator = torch.Generator().manual_seed(seed)
+    draws = [torch.rand(x.shape, generator=generator, dtype=x.dtype) for _ in range(SHUFFLES)]
+    pairs: Pairs = {}
+    for metric, area in (("C-insertion", c_insertion), ("C-deletion", c_deletion)):
+        # of what is random only the order counts here, so that all methods share it
+        random = np.mean([area(function, x, draw) for draw in draws], axis=0)
+        for name, importance in importances.items():
+            pairs[name, metric] = np.stack([area(function, x, importance), random], axis=1)
+    asked = [
+        values
+        for importance in importances.values()
+        for values in (importance, *(importance.gather(1, draw.argsort(dim=1)) for draw in draws))
+    ]
+    found = mu_fidelity(function, x, torch.stack(asked), seed=seed)
+    found = found.reshape(len(importances), 1 + SHUFFLES, len(x))
+    for name, of_one in zip(importances, found, strict=True):
+        pairs[name, "C-muFidelity"] = np.stack([of_one[0], of_one[1:].mean(0)], axis=1)
+    return pairs
+
+
+def joined(found: Sequence[Pairs]) -> Pairs:
+    """Images of several functions, one after the other."""
+    out: dict[tuple[str, str], list[np.ndarray]] = {}
+    for pairs in found:
+        for key, values in pairs.items():
+            out.setdefault(key, []).append(values)
+    return {key: np.concatenate(parts) for key, parts in out.items()}
+
+
+def table(pairs: Pairs, control: Pairs) -> pd.DataFrame:
+    """method, metric, value, random, control (NaN: none), n; means over images that have both."""
+    rows = []
+    for (method, metric), values in pairs.items():
+        known = values[~np.isnan(values).any(1)]
+        if len(known):
+            drawn = control.get((method, metric), np.full((1, 2), np.nan))[:, 0]
+            drawn = drawn[~np.isnan(drawn)]
+            other = drawn.mean() if len(drawn) else np.nan
+            rows.append((method, metric, *known.mean(0), other, len(known)))
+    return pd.DataFrame(rows, columns=["method", "metric", "value", "random", "control", "n"])

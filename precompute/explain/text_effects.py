@@ -1,0 +1,62 @@
+"""What taking a word out of images' vectors, or putting it in, changes: for banks made of words."""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+
+from core.naming import text_edits
+from core.readouts import words_of
+from core.types import ConceptBank
+from data import write
+from precompute.intake import Log, Scene, Texts
+
+IMAGES = 400
+"""held-out images looked at"""
+SHOWN = 0.95
+"""quantile of the train images' codes that an insertion sets"""
+
+
+def put_text_effects(
+    con: duckdb.DuckDBPyConnection,
+    bank_id: int,
+    bank: ConceptBank,
+    texts: Texts,
+    scene: Scene,
+    class_names: tuple[str, ...],
+    log: Log,
+) -> None:
+    """Nothing where the bank's concepts are not words of the build, or no image is held out."""
+    side = texts.side(scene.train, scene.held_out[:IMAGES])
+    place = {word: i for i, word in enumerate(texts.words)}
+    at = [place[word] for word in words_of(bank) if word in place]
+    if side is None or len(at) < max(2, len(words_of(bank))) or not len(side.images_in_test):
+        return
+    words = side.words_in[at].astype(np.float64)
+    axes = text_edits.directions(words)
+    mean = side.images_in.mean(0, dtype=np.float64)
+    classes = None
+    if texts.embed is not None and scene.n_classes > 1:
+        try:
+            classes = texts.embed(class_names).astype(np.float64)
+        except ValueError as error:  # names that the text model cannot read
+            log.notice("texts", "names of classes", error)
+    images = side.images_in_test.astype(np.float64)
+    for concept, axis in enumerate(axes):
+        codes = text_edits.code(side.images_in.astype(np.float64), axis, mean=mean)
+        for mode, level in (("ablate", 0.0), ("insert", float(np.quantile(codes, SHOWN)))):
+            found = text_edits.effect(
+                images, words, concept, mean=mean, level=level, classes=classes
+            )
+            write.put_row(
+                con,
+                "text_edit",
+                bank_id=bank_id,
+                concept_id=concept,
+                mode=mode,
+                level=level,
+                own=found.own,
+                others=found.others,
+                top_changes=None if classes is None else found.top_changes,
+                n=found.n,
+            )

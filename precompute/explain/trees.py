@@ -1,0 +1,147 @@
+"""What banks have beside directions: trees, nested prefixes, crops and their parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor
+
+from core.concepts import CraftBank, HierarchicalBank, MatryoshkaBank, nnls_codes
+from core.metrics import dictionary, reconstruction
+from core.types import ConceptBank, FitData
+from data import write
+from precompute.explain import attributions
+from precompute.intake import Sources
+from precompute.quality import Bench, Description
+
+_BOX = ["x0", "y0", "x1", "y1"]
+_TRAIN = 2_000
+"""train tokens looked at where no image is held out"""
+
+
+def put_trees(
+    con: duckdb.DuckDBPyConnection,
+    bank_id: int,
+    title: str,
+    bank: ConceptBank,
+    description: Description,
+    *,
+    names: Sequence[str],
+    bench: Bench,
+    data: FitData,
+    sources: Sources,
+    folder: Path,
+) -> None:
+    """Rows of `concept_tree`, `bank_prefix`, `concept_crop`, `subconcept`, `subconcept_crop` and
+    `concept_attribution`; concepts of one class are named after it in `description`."""
+    x = bench.tokens if len(bench.tokens) else data.tokens.sample(_TRAIN, seed=bench.scene.seed)
+    with torch.inference_mode():
+        if isinstance(bank, HierarchicalBank):
+            _write(con, bank_id, "concept_tree", tree(bank, x))
+        if isinstance(bank, MatryoshkaBank):
+            _write(con, bank_id, "bank_prefix", prefixes(bank, x, seed=bench.scene.seed))
+    if not isinstance(bank, CraftBank):
+        return
+    rows = bench.store.rows["image_id"].to_numpy()[bench.scene.train]
+    _write(con, bank_id, "concept_crop", _crops(bank.crops, rows))
+    if len(bank.subs):
+        subs = _subs(bank)
+        _write(con, bank_id, "subconcept", subs)
+        crops = _crops(bank.sub_crops, rows)
+        of = subs.iloc[crops["concept_id"].to_numpy()]
+        crops["sub_id"], crops["concept_id"] = (of[n].to_numpy() for n in ("sub_id", "concept_id"))
+        _write(con, bank_id, "subconcept_crop", crops)
+    if bank.offset is None:
+        of_class = con.execute("SELECT class_id, name FROM class ORDER BY class_id").fetchall()
+        description.concept["name"] = _titled(bank, description.concept, dict(of_class), names)
+    attributions.put(con, bank_id, title, bank, description, bench.store, sources, folder=folder)
+
+
+def _titled(
+    bank: CraftBank, concept: pd.DataFrame, of_class: dict[int, str], names: Sequence[str]
+) -> list[str]:
+    """The class first: "heron · red" where a label names the concept, "heron · #3" elsewhere."""
+    owners = bank.owners.tolist()
+    named = concept["labelled_id"].where(concept["name_source"] != "unnamed")
+    return [
+        f"{of_class[owner]} · {names[int(at)] if pd.notna(at) else f'#{i - owners.index(owner)}'}"
+        for i, (owner, at) in enumerate(zip(owners, named, strict=True))
+    ]
+
+
+def tree(bank: HierarchicalBank, x: Float[Tensor, "n d"]) -> pd.DataFrame:
+    """Rows of `concept_tree` without the bank; shares as they are on the tokens `x`."""
+    parents = bank.parents.numpy()
+    mean = nnls_codes(x, bank.fine).mean(0).double().numpy()
+    # of every fine concept, what it adds to every concept's mean code
+    added = mean[:, None] * bank.shares.double().numpy()
+    n_fine, k = added.shape
+    below = np.zeros((n_fine, k), dtype=bool)
+    for f in range(n_fine):
+        at = k - n_fine + f
+        while at >= 0:
+            below[f, at] = True
+            at = int(parents[at])
+    total = added.sum(0)
+    roots = parents < 0
+    through = np.array([added[below[:, c], parents[c]].sum() for c in range(k)])
+    part = np.where(roots, total, through)
+    whole = np.where(roots, total[roots].sum(), total[parents])
+    return pd.DataFrame(
+        {
+            "concept_id": np.arange(k),
+            "parent_id": write.ids(parents),
+            "level": bank.levels.numpy(),
+            "share": np.divide(part, whole, out=np.zeros(k), where=whole > 0),
+            "n": len(x),
+        }
+    )
+
+
+def prefixes(bank: MatryoshkaBank, x: Float[Tensor, "n d"], *, seed: int) -> pd.DataFrame:
+    """Rows of `bank_prefix` without the bank, on the tokens `x`."""
+    codes, centre = bank.encode(x), x.mean(0)
+    rows = []
+    for size in bank.prefixes.tolist():
+        mine, directions = codes[:, :size], bank.directions[:size]
+        l0 = reconstruction.l0(mine)
+        random = dictionary.random_like(directions, seed=seed)
+        control = reconstruction.control_codes(x - centre, random, n_codes=max(1, round(l0)))
+        rows.append(
+            {
+                "size": size,
+                "r2": reconstruction.r2(x, mine @ directions + bank.offset),
+                "control": reconstruction.r2(x, control @ random + centre),
+                "l0": l0,
+                "n": len(x),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _crops(table: Float[Tensor, "c 7"], image_ids: Integer[np.ndarray, " n"]) -> pd.DataFrame:
+    """Rows of `concept_crop`; concept_id is the first column, whatever that counts."""
+    frame = pd.DataFrame(table.numpy(), columns=["concept_id", "image", *_BOX, "code"])
+    frame["concept_id"] = frame["concept_id"].astype(int)
+    frame["rank"] = frame.groupby("concept_id").cumcount()
+    frame["image_id"] = image_ids[frame.pop("image").astype(int).to_numpy()]
+    return frame
+
+
+def _subs(bank: CraftBank) -> pd.DataFrame:
+    frame = pd.DataFrame(bank.subs.numpy(), columns=["concept_id", "share", "n_crops", "error"])
+    for name in ("concept_id", "n_crops"):
+        frame[name] = frame[name].astype(int)
+    frame["sub_id"] = frame.groupby("concept_id").cumcount()
+    frame["layer"] = bytes(bank.sub_layer.tolist()).decode()
+    return frame
+
+
+def _write(con: duckdb.DuckDBPyConnection, bank_id: int, table: str, frame: pd.DataFrame) -> None:
+    write.put(con, table, {"bank_id": [bank_id] * len(frame), **dict(frame)})

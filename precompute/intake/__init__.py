@@ -1,0 +1,54 @@
+"""What a build reads: images, model, labels, words; and the activations that come of them."""
+
+from precompute.intake.activations import PICTURE, THUMB, ActivationStore, extract
+from precompute.intake.classes import Classes, classes_of
+from precompute.intake.crops import ImageCrops, lend_crops
+from precompute.intake.embed_texts import read_texts
+from precompute.intake.ground import MEASURE_STAGE, VIEW, Ground, survey
+from precompute.intake.identity import fingerprint_files, fingerprint_store, short_hash, versions
+from precompute.intake.parameters import check_parameters
+from precompute.intake.scene import Scene, set_scene
+from precompute.intake.shards import FACTS, facts_of, publish, run_shards
+from precompute.intake.sources import Log, Sources, open_sources, pixels_of
+from precompute.intake.streams import StoredImages, StoredTokens
+from precompute.intake.texts import Texts
+from precompute.intake.truth import cell_share, labels_of
+from precompute.intake.vocabulary import read_vocabulary, readable
+
+__all__ = [
+    "FACTS",
+    "MEASURE_STAGE",
+    "PICTURE",
+    "THUMB",
+    "VIEW",
+    "ActivationStore",
+    "Classes",
+    "Ground",
+    "ImageCrops",
+    "Log",
+    "Scene",
+    "Sources",
+    "StoredImages",
+    "StoredTokens",
+    "Texts",
+    "cell_share",
+    "check_parameters",
+    "classes_of",
+    "extract",
+    "facts_of",
+    "fingerprint_files",
+    "fingerprint_store",
+    "labels_of",
+    "lend_crops",
+    "open_sources",
+    "pixels_of",
+    "publish",
+    "read_texts",
+    "read_vocabulary",
+    "readable",
+    "run_shards",
+    "set_scene",
+    "short_hash",
+    "survey",
+    "versions",
+]

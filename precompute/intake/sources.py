@@ -1,0 +1,113 @@
+"""Opening what a recipe names, and the log of what was done with it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jaxtyping import Float
+from torch import Tensor
+
+from core import backbones
+from core.backbones import open_layers
+from core.recipe import Recipe
+from core.types import Backbone
+from data import datasets
+from data.datasets import Dataset, corrupted
+from data.images import open_image
+from precompute.demo import train_backbone, train_clip
+from precompute.intake.activations import ActivationStore
+from precompute.intake.identity import fingerprint_data, short_hash
+
+TRAINED_HERE: dict[str, Callable[..., object]] = {
+    "aviary": train_backbone,
+    "aviary-clip": train_clip,
+}
+"""models of a recipe that are trained on the spot"""
+
+
+@dataclass
+class Log:
+    """What goes into the tables `stage` and `notice`."""
+
+    stages: list[tuple[str, float, int, str, int | None]] = field(default_factory=list)
+    notices: list[tuple[str, str, str]] = field(default_factory=list)
+    bank_id: int | None = None
+    """the bank that stages are for from now on; None: for all"""
+
+    def stage(self, name: str, seconds: float, n: int, unit: str) -> None:
+        self.stages.append((name, seconds, n, unit, self.bank_id))
+
+    @contextmanager
+    def timed(self, name: str, n: int, unit: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.stage(name, time.perf_counter() - started, n, unit)
+
+    def notice(self, stage: str, subject: str, error: Exception) -> None:
+        self.notices.append((stage, subject, str(error)))
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a recipe names, opened."""
+
+    dataset: Dataset
+    images: str
+    """fingerprint of the data set"""
+    backbone: Backbone
+    log: Log
+    model: str = ""
+    """directory or hub name that the backbone was opened from"""
+    device: str = "cpu"
+    """torch device of the backbone and of what trains long"""
+
+
+def open_sources(recipe: Recipe, *, out: Path, device: str) -> Sources:
+    log = Log()
+    spec = recipe.dataset
+    path = Path(spec.path) if spec.path else out / spec.reader
+    started = time.perf_counter()
+    dataset = datasets.load(spec.reader, path, limit=spec.limit, options=dict(spec.options))
+    log.stage("read data set", time.perf_counter() - started, len(dataset.images), "images")
+    images = fingerprint_data(dataset)
+    model = recipe.backbone.model
+    if model in TRAINED_HERE:
+        model = str(_demo_model(model, dataset, images, recipe.seed, out, log))
+    if spec.corruptions:
+        images = short_hash(images, str(recipe.seed), *spec.corruptions)
+        before, started = len(dataset.images), time.perf_counter()
+        copies = out / "work" / f"corrupted-{images}"
+        dataset = corrupted(dataset, spec.corruptions, copies, seed=recipe.seed)
+        n = len(dataset.images) - before
+        log.stage("corrupt images", time.perf_counter() - started, n, "images")
+    size = recipe.backbone.size
+    backbone = backbones.load(
+        model,
+        layer=recipe.backbone.layer,
+        size=(size[0], size[1]) if size else None,
+        device=device,
+    )
+    if recipe.depth.layers:
+        open_layers(backbone, recipe.depth.layers)  # a wrong name is better told now
+    return Sources(dataset, images, backbone, log, model, device)
+
+
+def _demo_model(name: str, dataset: Dataset, images: str, seed: int, out: Path, log: Log) -> Path:
+    folder = out / "models" / f"{name}-{short_hash(images, str(seed))}"
+    if not folder.exists():
+        with log.timed("train backbone", len(dataset.images), "images"):
+            TRAINED_HERE[name](dataset, folder, seed=seed)
+    return folder
+
+
+def pixels_of(
+    image_ids: Sequence[int], sources: Sources, activations: ActivationStore
+) -> Float[Tensor, "n 3 H W"]:
+    """Decoded again: a few images cost less than keeping all pixels."""
+    files = dict(zip(activations.rows["image_id"], activations.rows["file"], strict=True))
+    opened = [open_image(sources.dataset.path(files[i]))[0] for i in image_ids]
+    return sources.backbone.preprocess(opened)

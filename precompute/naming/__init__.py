@@ -1,0 +1,30 @@
+"""What concepts are called, where they lie beside each other, which labels they stand for."""
+
+from precompute.naming.claims import Claims, control_claims, named_for, stored_codes
+from precompute.naming.layout import lay_out, layout_trust, put_image_layout
+from precompute.naming.match_labels import label_scores
+from precompute.naming.names import (
+    NAMES_STAGE,
+    Vocabulary,
+    name_concepts,
+    notice_twins,
+    prepare_names,
+)
+from precompute.naming.neighbours import nearest_concepts
+
+__all__ = [
+    "NAMES_STAGE",
+    "Claims",
+    "Vocabulary",
+    "control_claims",
+    "label_scores",
+    "lay_out",
+    "layout_trust",
+    "name_concepts",
+    "named_for",
+    "nearest_concepts",
+    "notice_twins",
+    "prepare_names",
+    "put_image_layout",
+    "stored_codes",
+]

@@ -1,0 +1,23 @@
+"""How good banks, heads and concepts are, each figure beside its chance or control."""
+
+from precompute.quality.bank_quality import put_quality
+from precompute.quality.bench import Bench, set_bench
+from precompute.quality.depth import put_depth
+from precompute.quality.description import Description, describe
+from precompute.quality.leakage import complete_leakage
+from precompute.quality.metric_bank import MeasuredHead, measure_bank, put_metrics
+from precompute.quality.metric_maps import MetricRow
+
+__all__ = [
+    "Bench",
+    "Description",
+    "MeasuredHead",
+    "MetricRow",
+    "complete_leakage",
+    "describe",
+    "measure_bank",
+    "put_depth",
+    "put_metrics",
+    "put_quality",
+    "set_bench",
+]

@@ -1,0 +1,132 @@
+"""How good is a bank? Beside random directions, chance, and real activations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from core.concepts import METHODS
+from core.metrics import dictionary, reconstruction
+from core.recipe import BankSpec
+from core.sampling import evenly
+from core.types import ConceptBank, FitData
+from data import write
+from precompute.banks import Codes, ControlCodes, RandomDictionary, random_dictionary
+from precompute.intake import Log, StoredTokens
+from precompute.quality import meaning, probing, readout, stability
+from precompute.quality.bench import Bench
+from precompute.quality.concept_flags import judge_concepts
+from precompute.quality.description import Description
+from precompute.quality.figure import Figure
+
+QUERIES, REAL = 2_000, 5_000
+"""held-out tokens whose reconstructions are looked up, among so many other real ones"""
+
+
+def put_quality(
+    con: duckdb.DuckDBPyConnection,
+    bank_id: int,
+    spec: BankSpec,
+    bank: ConceptBank,
+    codes: Codes,
+    description: Description,
+    *,
+    drawn: ControlCodes,
+    bench: Bench,
+    data: FitData,
+    folder: Path,
+    log: Log,
+) -> None:
+    """Writes the bank's rows of `quality` and `probe`, and fills in the concepts' own columns."""
+    with log.timed(f"quality {spec.title}", codes.n_concepts, "concepts"), torch.inference_mode():
+        judge_concepts(description, codes, bench, signed=bank.signed)
+        random = _control(bank, codes, bench)
+        seen = _seen(bank, codes, bench, image_wise=METHODS[spec.method].image_wise)
+        found = [*_codes(bank, random, *seen), *_directions(bank, random)]
+        try:
+            found += readout.figures(bank, random, codes, bench)
+        except ValueError as error:
+            log.notice("quality", f"read-out of {spec.title}", error)
+        against = None if spec.method == "random" else drawn
+        found += meaning.figures(description.concept, codes, against, bench.scene, bench.pooled)
+    with log.timed(f"probes of {spec.title}", codes.n_concepts, "concepts"):
+        label_of = description.concept["labelled_id"]
+        probing.put(con, bank_id, codes.scores.toarray(), bench.baseline, label_of=label_of)
+    found += stability.figures(spec, bank, data, folder, seed=bench.scene.seed, log=log)
+    frame = pd.DataFrame([f.__dict__ for f in found if not math.isnan(f.value)])
+    facts = {name: write.arrow(frame[name]) for name in frame.columns}
+    write.put(con, "quality", {"bank_id": write.same(bank_id, frame), **facts})
+
+
+def _control(bank: ConceptBank, codes: Codes, bench: Bench) -> RandomDictionary:
+    width = bank.directions.shape[1]
+    mean = bench.tokens.mean(0) if len(bench.tokens) else torch.zeros(width)
+    return random_dictionary(bank, codes, mean, seed=bench.scene.seed)
+
+
+def _seen(
+    bank: ConceptBank, codes: Codes, bench: Bench, *, image_wise: bool
+) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n k"]]:
+    """Held-out tokens and their codes: drawn one by one, or all of some images, evenly spread."""
+    if not image_wise or not len(bench.tokens):
+        return bench.tokens, bank.encode(bench.tokens)
+    held = bench.scene.held_out
+    rows = held[evenly(len(held), max(1, len(bench.tokens) // codes.n_tokens))]
+    x = torch.cat(list(StoredTokens(bench.store, rows).batches(len(bench.tokens), seed=None)))
+    return x, torch.from_numpy(codes.dense_maps(rows)).float()
+
+
+def _codes(
+    bank: ConceptBank,
+    control: RandomDictionary,
+    x: Float[Tensor, "n d"],
+    codes: Float[Tensor, "n k"],
+) -> Iterable[Figure]:
+    """On held-out tokens."""
+    n = len(x)
+    if n == 0:
+        return
+    random = control.codes(x)
+    yield Figure("l0", reconstruction.l0(codes), n)
+    hoyer = reconstruction.hoyer
+    yield Figure("hoyer", hoyer(codes), n, control=hoyer(random))
+    if bank.offset is None:
+        return
+    ours, theirs = codes @ bank.directions + bank.offset, control.rebuilt(random)
+    mean = x.mean(0).expand_as(x)
+    r2, error = reconstruction.r2, reconstruction.relative_l2
+    yield Figure("r2", r2(x, ours), n, control=r2(x, theirs), chance=0.0)
+    yield Figure("relative_l2", error(x, ours), n, control=error(x, theirs), chance=error(x, mean))
+    half = n // 2
+    distance = reconstruction.wasserstein
+    yield Figure(
+        "wasserstein",
+        distance(x, ours),
+        n,
+        control=distance(x, theirs),
+        chance=distance(x, mean),
+        best=distance(x[:half], x[half : 2 * half]) if half else math.nan,
+    )
+    asked = min(QUERIES, half)
+    real = x[asked : asked + REAL]
+    near = [
+        reconstruction.neighbour_distance(rebuilt[:asked], real) for rebuilt in (ours, theirs, x)
+    ]
+    yield Figure("ood", near[0], asked, control=near[1], best=near[2])
+
+
+def _directions(bank: ConceptBank, control: RandomDictionary) -> Iterable[Figure]:
+    pair = (bank.directions, control.directions)
+    k = len(bank.directions)
+    ours, theirs = map(dictionary.coherence, pair)
+    yield Figure("coherence_max", ours.largest, k, control=theirs.largest)
+    yield Figure("coherence_mean", ours.mean, k, control=theirs.mean)
+    ranks = [dictionary.effective_rank(directions) for directions in pair]
+    yield Figure("effective_rank", ranks[0], k, control=ranks[1])

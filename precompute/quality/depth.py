@@ -1,0 +1,201 @@
+"""At which layer can each labelled concept be read off? Rows of the table `depth`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Integer
+
+from core.backbones import ManyLayers, open_layers
+from core.metrics import learnability, probes
+from core.recipe import DepthSpec
+from core.types import Backbone
+from data import write
+from data.datasets import Dataset, spread
+from data.images import UnusableImage, open_image
+from precompute.intake import ActivationStore, Log, Scene, run_shards, short_hash
+
+FOLDS = 5
+SHUFFLES = 3
+"""control tasks for each label, whose mean is kept"""
+NAMED = 5
+"""images that a notice names"""
+
+
+def put_depth(
+    con: duckdb.DuckDBPyConnection,
+    spec: DepthSpec,
+    dataset: Dataset,
+    backbone: Backbone,
+    activations: ActivationStore,
+    scene: Scene,
+    folder: Path,
+    *,
+    batch: int,
+    log: Log,
+) -> None:
+    """Probe every labelled concept at every layer of the recipe, if it names any.
+
+    The images are held-out ones where there are any, spread over classes. What keeps it, or one
+    layer, from being done becomes a notice.
+    """
+    if not spec.layers:
+        return
+    try:
+        layers = open_layers(backbone, spec.layers)
+        rows, y = _images(activations, scene, limit=spec.limit)
+        seconds, pooled, used = _pooled(
+            layers,
+            dataset,
+            activations.rows.iloc[rows],
+            folder / short_hash(*layers.names, str(rows)),
+            batch=batch,
+        )
+    except ValueError as error:
+        log.notice("depth", ", ".join(spec.layers), error)
+        return
+    log.stage("depth: one pass", seconds, len(used), "images")
+    with log.timed("depth: probes", len(layers.names), "layers"):
+        y, classes = y[used], scene.class_of[rows[used]]
+        files = activations.rows["file"].iloc[rows[used]].tolist()
+        kept = _finite(list(layers.names), pooled, files, log)
+        for position, i in enumerate(kept):
+            frame = probe(pooled[i], y, classes, seed=scene.seed)
+            frame["layer"], frame["position"] = layers.names[i], position
+            frame["grid_h"], frame["grid_w"] = layers.layouts[i].grid
+            frame["width"] = pooled[i].shape[1]
+            if len(frame):
+                write.put(con, "depth", {column: frame[column] for column in frame.columns})
+
+
+def _finite(
+    layers: Sequence[str],
+    pooled: Sequence[Float[np.ndarray, "n _"]],
+    files: Sequence[str],
+    log: Log,
+) -> list[int]:
+    """Indices of the layers without NaN and infinity; the others become notices."""
+    kept = []
+    for i, (layer, x) in enumerate(zip(layers, pooled, strict=True)):
+        bad = [files[row] for row in np.flatnonzero(~np.isfinite(x).all(1)).tolist()]
+        if not bad:
+            kept.append(i)
+            continue
+        more = f" and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
+        text = (
+            f"activations at layer {layer} are not finite (NaN or infinite) for {len(bad)} of "
+            f"{len(files)} images: {', '.join(bad[:NAMED])}{more}. The layer is left out, for "
+            "layers are compared on the same images; to have it, take those images out of the data"
+        )
+        log.notice("depth", layer, ValueError(text))
+    return kept
+
+
+def probe(
+    x: Float[np.ndarray, "n d"],
+    y: Float[np.ndarray, "n l"],
+    classes: Integer[np.ndarray, " n"],
+    *,
+    seed: int,
+) -> pd.DataFrame:
+    """labelled_id, auc, lo, hi, control, n, n_positive of a logistic probe for each label (1, 0 or
+    NaN), cross-validated in folds that spread the classes evenly.
+
+    The control gives each label the same probe with its values dealt out to the images at random
+    (Hewitt & Liang 2019, arXiv 1909.03368): what the probe reaches by memorising. Labels with
+    fewer than two images of either kind are left out.
+    """
+    kept = np.flatnonzero(np.minimum((y == 1).sum(0), (y == 0).sum(0)) >= 2)
+    if not len(kept) or len(y) < 4:
+        return pd.DataFrame()
+    rng = np.random.default_rng(seed)
+    shuffled = np.full((len(y), SHUFFLES * len(kept)), np.nan)
+    for j, label in enumerate(np.tile(kept, SHUFFLES)):
+        known = np.flatnonzero(~np.isnan(y[:, label]))
+        shuffled[known, j] = rng.permutation(y[known, label])
+    fold = probes.folds(classes, n=min(FOLDS, len(y) // 2), seed=seed)
+    both = np.concatenate([y[:, kept], shuffled], axis=1)
+    scores = probes.ranked(probes.standardised(x).astype(np.float32)[None], both, fold)
+    rows: list[dict[str, Any]] = []
+    for j, label in enumerate(kept):
+        found = learnability.placements(scores[:, j], both[:, j], fold)
+        area = learnability.auc(found)
+        others = range(len(kept) + j, both.shape[1], len(kept))
+        controls = [
+            learnability.auc(learnability.placements(scores[:, c], both[:, c], fold)).value
+            for c in others
+        ]
+        controls = [value for value in controls if not np.isnan(value)]
+        judged = ~np.isnan(found.value)
+        if np.isnan(area.value) or not controls:
+            continue  # no fold has both kinds
+        rows.append(
+            {
+                "labelled_id": int(label),
+                "auc": area.value,
+                "lo": area.lo,
+                "hi": area.hi,
+                "control": float(np.mean(controls)),
+                "n": int(judged.sum()),
+                "n_positive": int((judged & found.positive).sum()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _images(
+    activations: ActivationStore, scene: Scene, *, limit: int
+) -> tuple[Integer[np.ndarray, " n"], Float[np.ndarray, "n l"]]:
+    """Rows of the images looked at, and their labels."""
+    if scene.labels is None:
+        raise ValueError("the data set has no labelled concepts to probe for")
+    held_out = len(scene.held_out) > 0
+    rows = scene.held_out if held_out else scene.train
+    labels = scene.labels.test if held_out else scene.labels.train
+    frame = activations.rows.iloc[rows]
+    names = [None if pd.isna(label) else str(label) for label in frame["label"]]
+    picked = spread(frame["split"].tolist(), names, limit=limit)
+    return rows[picked], labels[picked]
+
+
+def _pooled(
+    layers: ManyLayers,
+    dataset: Dataset,
+    rows: pd.DataFrame,
+    folder: Path,
+    *,
+    batch: int,
+) -> tuple[float, list[Float[np.ndarray, "n d"]], Integer[np.ndarray, " n"]]:
+    """Seconds, pooled tokens of every layer, and which of `rows` they are of."""
+
+    def work(_i: int, out: Path) -> dict[str, Any]:
+        parts: list[list[np.ndarray]] = [[] for _ in layers.names]
+        used: list[int] = []
+        files = rows["file"].tolist()
+        for start in range(0, len(files), batch):
+            pixels = []
+            for place, file in enumerate(files[start : start + batch], start):
+                try:
+                    image, _ = open_image(dataset.path(file))
+                except UnusableImage:
+                    continue  # it went away since the first pass
+                pixels.append(layers.backbone.preprocess([image])[0])
+                used.append(place)
+            if pixels:
+                for part, vectors in zip(parts, layers.pooled(torch.stack(pixels)), strict=True):
+                    part.append(vectors.float().cpu().numpy())
+        if not used:
+            raise ValueError("none of the images for depth can be read any more")
+        found = {str(i): np.concatenate(part) for i, part in enumerate(parts)}
+        np.savez(out / "pooled.npz", used=np.array(used), **found)  # type: ignore[arg-type]
+        return {"n": len(used)}
+
+    seconds = run_shards("depth", [folder], work, units=[len(rows)])
+    with np.load(folder / "pooled.npz") as file:
+        return seconds, [file[str(i)] for i in range(len(layers.names))], file["used"]

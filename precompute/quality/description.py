@@ -1,0 +1,166 @@
+"""Everything the app shows about a bank's concepts, computed once from its codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Integer
+
+from core.metrics import association, statistics
+from core.types import words_of
+from precompute.banks import Codes, FittedBank
+from precompute.intake import Scene
+from precompute.naming import label_scores, lay_out, layout_trust, nearest_concepts
+
+_BLOCK = 256
+"""concepts described at once"""
+
+
+@dataclass(frozen=True)
+class Description:
+    """Frames without bank_id, named for their tables."""
+
+    concept: pd.DataFrame
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+
+def describe(fitted: FittedBank, codes: Codes, scene: Scene) -> Description:
+    parts = [
+        _block(fitted, codes, scene, np.arange(start, min(start + _BLOCK, codes.n_concepts)))
+        for start in range(0, codes.n_concepts, _BLOCK)
+    ]
+    concept = pd.concat([part.concept for part in parts], ignore_index=True)
+    tables = {
+        name: pd.concat([part.tables[name] for part in parts], ignore_index=True)
+        for name in parts[0].tables
+    }
+    directions = fitted.bank.directions.numpy()
+    x, y = lay_out(directions, seed=scene.seed)
+    concept["umap_x"], concept["umap_y"] = x, y
+    tables["layout_quality"] = layout_trust(directions, x, y, seed=scene.seed)
+    tables["neighbour"] = nearest_concepts(directions, codes.scores)
+    return Description(concept, tables)
+
+
+def _block(
+    fitted: FittedBank, codes: Codes, scene: Scene, ids: Integer[np.ndarray, " k"]
+) -> Description:
+    scores = codes.scores[:, ids].toarray()
+    on = scores > 0
+    frame = pd.DataFrame({"concept_id": ids, **statistics.summary(scores)})
+    sums = codes.sums
+    n_tokens = codes.n_images * codes.n_tokens
+    frame["map_scale"] = sums["largest"][ids] / 32767
+    frame["n_active"] = on.sum(0)
+    frame["frequency"] = on.mean(0)
+    frame["density"] = sums["n_on"][ids] / n_tokens
+    frame["mean_map"] = list((sums["sums"][ids] / codes.n_images).astype(np.float32))
+    frame["position_entropy"] = statistics.entropy(sums["magnitudes"][ids])
+    peaks = _peaks(codes, ids)
+    frame["peak_p99"] = [
+        float(np.quantile(np.abs(rows["peak"]), 0.99)) if len(rows) else 0.0 for rows in peaks
+    ]
+    tables = {
+        "histogram": _histograms(scores, ids, signed=fitted.bank.signed),
+        **_examples(scores, ids, peaks, signed=fitted.bank.signed, seed=scene.seed),
+        "concept_class": _classes(scores, ids, scene, frame),
+        "label_score": label_scores(
+            fitted.facts, codes, scores, ids, scene, frame, words=words_of(fitted.bank)
+        ),
+    }
+    return Description(frame, tables)
+
+
+def _peaks(codes: Codes, ids: Integer[np.ndarray, " k"]) -> list[pd.DataFrame]:
+    """Per concept: image, peak and peak_token of its listed images."""
+    level = codes.image_level
+    chosen = (level["concept"] >= ids[0]) & (level["concept"] <= ids[-1])
+    frame = pd.DataFrame({name: values[chosen] for name, values in level.items()})
+    groups = dict(iter(frame.groupby("concept")))
+    nothing = frame.iloc[:0]
+    return [groups.get(i, nothing) for i in ids]
+
+
+def _histograms(
+    scores: Float[np.ndarray, "n k"], ids: Integer[np.ndarray, " k"], *, signed: bool
+) -> pd.DataFrame:
+    made = [statistics.histogram(scores[:, j], signed=signed) for j in range(len(ids))]
+    return pd.DataFrame(
+        {
+            "concept_id": ids,
+            "lo": [h.lo for h in made],
+            "hi": [h.hi for h in made],
+            "counts": [h.counts for h in made],
+            "n_zero": [h.n_zero for h in made],
+        }
+    )
+
+
+def _examples(
+    scores: Float[np.ndarray, "n k"],
+    ids: Integer[np.ndarray, " k"],
+    peaks: list[pd.DataFrame],
+    *,
+    signed: bool,
+    seed: int,
+) -> dict[str, pd.DataFrame]:
+    groups, examples = [], []
+    for j, concept_id in enumerate(ids):
+        found = statistics.example_groups(scores[:, j], signed=signed, seed=seed + int(concept_id))
+        listed = peaks[j].set_index("image")
+        for g, group in enumerate(found):
+            groups.append((concept_id, g, group.name, group.lo, group.hi, group.n))
+            kept = listed.reindex(group.members)
+            examples.append(
+                pd.DataFrame(
+                    {
+                        "concept_id": concept_id,
+                        "group_id": g,
+                        "rank": range(len(group.members)),
+                        "row": group.members,
+                        "score": scores[group.members, j],
+                        "peak": kept["peak"].fillna(0).to_numpy(),
+                        "peak_token": kept["peak_token"].fillna(0).to_numpy(dtype=np.uint16),
+                    }
+                )
+            )
+    columns = ["concept_id", "group_id", "name", "lo", "hi", "n"]
+    return {
+        "example_group": pd.DataFrame(groups, columns=columns),
+        "example": pd.concat(examples, ignore_index=True),
+    }
+
+
+def _classes(
+    scores: Float[np.ndarray, "n k"],
+    ids: Integer[np.ndarray, " k"],
+    scene: Scene,
+    frame: pd.DataFrame,
+) -> pd.DataFrame:
+    known = scene.class_of >= 0
+    columns = ["concept_id", "class_id", "n", "mean", "difference", "auc"]
+    if not known.any():
+        frame["class_entropy"] = np.nan
+        return pd.DataFrame({name: [] for name in columns})
+    present = np.unique(scene.class_of[known])
+    member = association.one_hot(scene.class_of[known], scene.n_classes)[:, present]
+    mine = scores[known]
+    n = member.sum(0)
+    inside = (mine.T @ member) / n
+    rest = len(mine) - n
+    with np.errstate(invalid="ignore", divide="ignore"):
+        outside = np.where(rest > 0, (mine.sum(0)[:, None] - inside * n) / rest, inside)
+    frame["class_entropy"] = statistics.entropy((np.abs(mine).T @ member) / n)
+    k, y = inside.shape
+    return pd.DataFrame(
+        {
+            "concept_id": np.repeat(ids, y),
+            "class_id": np.tile(present, k),
+            "n": np.tile(n.astype(np.int64), k),
+            "mean": inside.ravel(),
+            "difference": (inside - outside).ravel(),
+            "auc": association.auc(mine, member).ravel(),
+        }
+    )

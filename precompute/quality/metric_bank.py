@@ -1,0 +1,143 @@
+"""Do a bank's concepts exist, and are they where they should be? Beside chance and a control."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from core.recipe import HeadSpec
+from data import write
+from precompute.banks import Codes, ControlCodes
+from precompute.heads import Fitted
+from precompute.intake import MEASURE_STAGE, Ground, Log
+from precompute.naming import Claims, control_claims, stored_codes
+from precompute.quality import leakage, metric_heads, metric_maps
+from precompute.quality.metric_heads import Reading
+from precompute.quality.metric_maps import MetricRow
+
+
+class MeasuredHead(NamedTuple):
+    """A head of a bank, as the build made it."""
+
+    head_id: int
+    spec: HeadSpec
+    fitted: Fitted
+
+
+def measure_bank(
+    con: duckdb.DuckDBPyConnection,
+    bank_id: int,
+    codes: Codes,
+    concept: pd.DataFrame,
+    scores: np.ndarray,
+    *,
+    label_of: np.ndarray,
+    heads: Sequence[MeasuredHead],
+    ground: Ground,
+    drawn: ControlCodes,
+    log: Log,
+) -> dict[int, Fitted]:
+    """Measures a bank and its heads and writes the rows; returns, by head_id, the heads that could
+    be fitted again on `drawn`, so fitted.
+
+    What cannot be measured of a head is a notice; what cannot be measured of any bank is one that
+    `ground.survey` wrote.
+    """
+    probes = bool((concept["name_source"] == "label").all())
+    # a bank fitted to labels says how often its sign is right, where its sign says anything
+    sided = bool(concept["train_accuracy"].notna().all())
+    worded = bool((concept["name_source"] == "word").all())
+    claims = Claims(scores, label_of, probes, stored_codes(codes), worded, sided)
+    random = control_claims(claims, drawn)
+    found = _concepts(claims, ground)
+    put_metrics(con, found, control=_concepts(random, ground), bank_id=bank_id)
+    refits: dict[int, Fitted] = {}
+    # as many random directions as an activation has numbers leave nothing out: the linear probe
+    k, d = drawn.directions.rows.shape
+    spanning = k >= d
+    for head in heads:
+        found, missing = _head(_reading(head, claims, ground), claims, ground)
+        if missing is not None:
+            log.notice(MEASURE_STAGE, head.spec.title, missing)
+        others: list[MetricRow] = []
+        if head.fitted.refit is not None and not (spanning and head.fitted.linear):
+            refits[head.head_id] = head.fitted.refit(random.scores)
+            again = head._replace(fitted=refits[head.head_id])
+            others, _ = _head(_reading(again, random, ground), random, ground)
+        put_metrics(con, found, control=others, bank_id=bank_id, head_id=head.head_id)
+    return refits
+
+
+def _concepts(claims: Claims, ground: Ground) -> list[MetricRow]:
+    return [
+        *metric_maps.in_masks(claims, ground),
+        *metric_maps.right_side(claims, ground),
+        *leakage.rows(claims, ground),
+    ]
+
+
+def _head(
+    reading: Reading, claims: Claims, ground: Ground
+) -> tuple[list[MetricRow], ValueError | None]:
+    if not reading.linear:  # it has no weights, so nothing else can be asked
+        return metric_heads.accuracies(reading, claims, ground), None
+    rows = [
+        *metric_heads.accuracies(reading, claims, ground),
+        *metric_heads.presence(reading, claims, ground),
+        *metric_heads.location_rows(reading, claims, ground),
+    ]
+    try:
+        return [*rows, *metric_heads.importance(reading, claims, ground)], None
+    except ValueError as error:
+        return rows, error
+
+
+def _reading(head: MeasuredHead, claims: Claims, ground: Ground) -> Reading:
+    fitted = head.fitted
+    return metric_heads.read(fitted, claims, ground, sparse=head.spec.kind == "sparse")
+
+
+def put_metrics(
+    con: duckdb.DuckDBPyConnection,
+    rows: Sequence[MetricRow],
+    *,
+    control: Sequence[MetricRow] = (),
+    bank_id: int | None = None,
+    head_id: int | None = None,
+) -> int:
+    """Writes what has a value, each beside the row of `control` that measures the same."""
+    drawn = {_same(row): row.measure.value for row in control if row.concept_id is None}
+    kept = [row for row in rows if row.measure.n and np.isfinite(row.measure.value)]
+    write.put(
+        con,
+        "metric",
+        {
+            "scope": [row.scope for row in kept],
+            "head_id": pa.array([head_id] * len(kept), pa.uint16()),
+            "bank_id": pa.array([bank_id] * len(kept), pa.uint16()),
+            "concept_id": pa.array([row.concept_id for row in kept], pa.uint32()),
+            "name": [row.name for row in kept],
+            "variant": [json.dumps(dict(row.variant), sort_keys=True) for row in kept],
+            "split": [row.split for row in kept],
+            "value": [row.measure.value for row in kept],
+            "n": [row.measure.n for row in kept],
+            "chance": _numbers([row.measure.chance for row in kept]),
+            "control": _numbers([drawn.get(_same(row)) for row in kept]),
+        },
+    )
+    return len(kept)
+
+
+def _same(row: MetricRow) -> tuple[object, ...]:
+    return row.scope, row.name, row.variant, row.split, row.concept_id
+
+
+def _numbers(values: list[float | None]) -> pa.Array:
+    """NaN becomes NULL."""
+    return pa.array(np.array(values, dtype=np.float64), pa.float64(), from_pandas=True)

@@ -1,0 +1,181 @@
+"""Heads: accuracy with few concepts, and whether concepts matter, exist and lie right."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Integer
+
+from core.measure import Measure, mean_of
+from core.metrics import cgim, clm, existence
+from core.metrics.perturbation import accuracy_by_effective_concepts
+from core.types import Head
+from precompute.heads import Fitted, logits_of
+from precompute.intake import Ground
+from precompute.naming import Claims
+from precompute.quality.metric_maps import MetricRow
+
+LENGTHS = (1, 3, 5)
+ALPHAS = (1, 3, 6)
+SIZES = (5, 10, 15, 20, 25, 30)
+Variant = tuple[tuple[str, str | int], ...]
+
+
+class Reading(NamedTuple):
+    """A head over claims. Classes are rows of the head; -1: not one of them."""
+
+    head: Head
+    sparse: bool
+    linear: bool
+    target: Integer[np.ndarray, " n"]
+    predicted: Integer[np.ndarray, " n"]
+
+
+def read(fitted: Fitted, claims: Claims, ground: Ground, *, sparse: bool) -> Reading:
+    class_ids = fitted.classes
+    place = np.full(max(ground.scene.n_classes, int(class_ids.max()) + 1) + 1, -1)
+    place[class_ids] = np.arange(len(class_ids))
+    # an unlabelled image is -1, which takes the last place, always -1 itself
+    target = place[ground.scene.class_of]
+    predicted = logits_of(fitted, claims.scores).argmax(1)
+    return Reading(fitted.head, sparse, fitted.linear, target, predicted)
+
+
+def accuracies(reading: Reading, claims: Claims, ground: Ground) -> list[MetricRow]:
+    out = []
+    for split in dict.fromkeys(ground.split):
+        rows = np.flatnonzero((ground.split == split) & (reading.target >= 0))
+        if not len(rows):
+            continue
+        target = reading.target[rows]
+        chance = float(np.bincount(target).max() / len(rows))
+        value = float((reading.predicted[rows] == target).mean())
+        out.append(MetricRow("head", "class_accuracy", Measure(value, chance, len(rows)), split))
+        if not reading.sparse:
+            continue
+        # beyond the first, a size that the bank does not have would count one head twice
+        sizes = [n for n in SIZES if n == SIZES[0] or n <= claims.scores.shape[1]]
+        few = accuracy_by_effective_concepts(reading.head, claims.scores[rows], target, sizes=sizes)
+        out.append(MetricRow("head", "nec_accuracy", few[0], split, (("n", sizes[0]),)))
+        mean = Measure(float(np.mean([m.value for m in few])), chance, len(rows))
+        out.append(MetricRow("head", "anec_accuracy", mean, split, (("n", _listed(sizes)),)))
+    return out
+
+
+def _listed(sizes: list[int]) -> str:
+    return ", ".join(map(str, sizes))
+
+
+def importance(reading: Reading, claims: Claims, ground: Ground) -> list[MetricRow]:
+    """CGIM on held-out images. Raises ValueError where no class has a correct image."""
+    held_out = ground.scene.held_out
+    rows = held_out[reading.target[held_out] >= 0]
+    if ground.labels is None or not claims.probes or not len(rows):
+        return []
+    target, predicted = reading.target[rows], reading.predicted[rows]
+    if not (target == predicted).any():
+        raise ValueError(
+            "no class has a correctly classified held-out image, so the importance of concepts "
+            "(CGIM) cannot be measured"
+        )
+    labels = ground.labels[rows][:, claims.label_of]
+    out = []
+    for v in cgim.DEFINITIONS:
+        shown = cgim.presence(labels, target, n_classes=len(reading.head.weight), definition=v)
+        found = cgim.cgim(
+            reading.head.weight,
+            claims.scores[rows],
+            classes=target,
+            predicted=predicted,
+            shown=shown,
+        )
+        for name, part in (
+            ("cgim1", found.weights),
+            ("cgim2", found.scores),
+            ("cgim3", found.products),
+        ):
+            pairs = (
+                ("cosine", part.cosine, part.chance),
+                ("pearson", part.pearson, np.zeros_like(part.chance)),
+            )
+            for compare, values, chances in pairs:
+                variant = (("compare", compare), ("v", v))
+                out.append(
+                    MetricRow("head", name, mean_of(values, chances), ground.held_out, variant)
+                )
+                out += [
+                    MetricRow(
+                        "concept",
+                        name,
+                        Measure(float(value), float(chance), found.n_classes),
+                        ground.held_out,
+                        variant,
+                        j,
+                    )
+                    for j, (value, chance) in enumerate(zip(values, chances, strict=True))
+                ]
+    return out
+
+
+def presence(reading: Reading, claims: Claims, ground: Ground) -> list[MetricRow]:
+    """CEM on every split that nothing was fitted on; by the classes' labels where images have
+    none, and then marked so."""
+    if ground.labels is None or not claims.probes:
+        return []
+    level: Variant = () if ground.by_image else (("labels", "class"),)
+    k = claims.scores.shape[1]
+    out = []
+    for split in ground.judged:
+        rows = np.flatnonzero(ground.split == split)
+        right = np.flatnonzero(reading.predicted[rows] == reading.target[rows])
+        for length in (n for n in LENGTHS if n <= k):
+            found = existence.cem(
+                reading.head.weight,
+                claims.scores[rows],
+                ground.labels[rows][:, claims.label_of],
+                predicted=reading.predicted[rows],
+                length=length,
+            )
+            for images, chosen in (("all", None), ("correct", right)):
+                for evidence, measure in existence.summary(found, chosen).items():
+                    variant: Variant = (("evidence", evidence), ("images", images), ("l", length))
+                    variant += level
+                    out.append(MetricRow("head", "cem", measure, split, variant))
+    return out
+
+
+def location_rows(reading: Reading, claims: Claims, ground: Ground) -> list[MetricRow]:
+    """CLM on held-out images with points; a concept is looked for where it is present."""
+    if ground.labels is None or not claims.probes or not len(ground.placed):
+        return []
+    parts = [ground.parts[label] for label in claims.label_of]
+    n_located = sum(part is not None for part in parts)
+    lengths = [n for n in LENGTHS if n <= n_located]
+    if not lengths:
+        return []
+    placed = ground.placed
+    weighed = existence.contributions(
+        reading.head.weight, claims.scores[placed], reading.predicted[placed]
+    )
+    judged = clm.judge(
+        weighed,
+        ground.pictures,
+        parts=parts,
+        map_of=lambda i, j: claims.codes(int(placed[i]))[:, j].reshape(ground.grid),
+        length=lengths[-1],
+        alphas=ALPHAS,
+        present=ground.labels[placed][:, claims.label_of] if ground.by_image else None,
+    )
+    return [
+        MetricRow(
+            "head",
+            "clm",
+            measure,
+            ground.held_out,
+            (("alpha", alpha), ("denominator", denominator), ("l", length)),
+        )
+        for length in lengths
+        for alpha in ALPHAS
+        for denominator, measure in clm.clm(judged, length=length, alpha=alpha).items()
+    ]

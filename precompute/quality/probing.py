@@ -1,0 +1,240 @@
+"""Can labels be read off concepts as well as off plain activations? Rows of the table `probe`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Integer
+
+from core.metrics import association, learnability, probes
+from core.metrics.learnability import Placements
+from data import write
+from precompute.intake import Log, Scene
+
+IMAGES, TARGETS = 2_000, 600
+"""held-out images and labels used at most"""
+FOLDS = 5
+TOP = 16
+"""latents that the probe of kind "top" may read"""
+_BLOCK = 32
+"""labels probed at once"""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Which labels are probed on which images, and how the plain probe ranks them."""
+
+    rows: Integer[np.ndarray, " m"]
+    """held-out images"""
+    y: Float[np.ndarray, "m t"]
+    """1, 0 or NaN"""
+    targets: pd.DataFrame
+    """labelled_id or class_id of each label"""
+    fold: Integer[np.ndarray, " m"]
+    share: float
+    """of the images that count as positive in normalised precision"""
+    plain: list[Placements]
+
+
+def baseline(
+    con: duckdb.DuckDBPyConnection, scene: Scene, pooled: Float[np.ndarray, "n d"], log: Log
+) -> Baseline | None:
+    """Probes the labels on pooled activations and writes the rows; None without held-out labels.
+
+    A label takes part with two held-out images of either kind.
+    """
+    found = _targets(scene, log)
+    if found is None:
+        return None
+    rows, y, targets = found
+    with log.timed("plain probes", len(targets), "labels"):
+        fold = probes.folds(scene.class_of[rows], n=min(FOLDS, len(rows) // 2), seed=scene.seed)
+        n_classes = int(targets["class_id"].notna().sum())
+        share = 1 / n_classes if n_classes else float(np.nanmean(y))
+        x = probes.standardised(pooled[rows]).astype(np.float32)
+        scores = probes.ranked(x[None], y, fold)
+        plain = [learnability.placements(scores[:, j], y[:, j], fold) for j in range(y.shape[1])]
+        out = Baseline(rows, y, targets, fold, share, plain)
+        _put(con, None, out, kind="raw", scores=scores, found=plain, n_latents=x.shape[1])
+    return out
+
+
+def put(
+    con: duckdb.DuckDBPyConnection,
+    bank_id: int,
+    scores: Float[np.ndarray, "n k"],
+    base: Baseline | None,
+    *,
+    label_of: pd.Series,
+) -> None:
+    """The best single latent, and a probe on the best few, each chosen without the fold judged;
+    and every latent on its own label, `label_of`: labelled_id or missing."""
+    if base is None:
+        return
+    mine = scores[base.rows]
+    _put_own(con, bank_id, mine, base, label_of)
+    best, chosen = _best(mine, base)
+    found = _placed(best, base)
+    _put(con, bank_id, base, kind="latent", scores=best, found=found, n_latents=1, concept=chosen)
+    top = _top(mine, base)
+    n = min(TOP, mine.shape[1])
+    _put(con, bank_id, base, kind="top", scores=top, found=_placed(top, base), n_latents=n)
+
+
+def _targets(
+    scene: Scene, log: Log
+) -> tuple[Integer[np.ndarray, " m"], Float[np.ndarray, "m t"], pd.DataFrame] | None:
+    """Images, labels and whose labels they are: labelled concepts first, then classes."""
+    place = np.arange(len(scene.held_out))
+    if len(place) > IMAGES:
+        place = np.random.default_rng(scene.seed).choice(place, IMAGES, replace=False)
+        place.sort()
+    rows = scene.held_out[place]
+    parts, ids = [], []
+    if scene.labels is not None:
+        parts.append(scene.labels.test[place])
+        ids += [{"labelled_id": j, "class_id": -1} for j in range(parts[0].shape[1])]
+    of = scene.class_of[rows]
+    present = np.unique(of[of >= 0])
+    if len(present) > 1:
+        parts.append(np.where(of[:, None] >= 0, of[:, None] == present, np.nan))
+        ids += [{"labelled_id": -1, "class_id": int(c)} for c in present]
+    if not parts:
+        return None
+    y, targets = np.concatenate(parts, axis=1), pd.DataFrame(ids)
+    fewer = np.minimum((y == 1).sum(0), (y == 0).sum(0))
+    kept = np.flatnonzero(fewer >= 2)
+    if len(kept) > TARGETS:
+        text = f"{len(kept)} labels could be probed; the {TARGETS} with the most even images are"
+        log.notice("probes", "labels", ValueError(text))
+        kept = np.sort(kept[np.argsort(-fewer[kept], kind="stable")[:TARGETS]])
+    if not len(kept):
+        return None
+    named = targets.iloc[kept].reset_index(drop=True)
+    return rows, y[:, kept], named.where(named >= 0)
+
+
+def _put_own(
+    con: duckdb.DuckDBPyConnection,
+    bank_id: int,
+    scores: Float[np.ndarray, "m k"],
+    base: Baseline,
+    label_of: pd.Series,
+) -> None:
+    column = {int(v): j for j, v in enumerate(base.targets["labelled_id"]) if pd.notna(v)}
+    rows: list[dict[str, Any]] = []
+    for i, label in enumerate(label_of):
+        j = None if pd.isna(label) else column.get(int(label))
+        if j is None or np.isnan(base.plain[j].value).all():  # not probed; no fold has both kinds
+            continue
+        place = learnability.placements(scores[:, i], base.y[:, j], base.fold)
+        judged = ~np.isnan(place.value)
+        area, gain = learnability.auc(place), learnability.auc_gain(place, base.plain[j])
+        rows.append(
+            {
+                "bank_id": bank_id,
+                "concept_id": i,
+                "labelled_id": int(label),
+                **dict(zip(("auc", "auc_lo", "auc_hi"), area, strict=True)),
+                **dict(zip(("gain", "gain_lo", "gain_hi"), gain, strict=True)),
+                "n": int(judged.sum()),
+                "n_positive": int((judged & place.positive).sum()),
+            }
+        )
+    if rows:
+        frame = pd.DataFrame(rows)
+        write.put(con, "concept_probe", {name: frame[name] for name in frame.columns})
+
+
+def _best(
+    scores: Float[np.ndarray, "m k"], base: Baseline
+) -> tuple[Float[np.ndarray, "m t"], Integer[np.ndarray, " t"]]:
+    """Each label's best latent by AUC on the other folds; and which it is in most folds."""
+    out = np.empty(base.y.shape)
+    picks = []
+    for f in range(int(base.fold.max()) + 1):
+        left_out = base.fold == f
+        area = association.auc(scores[~left_out], base.y[~left_out])
+        picks.append(np.nan_to_num(area, nan=-1).argmax(0))
+        out[left_out] = scores[np.ix_(left_out, picks[-1])]
+    votes = np.stack(picks)
+    most = [int(np.bincount(votes[:, j]).argmax()) for j in range(votes.shape[1])]
+    return out, np.array(most)
+
+
+def _top(scores: Float[np.ndarray, "m k"], base: Baseline) -> Float[np.ndarray, "m t"]:
+    """Probes on the latents whose means differ most, in deviations, on the other folds."""
+    x = probes.standardised(scores).astype(np.float32)
+    n_folds, n = int(base.fold.max()) + 1, min(TOP, x.shape[1])
+    chosen = np.empty((base.y.shape[1], n_folds, n), dtype=np.int64)
+    for f in range(n_folds):
+        y = base.y[base.fold != f]
+        train = x[base.fold != f]
+        up, down = (
+            train.T @ (y == kind).astype(np.float32) / np.maximum((y == kind).sum(0), 1)
+            for kind in (1, 0)
+        )
+        chosen[:, f] = np.argsort(-np.abs(up - down), axis=0, kind="stable")[:n].T
+    out = np.empty(base.y.shape)
+    for start in range(0, base.y.shape[1], _BLOCK):
+        block = slice(start, start + _BLOCK)
+        features = x.T[chosen[block].reshape(-1, n)].transpose(0, 2, 1)
+        out[:, block] = probes.ranked(np.ascontiguousarray(features), base.y[:, block], base.fold)
+    return out
+
+
+def _placed(scores: Float[np.ndarray, "m t"], base: Baseline) -> list[Placements]:
+    return [
+        learnability.placements(scores[:, j], base.y[:, j], base.fold)
+        for j in range(scores.shape[1])
+    ]
+
+
+def _put(
+    con: duckdb.DuckDBPyConnection,
+    bank_id: int | None,
+    base: Baseline,
+    *,
+    kind: str,
+    scores: Float[np.ndarray, "m t"],
+    found: list[Placements],
+    n_latents: int,
+    concept: Integer[np.ndarray, " t"] | None = None,
+) -> None:
+    rows: list[dict[str, Any]] = []
+    for j, place in enumerate(found):
+        judged = ~np.isnan(place.value)
+        area = learnability.auc(place)
+        if not judged.any():
+            continue  # no fold has both kinds
+        nap, chance = learnability.mean_normalised_precision(
+            scores[:, j], base.y[:, j], base.fold, share=base.share
+        )
+        gain = learnability.auc_gain(place, base.plain[j]) if bank_id is not None else None
+        rows.append(
+            {
+                **base.targets.iloc[j],
+                "concept_id": None if concept is None else int(concept[j]),
+                "auc": area.value,
+                "auc_lo": area.lo,
+                "auc_hi": area.hi,
+                "gain": gain.value if gain else None,
+                "gain_lo": gain.lo if gain else None,
+                "gain_hi": gain.hi if gain else None,
+                "nap": nap,
+                "nap_chance": chance,
+                "n": int(judged.sum()),
+                "n_positive": int((judged & place.positive).sum()),
+            }
+        )
+    if not rows:
+        return
+    frame = pd.DataFrame(rows)
+    frame["bank_id"], frame["kind"], frame["n_latents"] = bank_id, kind, n_latents
+    for name in ("bank_id", "labelled_id", "class_id", "concept_id"):
+        frame[name] = pd.to_numeric(frame[name]).astype("UInt32")
+    write.put(con, "probe", {name: write.arrow(frame[name]) for name in frame.columns})

@@ -1,0 +1,103 @@
+"""Does the backbone still answer right when it reads what a bank gives back?"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Integer
+
+from core.backbones import Resumes
+from core.metrics import reconstruction
+from core.sampling import evenly
+from core.types import ConceptBank
+from precompute.banks import Codes, RandomDictionary
+from precompute.intake import StoredTokens, pixels_of
+from precompute.naming import stored_codes
+from precompute.quality.bench import Bench, Readout
+from precompute.quality.figure import Figure
+
+RESUMED = 64
+"""held-out images at most, where the rest of the network has to run again"""
+_BATCH = 16
+
+Right = tuple[float, float, float]
+"""accuracy on reconstructions, on those of random directions, and on real activations"""
+
+
+def figures(
+    bank: ConceptBank, control: RandomDictionary, codes: Codes, bench: Bench
+) -> list[Figure]:
+    """Accuracy on reconstructions of held-out images; none for a bank that does not reconstruct,
+    or where no image can tell (`set_bench` has noticed).
+
+    Raises ValueError, with the reason, where the backbone cannot read them.
+    """
+    if bank.offset is None or len(bench.shown) == 0:
+        return []
+    outputs = bench.outputs
+    if bench.readout is not None:
+        right = _pooled(bank, control, codes, bench, bench.readout)
+    else:
+        at = evenly(len(outputs), RESUMED)
+        outputs = outputs[at]
+        right = _resumed(bank, control, codes, bench, rows=bench.shown[at], outputs=outputs)
+    luck = float(np.bincount(outputs).max() / len(outputs))
+    n = len(outputs)
+    return [Figure("readout", right[0], n, control=right[1], chance=luck, best=right[2])]
+
+
+def _pooled(
+    bank: ConceptBank, control: RandomDictionary, codes: Codes, bench: Bench, readout: Readout
+) -> Right:
+    """By the linear read-out, of the mean reconstruction."""
+    assert bank.offset is not None
+    ours = codes.scores[bench.shown].toarray() @ bank.directions.numpy() + bank.offset.numpy()
+    t = codes.n_tokens
+    theirs = [
+        control.rebuilt(control.codes(x)).unflatten(0, (-1, t)).mean(1).numpy()
+        for x in StoredTokens(bench.store, bench.shown).batches(32 * t, seed=None)
+    ]
+    one, two, real = (
+        reconstruction.readout_accuracy(pooled, readout, bench.outputs)
+        for pooled in (ours, np.concatenate(theirs), bench.pooled[bench.shown])
+    )
+    return one, two, real
+
+
+def _resumed(
+    bank: ConceptBank,
+    control: RandomDictionary,
+    codes: Codes,
+    bench: Bench,
+    *,
+    rows: Integer[np.ndarray, " m"],
+    outputs: Integer[np.ndarray, " m"],
+) -> Right:
+    """By the rest of the network, of every token; CLS and register tokens stay as they are."""
+    backbone = bench.sources.backbone
+    if not isinstance(backbone, Resumes):
+        raise ValueError(
+            f"backbone {backbone.name!r} cannot go on from other tokens at its layer, and its "
+            "logits are no linear map of the mean token, so it cannot read reconstructions"
+        )
+    assert bank.offset is not None
+    codes_of = stored_codes(codes)
+    ids = bench.store.rows["image_id"].to_numpy()[rows].tolist()
+    right, moved = np.zeros(3), False
+    for start in range(0, len(rows), _BATCH):
+        part = slice(start, start + _BATCH)
+        stopped = backbone.resume(pixels_of(ids[part], bench.sources, bench.store))
+        real = stopped.tokens.float().cpu()
+        z = torch.from_numpy(np.stack([codes_of(int(row)) for row in rows[part]]))
+        ours = z @ bank.directions + bank.offset
+        theirs = control.rebuilt(control.codes(real.flatten(0, 1))).view_as(real)
+        logits = [stopped(tokens).cpu() for tokens in (ours, theirs, real)]
+        moved |= not torch.equal(logits[0], logits[2])
+        right += [(one.argmax(1).numpy() == outputs[part]).mean() * len(real) for one in logits]
+    if not moved:
+        raise ValueError(
+            f"the tokens of layer {backbone.layer!r} do not reach the logits (they are read from "
+            "the CLS token alone), so reconstructions change nothing; choose an earlier layer"
+        )
+    one, two, best = (right / len(rows)).tolist()
+    return one, two, best
