@@ -24,7 +24,7 @@ from core.concepts.sae import (
     matryoshka,
 )
 from core.concepts.sae.archetypes import Archetypes
-from core.concepts.sae.training import Weights
+from core.concepts.sae.weights import Weights
 from core.types import FitData
 
 SAES = [name for name in METHODS if name.endswith("_sae") and name not in fakes.TAUGHT]

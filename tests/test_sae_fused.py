@@ -20,7 +20,8 @@ from core.concepts import METHODS
 from core.concepts.sae import topk
 from core.concepts.sae.gpu import fused
 from core.concepts.sae.loop import Plan, optimise
-from core.concepts.sae.training import Weights, step
+from core.concepts.sae.training import step
+from core.concepts.sae.weights import Weights
 from core.types import FitData
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"

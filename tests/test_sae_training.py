@@ -10,7 +10,8 @@ import reference
 import torch
 
 from core.concepts.sae.loop import Plan
-from core.concepts.sae.training import Weights, step, train
+from core.concepts.sae.training import step, train
+from core.concepts.sae.weights import Weights
 
 
 def weights(*, k: int = 11, d: int = 7, tied: bool) -> Weights:

@@ -12,7 +12,7 @@ from core.concepts.common.rows import refuse_unfit
 from core.concepts.factors.kmeans import centroids, unit_rows
 from core.concepts.sae import training
 from core.concepts.sae.loop import EPS, Step
-from core.concepts.sae.training import Weights
+from core.concepts.sae.weights import Weights
 from core.types import FitData
 
 _SEEN = 50_000
@@ -21,7 +21,7 @@ _SEEN = 50_000
 
 @dataclass
 class Archetypes:
-    """Trained in place; all in units of `unit`, as `sae_training.Weights`."""
+    """Trained in place; all in units of `unit`, as `weights.Weights`."""
 
     mixture: Float[Tensor, "k m"]
     """non-negative, rows sum to one"""

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from core.concepts.sae.loop import Objective, Plan, Step, differentiated, optimise
-from core.concepts.sae.training import Weights
+from core.concepts.sae.weights import Weights
 from core.types import FitData
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from core.concepts.common.stored import Stored
 from core.concepts.sae.loop import Objective, Plan, Step, differentiated, optimise
 from core.concepts.sae.placing import placed
-from core.concepts.sae.training import Weights
+from core.concepts.sae.weights import Weights
 from core.types import FitData
 
 

@@ -43,7 +43,7 @@ class Step:
 
 @runtime_checkable
 class Trained(Protocol):
-    """What is trained, in place: `sae_training.Weights`, or what has its members."""
+    """What is trained, in place: `weights.Weights`, or what has its members."""
 
     @property
     def unit(self) -> float:

@@ -19,7 +19,8 @@ from core.concepts.common.stored import Stored
 from core.concepts.sae.batch_budget import trained
 from core.concepts.sae.loop import Plan
 from core.concepts.sae.placing import placed
-from core.concepts.sae.training import Weights, n_kept
+from core.concepts.sae.training import n_kept
+from core.concepts.sae.weights import Weights
 from core.types import FitData
 
 

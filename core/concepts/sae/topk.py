@@ -18,7 +18,8 @@ from core.concepts.common.selection import kept
 from core.concepts.common.stored import Stored
 from core.concepts.sae.loop import Plan
 from core.concepts.sae.placing import placed
-from core.concepts.sae.training import Weights, train
+from core.concepts.sae.training import train
+from core.concepts.sae.weights import Weights
 from core.types import FitData
 
 

@@ -19,7 +19,8 @@ from core.concepts.common.selection import strongest
 from core.concepts.common.stored import Stored
 from core.concepts.factors.kmeans import centroids, unit_rows
 from core.concepts.sae.loop import EPS, Plan, Step, optimise
-from core.concepts.sae.training import Sparse, Weights, n_kept
+from core.concepts.sae.training import Sparse, n_kept
+from core.concepts.sae.weights import Weights
 from core.types import FitData
 
 _SEEN = 50_000
@@ -77,7 +78,7 @@ def fit(
 
 @dataclass
 class Codebook:
-    """Trained in place; all in units of `unit`, as `sae_training.Weights`."""
+    """Trained in place; all in units of `unit`, as `weights.Weights`."""
 
     codes: Float[Tensor, "k d"]
     mean: Float[Tensor, " d"]

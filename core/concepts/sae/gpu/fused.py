@@ -14,7 +14,7 @@ from torch import Tensor
 
 from core.concepts.sae.gpu import kernels, updates
 from core.concepts.sae.loop import Step
-from core.concepts.sae.training import Weights
+from core.concepts.sae.weights import Weights
 
 WIDEST, MOST = 8_192, 32_768
 """channels and latents that a program can hold"""
