@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
+from paths import ROOT
 
 from app.pages import PAGES
 from core import concepts, saliency
@@ -14,7 +14,6 @@ from data.datasets import READERS
 from precompute import arguments
 from precompute.heads import HEADS
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 NAMES = {
     **{f"bank {name}": name for name in concepts.METHODS},

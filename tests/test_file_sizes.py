@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 HARD_LIMIT = 300
 
 

@@ -1,0 +1,244 @@
+"""Bottlenecks of several families in one store: what the app reads, offers, and writes back."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import fakes
+import numpy as np
+import opening
+import pandas as pd
+import pytest
+import streamlit as st
+from paths import ROOT
+from safetensors.numpy import save_file
+from streamlit.testing.v1 import AppTest
+
+from app import db
+from app.views.intervene import edited_head, whole
+from app.views.intervene.head_edits import Edit, EditSet
+from core import backbones, bottleneck
+from core.concepts.common import concept_layer
+from core.recipe import parse
+from core.types import Head
+from data import store
+from data.queries import build, heads, leaderboard
+from precompute import pipeline
+from precompute.heads import HEADS, Material
+from precompute.intake.scene import Scene
+
+WORDS = (
+    "colour: red",
+    "square",
+    "noise one",
+    *(f"a {c} {w}" for c in fakes.CLASSES for w in "abc"),
+)
+BANKS = (
+    'method = "label_free"\nparams = { least_similarity = -1.0, steps = 40 }',
+    'method = "cbm"\nparams = { training = "joint", steps = 60, min_each = 3 }',
+)
+KINDS = {
+    "label_free": ("bayesian", "sparse"),
+    "cbm": ("hybrid", "own", "matrix_search"),
+}
+
+
+def vectors(path: Path, shapes: Path) -> Path:
+    """Image vectors say what each picture shows; so do the words, and classes' phrases."""
+    rows = pd.read_csv(shapes, keep_default_na=False)
+    red = rows["concept:colour/red"].replace("", "0").astype(float).to_numpy()
+    square = rows["concept:shape/square"].replace("", "0").astype(float).to_numpy()
+    rng = np.random.default_rng(0)
+    images = np.stack([2 * red - 1, 2 * square - 1], axis=1)
+    images = np.concatenate([images, rng.normal(size=(len(rows), 3)) / 4], axis=1)
+    class_rows = [[1, 1], [1, -1], [-1, 1], [-1, -1]]  # red square, red disc, blue square, disc
+    texts = np.zeros((len(WORDS), 5))
+    texts[[0, 1, 2], [0, 1, 2]] = 1
+    texts[3:, :2] = np.repeat(class_rows, 3, axis=0)
+    texts[3:, 2:] = rng.normal(size=(12, 3)) / 4
+    save_file(
+        {"texts": texts.astype(np.float32), "images": images.astype(np.float32)},
+        path,
+        {"words": json.dumps(WORDS), "files": json.dumps(rows["file"].tolist())},
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def families(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("families")
+    banks = "".join(f"[[banks]]\n{bank}\n" for bank in BANKS)
+    made = "".join(
+        f'[[heads]]\nbank = "{b}"\nkind = "{kind}"\n'
+        for b, kinds in KINDS.items()
+        for kind in kinds
+    )
+    words = vectors(out / "v.safetensors", shapes).as_posix()
+    text = (
+        f'name = "families"\n[dataset]\nreader = "manifest"\npath = "{shapes.as_posix()}"\n'
+        f'[backbone]\nmodel = "fake"\n[text]\nvectors = "{words}"\n'
+        f"{banks}{made}"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(backbones.BACKBONES, "huggingface", lambda _, **__: fakes.FakeBackbone())
+        return pipeline.run(parse(text), text=text, out=out)
+
+
+@pytest.fixture
+def con(families: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.DuckDBPyConnection]:
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    with store.open_readonly(families) as opened:
+        monkeypatch.setattr(db, "cursor", opened.cursor)
+        monkeypatch.setattr(db, "key", lambda: (str(families), 0))
+        yield opened
+
+
+def head(con: duckdb.DuckDBPyConnection, kind: str) -> pd.Series:
+    known = build.heads(con)
+    return known[known["kind"] == kind].iloc[0]
+
+
+def test_every_family_is_there_with_its_accuracy_and_control(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    assert build.notices(con)["message"].tolist() == []
+    known = build.heads(con).set_index("kind")
+    assert set(known.index) == {kind for kinds in KINDS.values() for kind in kinds}
+    assert known.index[~known["linear"]].tolist() == ["bayesian"]
+    assert known.index[known["residual"]].tolist() == ["hybrid"]
+    measured = build.accuracies(con)
+    models = set(measured["model"])
+    assert {"backbone", "linear probe", *known["name"]} <= models
+    of = measured[(measured["split"] == "test") & (measured["target"] == "label")]
+    control = of.set_index("model")["control"]
+    assert control.loc[known["name"]].drop(known.loc["sparse", "name"]).notna().all()
+    assert control.loc[["backbone", "linear probe"]].isna().all()
+    assert len(measured) == len(measured.drop_duplicates(["model", "split", "target"]))
+    zero_shot = of[of["model"] == "label_free · bayesian"].iloc[0]
+    assert zero_shot["accuracy"] > 0.9 > zero_shot["control"]
+    readers = leaderboard.readers(con)
+    shown = set(readers.loc[~readers["residual"], "head"])
+    assert shown == {known.loc["sparse", "name"], known.loc["own", "name"]}
+
+
+def test_concepts_that_are_words_keep_them_and_stand_for_labels(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    rows = con.execute(
+        "SELECT concept.name, name_source, l.name AS label FROM concept JOIN bank USING (bank_id) "
+        "LEFT JOIN labelled_concept l USING (labelled_id) WHERE bank.method = 'label_free'"
+    ).df()
+    assert rows["name"].tolist() == list(WORDS)
+    assert set(rows["name_source"]) == {"word"}
+    assert rows["label"][:2].tolist() == ["colour: red", "shape: square"]
+    found = con.execute(
+        "SELECT bank.method, metric.name, split, metric.n, value, chance, control FROM metric "
+        "JOIN bank USING (bank_id) WHERE metric.name IN "
+        "('concept_accuracy', 'overall_concept_accuracy')"
+    ).df()
+    words = found[(found["method"] == "label_free") & (found["name"] == "concept_accuracy")]
+    # two of the words say a label; nothing is judged of the others
+    assert words.set_index("split")["n"].to_dict() == {"train": 34, "test": 18, "shifted": 8}
+    assert (found["method"] == "cbm").sum() == 6
+    assert found[["chance", "control"]].notna().all(axis=None)
+
+
+@pytest.mark.parametrize("kind", ["hybrid", "own", "matrix_search", "sparse"])
+def test_stored_logits_and_scores_give_the_stored_prediction(
+    con: duckdb.DuckDBPyConnection, kind: str
+) -> None:
+    row = head(con, kind)
+    loaded = heads.load(con, int(row["head_id"]))
+    said = con.execute(
+        "SELECT image_id, class_id FROM head_prediction WHERE head_id = ? ORDER BY image_id",
+        [int(row["head_id"])],
+    ).df()
+    ids = said["image_id"].to_numpy(np.int64)
+    scores = heads.image_scores(con, int(row["bank_id"]), loaded.concept_ids, image_ids=ids)
+    rest = None
+    if loaded.head.residual:
+        own = heads.unedited(con, int(row["head_id"]), loaded.outputs, image_ids=ids)
+        rest = bottleneck.rest(loaded.head, scores, own)
+        assert np.abs(rest).max() > 1e-3
+    found = bottleneck.logits(loaded.head, scores, rest).argmax(1)
+    assert (loaded.class_ids[found] == said["class_id"]).mean() > 0.95  # scores are float32
+
+
+def test_unedited_logits_are_the_heads_own_or_the_backbones(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    hybrid = head(con, "hybrid")
+    outputs = heads.load(con, int(hybrid["head_id"])).outputs
+    ids = np.array([1, 4, 7])
+    own = heads.unedited(con, int(hybrid["head_id"]), outputs, image_ids=ids)
+    backbone = heads.backbone_logits(con, outputs, image_ids=ids)
+    assert np.abs(own - backbone).max() > 1e-3
+    other = heads.unedited(con, 999, outputs, image_ids=ids)
+    np.testing.assert_array_equal(other, backbone)
+    with pytest.raises(LookupError, match="of 1 of 2 images only"):
+        heads.unedited(con, int(hybrid["head_id"]), outputs, image_ids=np.array([1, 10_000]))
+
+
+@pytest.mark.parametrize("page", ["intervene", "classes", "image", "overview", "metrics"])
+def test_pages_offer_linear_heads_and_say_why_not_the_other(families: Path, page: str) -> None:
+    st.cache_resource.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["main.py", "--db", str(families)])
+        at = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
+        opening.choose(at, page)
+        at.query_params["h"] = "cbm · hybrid"
+        at.run()
+    assert not at.exception, at.exception[0].value
+    offered = [o for box in at.selectbox for o in box.options]
+    if page in ("intervene", "classes"):
+        assert any("cbm · hybrid" in o for o in offered)
+        assert not any("bayesian" in o for o in offered)
+        assert any(c.value.startswith("Not offered: label") for c in at.caption)
+    st.cache_resource.clear()
+
+
+@pytest.mark.parametrize("suffix", ["json", "safetensors"])
+@pytest.mark.parametrize("kind", ["own", "hybrid"])
+def test_what_the_app_exports_is_read_back(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, suffix: str, kind: str
+) -> None:
+    row = head(con, kind)
+    found = whole.of(row)
+    given = EditSet((Edit("prune", int(found.loaded.concept_ids[0])),), name="less")
+    ids = (int(row["head_id"]), int(row["bank_id"]))
+    edited = edited_head.apply(db.key(), *ids, given.edits, False, False)
+    change = edited_head.preview(row, edited)
+    path = tmp_path / f"head.{suffix}"
+    if suffix == "json":
+        path.write_text(edited_head.as_json(row, given, edited, change), encoding="utf-8")
+    else:
+        path.write_bytes(edited_head.as_safetensors(row, given, edited, change))
+    names = con.execute("SELECT name FROM class ORDER BY class_id").df()["name"]
+    k = int(con.execute("SELECT n_concepts FROM bank WHERE bank_id = ?", [ids[1]]).fetchall()[0][0])
+    nothing = np.arange(0)
+    scene = Scene(nothing, len(names), nothing, nothing, None, nothing, np.zeros((0, 0)), 0)
+    material = Material(
+        scene,
+        fakes.FakeBackbone(),
+        concept_layer.of(np.eye(k, 7), np.zeros(k)),
+        np.zeros((0, k)),
+        None,
+        nothing,
+        class_names=tuple(names),
+    )
+    if kind == "hybrid":
+        with pytest.raises(ValueError, match="which the file does not hold"):
+            HEADS["imported"](material, path=str(path))
+        return
+    back = HEADS["imported"](material, path=str(path))
+    assert back.classes.tolist() == found.loaded.class_ids.tolist()
+    expected = np.zeros((len(back.classes), k))
+    expected[:, found.loaded.concept_ids] = edited.weight
+    np.testing.assert_allclose(back.head.weight, expected)
+    np.testing.assert_allclose(back.head.bias, edited.bias)
+    assert isinstance(back.head, Head)
