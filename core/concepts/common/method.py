@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from core.types import ConceptBank
 
@@ -13,9 +14,13 @@ class Method:
     fit: Callable[..., ConceptBank]
     bank: Callable[..., ConceptBank]
     """rebuilds a bank from its tensors"""
-    code_unit: str
+    title: str
+    """the method's name for people"""
     about: str
-    pool: str = "mean"
-    """how an image's codes become its score: "mean" or "max" over tokens"""
+    """one sentence for people: what a concept of this method is"""
+    code_unit: str
+    """what a code measures"""
+    pool: Literal["mean", "max"] = "mean"
+    """how an image's codes become its score, over its tokens"""
     image_wise: bool = False
     """a token's codes depend on the other tokens of its image, so `encode` takes whole images"""

@@ -9,6 +9,10 @@ __all__ = ["METHODS"]
 
 METHODS: dict[str, Method] = {
     "text": Method(
-        text.fit, text.Bank, "activation", "words of a vocabulary of which a few rebuild each token"
+        text.fit,
+        text.Bank,
+        title="Sparse text concepts",
+        about="Words of a vocabulary of which a few rebuild each token.",
+        code_unit="activation",
     ),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import re
 import tempfile
 from dataclasses import replace
 from functools import cache
@@ -159,8 +160,17 @@ def test_progress_is_told(method: str) -> None:
     assert said
 
 
+def test_every_method_says_what_it_is() -> None:
+    titles = [m.title for m in METHODS.values()]
+    assert len(set(titles)) == len(titles)
+    for method in METHODS.values():
+        assert method.title[0].isupper()
+        assert re.fullmatch(r"[A-Z].{10,}\.", method.about), method.about
+        assert method.code_unit
+
+
 def test_unknown_method_lists_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"'lda'; known: nmf, sae, cav"):
+    with pytest.raises(ValueError, match=r"'lda'; known: nmf, semi_nmf, convex_nmf"):
         restore("lda", {})
 
 
