@@ -586,7 +586,7 @@ CREATE TABLE metric (           -- do the concepts exist, and are they where the
     head_id         USMALLINT,           -- the head, also of a concept as that head uses it; else NULL
     bank_id         USMALLINT,           -- the bank (of a head: the one it reads); NULL: the backbone
     concept_id      UINTEGER,            -- within the bank; NULL unless scope is "concept"
-    name            VARCHAR NOT NULL,    -- key of core.metrics.definitions.METRICS: formula, unit, range
+    name            VARCHAR NOT NULL,    -- key of core.catalogue.METRICS: formula, unit, bounds
     variant         VARCHAR NOT NULL,    -- JSON object, keys sorted, of the settings: "l" concepts an image,
                                          --   "alpha" parts' areas, "v", "compare", "denominator", "images",
                                          --   "evidence", "n" weights a class, "method", "part",

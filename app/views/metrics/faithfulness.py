@@ -8,7 +8,6 @@ import pandas as pd
 import streamlit as st
 
 from app.format import number, plain
-from app.views.metrics.lines import about
 from core.catalogue import METRICS
 
 NAMES = ("insertion", "deletion", "average_drop", "average_gain", "increase")
@@ -41,7 +40,8 @@ def show(found: pd.DataFrame) -> None:
     )
     config = {
         METRICS[n].title: st.column_config.TextColumn(
-            f"{METRICS[n].title} {'↓' if METRICS[n].better == 'lower' else '↑'}", help=about(n)
+            f"{METRICS[n].title} {'↓' if METRICS[n].better == 'lower' else '↑'}",
+            help=METRICS[n].help,
         )
         for n in NAMES
     }

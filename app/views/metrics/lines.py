@@ -26,7 +26,7 @@ class Line(NamedTuple):
     @property
     def about(self) -> str:
         """Meaning, formula and what is counted, for a tooltip."""
-        return about(self.name)
+        return METRICS[self.name].help
 
 
 class Question(NamedTuple):
@@ -129,14 +129,6 @@ QUESTIONS = (
 
 KINDS = {"value": "", "chance": "\u2003chance", "control": "\u2003random directions"}
 """of a subject's rows in the table"""
-
-
-def about(name: str) -> str:
-    """Meaning, formula, what n counts and what chance is."""
-    found = METRICS[name]
-    chance = f" Chance: {found.chance}." if found.chance else ""
-    good = {"higher": "Higher is better. ", "lower": "Lower is better. "}.get(found.better, "")
-    return f"{found.meaning} {good}n: {found.counts}.{chance} Formula: {found.formula}"
 
 
 def settings(variant: str) -> str:

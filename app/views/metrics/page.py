@@ -8,7 +8,7 @@ import streamlit as st
 from app import address, db
 from app.format import number, plain, short
 from app.views.metrics import faithfulness, metric_levels, metric_worst, plot
-from app.views.metrics.lines import QUESTIONS, Question, about, settings, wide
+from app.views.metrics.lines import QUESTIONS, Question, settings, wide
 from core.catalogue import METRICS
 from data.queries import build, metrics
 
@@ -129,7 +129,7 @@ def worst() -> None:
                 on_change=address.write,
                 args=("k", "measure"),
                 format_func=lambda n: METRICS[n].title,
-                help=about(name),
+                help=METRICS[name].help,
                 width=260,
             )
     if not names:
@@ -168,7 +168,7 @@ def saliency(split: str) -> None:
     order = mine.groupby("Part")["chance"].mean().sort_values(ascending=False).index
     st.subheader("Where the backbone's own relevance lies", anchor=False)
     st.caption(f"{METRICS['relevance'].meaning} Measured on {plain(at)}.")
-    help_of = dict.fromkeys(table.columns, about("relevance"))
+    help_of = dict.fromkeys(table.columns, METRICS["relevance"].help)
     st.dataframe(
         table.loc[order].reset_index(),
         hide_index=True,
@@ -205,7 +205,7 @@ def everything() -> None:
                     "Metric": [d.title for d in shown],
                     "Meaning": [d.meaning for d in shown],
                     "Formula": [d.formula for d in shown],
-                    "n counts": [d.counts for d in shown],
+                    "n counts": [d.n_of for d in shown],
                     "Chance": [d.chance or "none" for d in shown],
                     "Better": [d.better for d in shown],
                 }

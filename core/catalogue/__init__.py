@@ -1,0 +1,23 @@
+"""What everything that is measured, listed or counted means: titles, formulas, units, sources.
+
+One place, read by every table, hover, chart and report. A new measure is one `Definition` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from core.catalogue.definition import COMMON, OWN, Better, Definition, Format
+from core.catalogue.maps import MAPS
+from core.catalogue.metrics import ANSWERS
+
+__all__ = ["COMMON", "METRICS", "OWN", "Better", "Definition", "Format", "of"]
+
+METRICS: Mapping[str, Definition] = {**ANSWERS, **MAPS}
+"""by `metric.name`"""
+_KEYED = {one.key: one for table in (METRICS,) for one in table.values()}
+
+
+def of(key: str) -> Definition:
+    """The definition of "table.name"; what has none is called by its name, and means nothing."""
+    return _KEYED.get(key) or Definition(key, key.partition(".")[2] or key, "")
