@@ -29,7 +29,10 @@ class DatasetSpec:
 @dataclass(frozen=True)
 class BackboneSpec:
     model: str = ""
-    """local Hugging Face directory or hub name; "aviary" and "aviary-clip" train the demos' own"""
+    """what the family opens: a Hugging Face directory or hub name; "aviary" and "aviary-clip" train
+    the demos' own"""
+    family: str = "huggingface"
+    """key of core.backbones.BACKBONES"""
     layer: str = ""
     """dotted module name; "": the last one whose tokens lie on a grid"""
     size: tuple[int, ...] = ()

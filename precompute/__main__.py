@@ -58,7 +58,7 @@ def _layers(options: argparse.Namespace) -> int:
 
     size = arguments.size(options.size)
     print(f"{'layer':<48} {'grid':>9} {'width':>6} {'extra':>5}  kind")
-    for info in list_layers(options.model, size=size):
+    for info in list_layers(options.model, family=options.family, size=size):
         grid = f"{info.grid.h} x {info.grid.w}"
         mark = "  (default)" if info.default else ""
         print(f"{info.name:<48} {grid:>9} {info.width:>6} {info.n_extra:>5}  {info.kind}{mark}")

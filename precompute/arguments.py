@@ -7,8 +7,10 @@ import json
 from pathlib import Path
 
 from core import recipe as recipes
-from core.recipe import BankSpec, HeadSpec, Recipe
+from core.recipe import BackboneSpec, BankSpec, HeadSpec, Recipe
 from data.store import ARTIFACTS
+
+FAMILY = BackboneSpec.family
 
 
 def parser() -> argparse.ArgumentParser:
@@ -27,6 +29,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--manifest", help="CSV instead of a folder (see data/datasets/manifest.py)")
     run.add_argument("--cub", help="CUB-200-2011 folder instead of a folder")
     run.add_argument("--model", help="Hugging Face image model: local directory or hub name")
+    run.add_argument("--family", default=FAMILY, help=f"of the model (default: {FAMILY})")
     run.add_argument("--layer", default="", help="dotted module name; see the command `layers`")
     run.add_argument("--size", help="HEIGHTxWIDTH fed to the model, e.g. 224x336")
     run.add_argument(
@@ -44,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
 
     layers = commands.add_parser("layers", help="print a model's layers with grid and width")
     layers.add_argument("model")
+    layers.add_argument("--family", default=FAMILY, help=f"of the model (default: {FAMILY})")
     layers.add_argument("--size", help="HEIGHTxWIDTH")
 
     name = commands.add_parser("name", help="name a store's concepts from another vocabulary")
@@ -127,6 +131,8 @@ def _as_toml(options: argparse.Namespace, source: str) -> str:
         f"model = {json.dumps(options.model)}",
         f"layer = {json.dumps(options.layer)}",
     ]
+    if options.family != FAMILY:
+        lines.append(f"family = {json.dumps(options.family)}")
     wanted = size(options.size)
     if wanted:
         lines.append(f"size = [{wanted[0]}, {wanted[1]}]")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core import saliency
+from core.backbones import check_family
 from core.recipe import Recipe
 from data.datasets import check_corruptions
 from precompute import heads
@@ -15,6 +16,7 @@ from precompute.intake import check_parameters
 def check_recipe(recipe: Recipe) -> None:
     """Raises ValueError for methods and parameters that do not exist, before any work is done."""
     check_corruptions(recipe.dataset.corruptions)
+    check_family(recipe.backbone.family)
     for spec in recipe.banks:
         check_bank(spec)
     for head in recipe.heads:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from PIL import Image
+
 from core.backbones import huggingface
 from core.backbones.depth import ManyLayers, open_layers
 from core.backbones.earlier import at_earlier_layer
-from core.backbones.huggingface import list_layers
 from core.backbones.joint import JOINT_LAYER
 from core.backbones.layers import LayerInfo
 from core.backbones.resume import Resumes, Stopped
@@ -27,9 +28,29 @@ def load(
     device: str = "cpu",
 ) -> Backbone:
     """A backbone at one layer; raises ValueError for a family that is not listed."""
-    if family not in BACKBONES:
-        raise ValueError(f"unknown backbone family {family!r}; choose from {sorted(BACKBONES)}")
+    check_family(family)
     return BACKBONES[family](model, layer=layer, size=size, device=device)
+
+
+def list_layers(
+    model: str, *, family: str = "huggingface", size: tuple[int, int] | None = None
+) -> list[LayerInfo]:
+    """Every layer that can be chosen, in the order in which the network finishes them.
+
+    Of a family whose inside cannot be reached, the one layer that it opens at.
+    """
+    if family == "huggingface":
+        return huggingface.list_layers(model, size=size)
+    backbone = load(model, family=family, size=size)
+    seen = backbone.forward(backbone.preprocess([Image.new("RGB", (256, 256), "grey")]))
+    width, n_extra = seen.tokens.shape[2], seen.extra.shape[1]
+    return [LayerInfo(backbone.layer, "tokens", seen.grid, width, n_extra, True)]
+
+
+def check_family(family: str) -> None:
+    """Raises ValueError for a family that is not listed, naming those that are."""
+    if family not in BACKBONES:
+        raise ValueError(f"unknown backbone family {family!r}; known: {', '.join(BACKBONES)}")
 
 
 __all__ = [
@@ -41,6 +62,7 @@ __all__ = [
     "Stopped",
     "TextTower",
     "at_earlier_layer",
+    "check_family",
     "is_local",
     "list_layers",
     "load",

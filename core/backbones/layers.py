@@ -26,7 +26,7 @@ REGISTERS = ("register_tokens", "storage_tokens")
 
 class LayerInfo(NamedTuple):
     name: str
-    kind: str  # "map" (b d h w), "map, channels last" (b h w d) or "sequence" (b s d)
+    kind: str  # "map" (b d h w), "map, channels last" (b h w d), "sequence" (b s d) or "tokens"
     grid: Grid
     width: int  # d
     n_extra: int  # CLS and register tokens, apart from the grid

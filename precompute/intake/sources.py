@@ -87,6 +87,7 @@ def open_sources(recipe: Recipe, *, out: Path, device: str) -> Sources:
     size = recipe.backbone.size
     backbone = backbones.load(
         model,
+        family=recipe.backbone.family,
         layer=recipe.backbone.layer,
         size=(size[0], size[1]) if size else None,
         device=device,

@@ -154,6 +154,7 @@ def test_overview_shows_what_was_skipped_and_markup_as_text(
         (["run", "--images", "IMAGES", "--model", "MODEL", "--banks", "nfm"], "nmf"),
         (["run", "--images", "IMAGES", "--model", "NOWEIGHTS"], "weights"),
         (["run", "--images", "IMAGES"], "--model"),
+        (["run", "--images", "IMAGES", "--model", "MODEL", "--family", "timm"], "huggingface"),
         (["run", "nowhere.toml"], "no recipe"),
     ],
 )

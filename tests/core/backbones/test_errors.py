@@ -101,5 +101,5 @@ def test_pixels_of_another_size(model: Path) -> None:
 
 
 def test_unknown_family(model: Path) -> None:
-    with pytest.raises(ValueError, match=r"unknown backbone family 'timm'; choose from"):
+    with pytest.raises(ValueError, match=r"unknown backbone family 'timm'; known: huggingface"):
         backbones.load(str(model), family="timm")
