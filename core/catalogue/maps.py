@@ -25,7 +25,7 @@ MAPS = keyed(
             source=_SL_CBM,
             unit="share",
             better="higher",
-            bounds=(0, 1),
+            bounds=(0.0, 1.0),
         ),
         Definition(
             "metric.energy",
@@ -38,7 +38,7 @@ MAPS = keyed(
             source="after Wang et al. 2020, arXiv 1910.01279",
             unit="share",
             better="higher",
-            bounds=(0, 1),
+            bounds=(0.0, 1.0),
         ),
         Definition(
             "metric.pointing",
@@ -50,7 +50,7 @@ MAPS = keyed(
             source="Zhang et al. 2018, arXiv 1608.00507",
             unit="share",
             better="higher",
-            bounds=(0, 1),
+            bounds=(0.0, 1.0),
         ),
         Definition(
             "metric.iou",
@@ -62,7 +62,7 @@ MAPS = keyed(
             source=_SL_CBM,
             unit="overlap",
             better="higher",
-            bounds=(0, 1),
+            bounds=(0.0, 1.0),
         ),
         Definition(
             "metric.dice",
@@ -74,7 +74,7 @@ MAPS = keyed(
             source=_SL_CBM,
             unit="overlap",
             better="higher",
-            bounds=(0, 1),
+            bounds=(0.0, 1.0),
         ),
         Definition(
             "metric.relevance",
@@ -85,7 +85,7 @@ MAPS = keyed(
             n_of="explained images on which the part is visible",
             chance=_AREA,
             unit="share",
-            bounds=(0, 1),
+            bounds=(0.0, 1.0),
         ),
         Definition(
             "metric.insertion",
@@ -99,7 +99,7 @@ MAPS = keyed(
             source=_RISE,
             unit="probability",
             better="higher",
-            bounds=(0, 1),
+            bounds=(0.0, 1.0),
         ),
         Definition(
             "metric.deletion",
@@ -113,7 +113,7 @@ MAPS = keyed(
             source=_RISE,
             unit="probability",
             better="lower",
-            bounds=(0, 1),
+            bounds=(0.0, 1.0),
         ),
         Definition(
             "metric.average_drop",
@@ -126,7 +126,7 @@ MAPS = keyed(
             source=_DROP,
             unit="share",
             better="lower",
-            bounds=(0, 1),
+            bounds=(0.0, 1.0),
         ),
         Definition(
             "metric.average_gain",
@@ -139,7 +139,7 @@ MAPS = keyed(
             source="Zhang et al. 2023, arXiv 2301.07002",
             unit="share",
             better="higher",
-            bounds=(0, 1),
+            bounds=(0.0, 1.0),
         ),
         Definition(
             "metric.increase",
@@ -151,7 +151,7 @@ MAPS = keyed(
             source=_DROP,
             unit="share",
             better="higher",
-            bounds=(0, 1),
+            bounds=(0.0, 1.0),
         ),
     ),
 )

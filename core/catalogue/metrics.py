@@ -24,7 +24,7 @@ ANSWERS = keyed(
             source=COMMON,
             unit="share",
             better="higher",
-            bounds=(0, 1),
+            bounds=(0.0, 1.0),
         ),
         Definition(
             "metric.nec_accuracy",
@@ -37,7 +37,7 @@ ANSWERS = keyed(
             source=_NEC,
             unit="share",
             better="higher",
-            bounds=(0, 1),
+            bounds=(0.0, 1.0),
         ),
         Definition(
             "metric.anec_accuracy",
@@ -50,7 +50,7 @@ ANSWERS = keyed(
             source=_NEC,
             unit="share",
             better="higher",
-            bounds=(0, 1),
+            bounds=(0.0, 1.0),
         ),
         Definition(
             "metric.concept_accuracy",
@@ -64,7 +64,7 @@ ANSWERS = keyed(
             source=COMMON,
             unit="share",
             better="higher",
-            bounds=(0, 1),
+            bounds=(0.0, 1.0),
         ),
         Definition(
             "metric.overall_concept_accuracy",
@@ -77,7 +77,7 @@ ANSWERS = keyed(
             source=COMMON,
             unit="share",
             better="higher",
-            bounds=(0, 1),
+            bounds=(0.0, 1.0),
         ),
         Definition(
             "metric.cgim1",
@@ -89,7 +89,7 @@ ANSWERS = keyed(
             source=_AYSEL,
             unit="cosine or correlation",
             better="higher",
-            bounds=(-1, 1),
+            bounds=(-1.0, 1.0),
         ),
         Definition(
             "metric.cgim2",
@@ -101,7 +101,7 @@ ANSWERS = keyed(
             source=_AYSEL,
             unit="cosine or correlation",
             better="higher",
-            bounds=(-1, 1),
+            bounds=(-1.0, 1.0),
         ),
         Definition(
             "metric.cgim3",
@@ -113,7 +113,7 @@ ANSWERS = keyed(
             source=_AYSEL,
             unit="cosine or correlation",
             better="higher",
-            bounds=(-1, 1),
+            bounds=(-1.0, 1.0),
         ),
         Definition(
             "metric.cem",
@@ -126,7 +126,7 @@ ANSWERS = keyed(
             source=_AYSEL,
             unit="share",
             better="higher",
-            bounds=(0, 1),
+            bounds=(0.0, 1.0),
         ),
         Definition(
             "metric.clm",
@@ -140,7 +140,7 @@ ANSWERS = keyed(
             source=_AYSEL,
             unit="share",
             better="higher",
-            bounds=(0, 1),
+            bounds=(0.0, 1.0),
         ),
         Definition(
             "metric.completeness",
@@ -167,7 +167,7 @@ ANSWERS = keyed(
             source=_IMPURITY,
             unit="norm",
             better="lower",
-            bounds=(0, 1),
+            bounds=(0.0, 1.0),
         ),
         Definition(
             "metric.nis",
@@ -180,7 +180,7 @@ ANSWERS = keyed(
             source=_IMPURITY,
             unit="AUC",
             better="lower",
-            bounds=(0, 1),
+            bounds=(0.0, 1.0),
         ),
     ),
 )
