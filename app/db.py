@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import duckdb
 import streamlit as st
 
 from data import store
+
+P = ParamSpec("P")
+R = TypeVar("R")
+STORE = "store_file"
+"""keyword under which a cached answer is filed by its store"""
 
 
 def _asked() -> list[Path]:
@@ -59,9 +67,19 @@ def store_path(stem: str | None = None) -> Path:
     )
 
 
+class StoreFile(NamedTuple):
+    """A store as it lies on the disk: what an answer from it depends on."""
+
+    path: str
+    modified: int
+    """nanoseconds since 1970"""
+    size: int
+    """bytes"""
+
+
 @st.cache_resource(max_entries=8, show_spinner=False, on_release=lambda con: con.close())
-def _open(path: str, modified: int, size: int) -> duckdb.DuckDBPyConnection:  # noqa: ARG001
-    return store.open_readonly(Path(path))
+def _open(file: StoreFile) -> duckdb.DuckDBPyConnection:
+    return store.open_readonly(Path(file.path))
 
 
 def cursor(stem: str | None = None) -> duckdb.DuckDBPyConnection:
@@ -72,11 +90,39 @@ def cursor(stem: str | None = None) -> duckdb.DuckDBPyConnection:
     path = store_path(stem)
     if not path.is_file():
         return store.open_readonly(path)  # raises, and says why
-    facts = path.stat()
-    return _open(str(path), facts.st_mtime_ns, facts.st_size).cursor()
+    return _open(key(stem)).cursor()
 
 
-def key(stem: str | None = None) -> tuple[str, int]:
-    """What a cached answer depends on beside its ids."""
+def key(stem: str | None = None) -> StoreFile:
+    """What tells a store from every other, and from what lay at its place before."""
     path = store_path(stem)
-    return str(path), path.stat().st_mtime_ns
+    facts = path.stat()
+    return StoreFile(str(path), facts.st_mtime_ns, facts.st_size)
+
+
+def cached(
+    *, max_entries: int, spinner: bool | str = False, shared: bool = False
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Keep a function's answers, each for the store that the address names and the arguments.
+
+    Every caller gets a copy of its own; with `shared` all get the one object, which must not be
+    changed. The arguments must be such as st.cache_data can hash, and the function must depend on
+    nothing else but the store.
+    """
+    keep = st.cache_resource if shared else st.cache_data
+
+    def keeping(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def of_store(*args: Any, **kwargs: Any) -> R:
+            kwargs.pop(STORE)
+            return function(*args, **kwargs)
+
+        kept = keep(max_entries=max_entries, show_spinner=spinner)(of_store)
+
+        @functools.wraps(function)
+        def answer(*args: P.args, **kwargs: P.kwargs) -> R:
+            return kept(*args, **kwargs, **{STORE: key()})
+
+        return answer
+
+    return keeping

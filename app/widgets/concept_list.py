@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import streamlit as st
 from jaxtyping import Int
 
 from app import address, db
@@ -75,12 +74,11 @@ def ids(bank_id: int) -> Int[np.ndarray, " n"]:
         chosen = replace(chosen, also=tuple(people.matching(name, chosen.search)))
     by = concept_order.key()
     spoken = concept_order.spoken(name) if by == "people" else ()
-    return _ids(db.key(), bank_id, chosen, by, concept_order.rising(), spoken)
+    return _ids(bank_id, chosen, by, concept_order.rising(), spoken)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@db.cached(max_entries=64)
 def _ids(
-    key: tuple[str, int],  # noqa: ARG001 - part of the cache's key
     bank_id: int,
     chosen: Filters,
     by: str,

@@ -53,16 +53,15 @@ def lineage(bank_id: int, concept_id: int, *, bank_name: str) -> None:
 
 def show(bank_id: int, concept_id: int, *, unit: str) -> int | None:
     """Crops of the concept and of its parts; returns the image that was clicked."""
-    groups = _groups(db.key(), bank_id, concept_id, unit)
+    groups = _groups(bank_id, concept_id, unit)
     if not groups:
         return None
     with st.expander(f"Crops and parts ({len(groups) - 1})", expanded=True, key="parts"):
         return gallery.show(groups, key=f"parts-{bank_id}-{concept_id}", side=SIDE)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
+@db.cached(max_entries=32)
 def _groups(
-    key: tuple[str, int],  # noqa: ARG001 - part of the cache's key
     bank_id: int,
     concept_id: int,
     unit: str,

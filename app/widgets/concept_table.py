@@ -115,9 +115,8 @@ COLUMNS: dict[str, tuple[str, str]] = {
 PICTURES = 4
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
+@db.cached(max_entries=32)
 def _page(
-    key: tuple[str, int],  # noqa: ARG001 - part of the cache's key
     bank_id: int,
     ids: tuple[int, ...],
 ) -> pd.DataFrame:
@@ -138,7 +137,7 @@ def _page(
 def table(bank: pd.Series, ids: Sequence[int], *, order: str, key: str) -> int | None:
     """The rows of `ids`, the column that they are in the order of first; returns the concept whose
     cell was clicked."""
-    rows = _page(db.key(), int(bank["bank_id"]), tuple(int(i) for i in ids))
+    rows = _page(int(bank["bank_id"]), tuple(int(i) for i in ids))
     said = people.marks(str(bank["name"]))
     rows["people"] = [said.get(int(c), "") for c in rows["concept_id"]]
     named = ["people"] if any(rows["people"]) else []
@@ -184,9 +183,8 @@ def table(bank: pd.Series, ids: Sequence[int], *, order: str, key: str) -> int |
     return int(rows["concept_id"].iloc[cells[0][0]]) if cells else None
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+@db.cached(max_entries=16)
 def _cards(
-    key: tuple[str, int],  # noqa: ARG001 - part of the cache's key
     bank_id: int,
     ids: tuple[int, ...],
     n_tokens: int,
@@ -233,7 +231,7 @@ def _cards(
 
 def cards(bank: pd.Series, ids: Sequence[int], *, grid: tuple[int, int], key: str) -> int | None:
     """The concepts of `ids` as cards; returns the one that was clicked."""
-    groups = _cards(db.key(), int(bank["bank_id"]), tuple(int(i) for i in ids), grid[0] * grid[1])
+    groups = _cards(int(bank["bank_id"]), tuple(int(i) for i in ids), grid[0] * grid[1])
     said = people.marks(str(bank["name"]))
     for group in groups:
         if group["id"] in said:

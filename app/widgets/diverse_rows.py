@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 from jaxtyping import Float64, Int64
 
 from app import db
@@ -25,7 +24,7 @@ def picks(
     """
     if not len(concept_ids):
         return [[] for _ in values]
-    over = _scores(db.key(), bank_id, tuple(int(c) for c in concept_ids))
+    over = _scores(bank_id, tuple(int(c) for c in concept_ids))
     return [diverse.pick(np.abs(row), over).tolist() for row in values]
 
 
@@ -43,9 +42,8 @@ def of_image(
     return {sort: picks(bank_id, ids, of) for sort, of in values.items()}
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
+@db.cached(max_entries=32)
 def _scores(
-    key: tuple[str, int],  # noqa: ARG001 - part of the cache's key
     bank_id: int,
     concept_ids: tuple[int, ...],
 ) -> Float64[np.ndarray, "k n"]:

@@ -35,8 +35,8 @@ def trust(bank_id: int | None) -> tuple[str, str] | None:
     return words, about
 
 
-@st.cache_data(max_entries=8, show_spinner="Laying out")
-def _points(key: tuple[str, int]) -> pd.DataFrame:  # noqa: ARG001 - part of the cache's key
+@db.cached(max_entries=8, spinner="Laying out")
+def _points() -> pd.DataFrame:
     rows = atlas.images(db.cursor())
     rows["src"] = [minis.strip([bytes(t)], side=72) for t in rows["thumb"]]
     right = rows["correct"].astype("boolean")
@@ -90,7 +90,7 @@ def payload(rows: pd.DataFrame, *, by: str) -> dict[str, Any]:
 
 def show(*, n_images: int) -> None:
     """The map, with its colours to choose; a click opens the image."""
-    rows = _points(db.key())
+    rows = _points()
     if rows.empty:
         st.info(
             "This store has no layout of its images: it has fewer than 8, or was built before "

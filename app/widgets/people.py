@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -11,9 +12,18 @@ from app.format import plain, short
 from data.annotations import AnnotationError, Annotations, EditSet, Naming, open_annotations
 
 
+class NotesFile(NamedTuple):
+    """What a cached answer depends on: another session may have written meanwhile."""
+
+    store: str
+    modified: int
+    """nanoseconds since 1970; 0: there is no file yet"""
+    inode: int
+
+
 def notes() -> Annotations:
     """Of the open store."""
-    return open_annotations(Path(db.key()[0]))
+    return open_annotations(Path(db.key().path))
 
 
 def trouble() -> str | None:
@@ -28,7 +38,7 @@ def trouble() -> str | None:
 def namings(bank: str) -> dict[int, Naming]:
     """By concept id; empty where the file cannot be read, which `trouble` tells."""
     try:
-        return _namings(*_state(), bank)
+        return _namings(_notes_file(), bank)
     except AnnotationError:
         return {}
 
@@ -72,15 +82,14 @@ def words(found: Naming) -> str:
     return " · ".join(parts) + f" ({by}{plain(found.when[:10])})"
 
 
-def _state() -> tuple[str, int, int]:
-    """What a cached answer depends on: another session may have written meanwhile."""
-    path = notes().path
+def _notes_file() -> NotesFile:
+    store, path = db.key().path, notes().path
     if not path.is_file():
-        return str(path), 0, 0
+        return NotesFile(store, 0, 0)
     facts = path.stat()
-    return str(path), facts.st_mtime_ns, facts.st_ino
+    return NotesFile(store, facts.st_mtime_ns, facts.st_ino)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _namings(path: str, modified: int, inode: int, bank: str) -> dict[int, Naming]:  # noqa: ARG001
-    return notes().names(bank)
+def _namings(file: NotesFile, bank: str) -> dict[int, Naming]:
+    return open_annotations(Path(file.store)).names(bank)

@@ -12,9 +12,8 @@ from app.format import plain, short
 from data.queries import build, images
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
+@db.cached(max_entries=32)
 def _ids(
-    key: tuple[str, int],  # noqa: ARG001
     class_id: int | None,
     split: str | None,
     head_id: int | None,
@@ -46,15 +45,14 @@ def choose(
 
     "Wrong" is judged by the head, by the backbone when it is None; `judge` names it for people.
     """
-    key = db.key()
-    everything = _ids(key, None, None, None, False)
+    everything = _ids(None, None, None, False)
     if not len(everything):
         st.info("This store holds no images.")
         return None
     place = bar.container(horizontal=True, vertical_alignment="bottom", width="content")
-    chosen = _filtered(key, head_id, judge, bar)
+    chosen = _filtered(head_id, judge, bar)
     asked = address.param("i")
-    current = address.int_param("i") if asked else _first(key, chosen, everything, head_id)
+    current = address.int_param("i") if asked else _first(chosen, everything, head_id)
     known = current is not None and bool(np.isin(current, everything))
     _buttons(place, chosen, current if known else None, head_id, judge)
     if not known:
@@ -71,14 +69,12 @@ def choose(
     return current
 
 
-def _first(
-    key: tuple[str, int], chosen: np.ndarray, everything: np.ndarray, head_id: int | None
-) -> int:
+def _first(chosen: np.ndarray, everything: np.ndarray, head_id: int | None) -> int:
     """The most telling of those chosen: explained by saliency, wrong, held out from fitting; where
     none is explained, wrong and held out."""
-    held_out = np.setdiff1d(chosen, _ids(key, None, "train", None, False))
-    explained = np.intersect1d(held_out, _ids(key, None, None, None, False, True))
-    wrong = _ids(key, None, None, head_id, True)
+    held_out = np.setdiff1d(chosen, _ids(None, "train", None, False))
+    explained = np.intersect1d(held_out, _ids(None, None, None, False, True))
+    wrong = _ids(None, None, head_id, True)
     both = (np.intersect1d(explained, wrong), explained, np.intersect1d(held_out, wrong))
     for ids in (*both, held_out, chosen, everything):
         if len(ids):
@@ -87,7 +83,7 @@ def _first(
 
 
 def _filtered(
-    key: tuple[str, int], head_id: int | None, judge: str, bar: st.delta_generator.DeltaGenerator
+    head_id: int | None, judge: str, bar: st.delta_generator.DeltaGenerator
 ) -> np.ndarray:
     con = db.cursor()
     classes = {
@@ -116,7 +112,7 @@ def _filtered(
             persist_state="session",
             help=f"Labelled images that {plain(judge)} takes for another class.",
         )
-    found = _ids(key, class_id, split, head_id, bool(wrong))
+    found = _ids(class_id, split, head_id, bool(wrong))
     if class_id is not None or split is not None or wrong:
         bar.caption(f"{len(found):,} images pass the filter")
     return found
@@ -167,7 +163,7 @@ def _buttons(
             on_click=_go,
             args=(int(secrets.choice(others)) if len(others) else 0,),
         )
-        wrong = _ids(db.key(), None, None, head_id, True)
+        wrong = _ids(None, None, head_id, True)
         wrong = wrong[wrong != at]
         ahead = np.append(wrong[wrong > at], wrong)
         st.button(

@@ -84,5 +84,5 @@ def test_filters_survive_the_address(
     filters: Filters, flags: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert concept_list.flags(filters) == flags
-    monkeypatch.setattr(concept_list.state, "param", {"f": flags}.get)
+    monkeypatch.setattr(concept_list.address, "param", {"f": flags}.get)
     assert concept_list.filters() == filters

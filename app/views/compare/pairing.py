@@ -31,7 +31,7 @@ class Side:
     stem: str
     bank_id: int
     bank: str
-    key: tuple[str, int]
+    file: db.StoreFile
 
 
 @dataclass(frozen=True)

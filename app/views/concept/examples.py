@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-import streamlit as st
 
 from app import db
 from app.format import number
@@ -13,9 +12,8 @@ from app.widgets import gallery
 from data.queries import concept
 
 
-@st.cache_data(max_entries=48, show_spinner=False)
+@db.cached(max_entries=48)
 def groups(
-    key: tuple[str, int],  # noqa: ARG001 - part of the cache's key
     bank_id: int,
     concept_id: int,
     *,

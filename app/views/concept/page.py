@@ -164,7 +164,7 @@ def right() -> None:
         clicked = concept_parts.attributed(rows, key=key, method=method, unit=unit)
     else:
         groups = examples.groups(
-            db.key(), bank_id, concept_id, grid=grid, scale=scale, limit=limit, unit=unit
+            bank_id, concept_id, grid=grid, scale=scale, limit=limit, unit=unit
         )
         clicked = gallery.show(
             groups,

@@ -50,10 +50,10 @@ def show(
     """Draw the branches of the roots `top`; returns the concept that was clicked."""
     bank_id, chosen = int(bank["bank_id"]), tuple(int(i) for i in ids)
     if of == "levels":
-        nodes, caption = _levels(db.key(), bank_id, chosen, tuple(top))
+        nodes, caption = _levels(bank_id, chosen, tuple(top))
         about = "Share of the parent's codes that come through it; of a root: of all roots' codes"
     else:
-        nodes, caption = _parts(db.key(), bank_id, tuple(top))
+        nodes, caption = _parts(bank_id, tuple(top))
         about = "Share of the codes of the concept's parts"
     data = {"nodes": nodes, "caption": caption, "about": about, "key": key, "label": bank["name"]}
     result = _ELEMENT(data=data, key=key, on_open_change=lambda: None)
@@ -75,9 +75,8 @@ def _kept(rows: pd.DataFrame, ids: Iterable[int]) -> set[int]:
     return keep
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+@db.cached(max_entries=16)
 def _levels(
-    key: tuple[str, int],  # noqa: ARG001 - part of the cache's key
     bank_id: int,
     ids: tuple[int, ...],
     top: tuple[int, ...],
@@ -115,9 +114,8 @@ def _levels(
     )
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+@db.cached(max_entries=16)
 def _parts(
-    key: tuple[str, int],  # noqa: ARG001 - part of the cache's key
     bank_id: int,
     top: tuple[int, ...],
 ) -> tuple[list[dict[str, Any]], str]:

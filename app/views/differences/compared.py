@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 from jaxtyping import Float, Int64
 
 from app import db
@@ -16,8 +15,8 @@ _AT_ONCE = 256
 """concepts whose scores are held densely"""
 
 
-@st.cache_data(max_entries=24, show_spinner="Comparing")
-def frame(key: tuple[str, int], bank_id: int, a: ImageSet, b: ImageSet, kind: str) -> pd.DataFrame:
+@db.cached(max_entries=24, spinner="Comparing")
+def frame(bank_id: int, a: ImageSet, b: ImageSet, kind: str) -> pd.DataFrame:
     """A row a concept: `data.queries.comparing.concepts`, the fields of
     `core.compare.image_sets.Comparison` and `difference`, its B minus A.
 
@@ -29,8 +28,8 @@ def frame(key: tuple[str, int], bank_id: int, a: ImageSet, b: ImageSet, kind: st
     """
     con = db.cursor()
     found = comparing.concepts(con, bank_id)
-    (ids_a, classes_a, _), (ids_b, classes_b, _) = members(key, a), members(key, b)
-    matched = pairs(key, a, b)
+    (ids_a, classes_a, _), (ids_b, classes_b, _) = members(a), members(b)
+    matched = pairs(a, b)
     if matched is not None:
         ids_a, classes_a, ids_b, classes_b = matched
     everyone = np.union1d(ids_a, ids_b)
@@ -58,9 +57,8 @@ Pairs = tuple[
 """image ids and classes of A, then of B, in one order"""
 
 
-@st.cache_data(max_entries=24, show_spinner=False)
+@db.cached(max_entries=24)
 def pairs(
-    key: tuple[str, int],
     a: ImageSet,
     b: ImageSet,
 ) -> Pairs | None:
@@ -70,7 +68,7 @@ def pairs(
     could not be read.
     """
     con = db.cursor()
-    (ids_a, classes_a, _), (ids_b, classes_b, _) = members(key, a), members(key, b)
+    (ids_a, classes_a, _), (ids_b, classes_b, _) = members(a), members(b)
     from_a, from_b = comparing.originals(con, ids_a), comparing.originals(con, ids_b)
     unique = all(len(np.unique(x)) == len(x) for x in (from_a, from_b))
     both, at_a, at_b = np.intersect1d(from_a, from_b, return_indices=True)

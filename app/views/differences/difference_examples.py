@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 
 from app import db
 from app.format import number, short, signed, with_id
@@ -19,9 +18,8 @@ EACH = 6
 """images a set and concept"""
 
 
-@st.cache_data(max_entries=24, show_spinner=False)
+@db.cached(max_entries=24)
 def groups(
-    key: tuple[str, int],
     bank_id: int,
     rows: pd.DataFrame,
     a: ImageSet,
@@ -39,7 +37,7 @@ def groups(
         concept_id = int(row["concept_id"])
         name = short(with_id(row["name"], concept_id, source=row["name_source"]), 40)
         for side, chosen, what in (("A", a, names[0]), ("B", b, names[1])):
-            ids, labels, _ = members(key, chosen)
+            ids, labels, _ = members(chosen)
             if classes is not None:
                 class_id = int(row[f"class_{row['side']}"])
                 ids, what = ids[labels == class_id], f"{short(classes[class_id], 30)}, {what}"

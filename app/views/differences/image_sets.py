@@ -74,9 +74,8 @@ def describe(chosen: ImageSet, classes: dict[int, str]) -> str:
     return ", ".join(p for p in parts if p) or "all images"
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@db.cached(max_entries=64)
 def members(
-    key: tuple[str, int],  # noqa: ARG001 - part of the cache's key
     chosen: ImageSet,
 ) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"], int]:
     """image_id ascending and class_id of the images compared, and how many the set has."""

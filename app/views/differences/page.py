@@ -47,7 +47,6 @@ if any(refused):
         "The address names a set that this store does not have, "
         f"“{plain(short(next(r for r in refused if r), 60))}”; another is shown."
     )
-key = db.key()
 
 
 def set_both(left: image_sets.ImageSet, right: image_sets.ImageSet) -> None:
@@ -74,7 +73,7 @@ def choose() -> None:
     left, swap, right = st.columns([12, 1, 12], vertical_alignment="bottom")
     for column, side, key_, chosen in ((left, "A", "a", a), (right, "B", "z", b)):
         with column:
-            _, _, n = image_sets.members(key, chosen)
+            _, _, n = image_sets.members(chosen)
             draw = f", a draw of {image_sets.MOST:,}" if n > image_sets.MOST else ""
             st.markdown(
                 f"**Set {side}** · {plain(image_sets.describe(chosen, classes))} · "
@@ -163,7 +162,6 @@ def examples(rows: pd.DataFrame, kind: str) -> None:
     grid = (int(facts["grid_h"]), int(facts["grid_w"]))
     names = (image_sets.describe(a, classes), image_sets.describe(b, classes))
     shown = difference_examples.groups(
-        key,
         bank_id,
         rows,
         a,
@@ -210,12 +208,12 @@ def summary(
 
 
 choose()
-(ids_a, of_a, n_a), (ids_b, of_b, n_b) = image_sets.members(key, a), image_sets.members(key, b)
+(ids_a, of_a, n_a), (ids_b, of_b, n_b) = image_sets.members(a), image_sets.members(b)
 if not n_a or not n_b:
     st.info("One of the sets has no image; loosen its filter.", icon=":material/info:")
     st.stop()
 both = len(set(ids_a) & set(ids_b))
-matched = compared.pairs(key, a, b)
+matched = compared.pairs(a, b)
 if matched is not None:
     done = [note for s in (a, b) if s.split and (note := asking.altered(con, s.split))]
     st.caption(
@@ -236,7 +234,7 @@ about = kinds.ABOUT[kind]
 if len(comparable) < 2 and classes:
     about += " Further views need two classes or more that both sets hold, two images each."
 (left if kind == "energy" else st).caption(about)
-rows = compared.frame(key, bank_id, a, b, kind)
+rows = compared.frame(bank_id, a, b, kind)
 if rows.empty:
     st.info("This bank has no concept.")
     st.stop()

@@ -35,7 +35,7 @@ def suggestions(
 ) -> list[Suggestion]:
     """The most useful concepts that are not edited yet, by the cooperative policy; by influence
     alone where no concept was fitted to a label."""
-    model = whole.fitted(db.key(), head_id, bank_id).presence
+    model = whole.fitted(head_id, bank_id).presence
     scores = bottleneck.intervene(lab.scores, columns)
     every = np.arange(scores.shape[1])
     measured = lab.measured(every) if len(every) <= levels.MOST_CONCEPTS else None

@@ -17,13 +17,11 @@ BLOCK = 2_000_000
 """numbers of the dense score matrix held at once"""
 
 
-@st.cache_resource(max_entries=4, show_spinner="Reading the scores of every image …")
-def base(
-    key: tuple[str, int], head_id: int, bank_id: int
-) -> tuple[pd.DataFrame, Float64[np.ndarray, "n y"]]:
+@db.cached(max_entries=4, spinner="Reading the scores of every image …", shared=True)
+def base(head_id: int, bank_id: int) -> tuple[pd.DataFrame, Float64[np.ndarray, "n y"]]:
     """Labelled images of the head's classes, and the unedited logits of each."""
     con = db.cursor()
-    loaded, _ = head_lab.load(key, head_id)
+    loaded, _ = head_lab.load(head_id)
     rows = heads.labels(con)
     rows = rows[rows["class_id"].isin(loaded.class_ids)].reset_index(drop=True)
     ids = rows["image_id"].to_numpy(np.int64)
@@ -44,8 +42,8 @@ def judge(
     head: pd.Series, columns: dict[int, float], kept: Bool[np.ndarray, " n"]
 ) -> tuple[pd.DataFrame, Bool[np.ndarray, " m"], Bool[np.ndarray, " m"]]:
     """The kept images, and whether each is right before and after the edits."""
-    loaded, _ = head_lab.load(db.key(), int(head["head_id"]))
-    rows, logits = base(db.key(), int(head["head_id"]), int(head["bank_id"]))
+    loaded, _ = head_lab.load(int(head["head_id"]))
+    rows, logits = base(int(head["head_id"]), int(head["bank_id"]))
     rows, logits = rows[kept], logits[kept]
     order = sorted(columns)
     scores = heads.image_scores(
@@ -66,7 +64,7 @@ def judge(
 
 def show(head: pd.Series, columns: dict[int, float], *, classes: dict[int, str]) -> None:
     """Choose a split and a class, see accuracy before and after."""
-    rows, _ = base(db.key(), int(head["head_id"]), int(head["bank_id"]))
+    rows, _ = base(int(head["head_id"]), int(head["bank_id"]))
     if rows.empty:
         st.caption("No image carries a label of this head's classes, so nothing can be counted.")
         return

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 from safetensors import numpy as safetensors
 
 from app import db
@@ -48,9 +47,8 @@ def describe(found: whole.Whole, edit: Edit) -> str:
     return f"weight of {name}{where} {verb} {number(edit.value)}"
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@db.cached(max_entries=16, shared=True)
 def apply(
-    key: tuple[str, int],  # noqa: ARG001
     head_id: int,
     bank_id: int,
     edits: tuple[Edit, ...],

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import streamlit as st
 from jaxtyping import Bool, Float64, Int64
 from safetensors import numpy as safetensors
 
@@ -59,7 +58,7 @@ def followed(
     """Or why it cannot be told, in words for people."""
     if rule == "energy":
         return _by_energy(lab, columns)
-    fitted = whole.fitted(db.key(), lab.head_id, lab.bank_id)
+    fitted = whole.fitted(lab.head_id, lab.bank_id)
     if rule == "gaussian":
         return _by_gaussian(lab, columns, fitted)
     if fitted.presence is None or fitted.truth is None:
@@ -96,11 +95,9 @@ def _by_gaussian(
     )
 
 
-@st.cache_resource(max_entries=12, show_spinner=False)
-def _table(
-    key: tuple[str, int], head_id: int, bank_id: int, class_id: int | None
-) -> tables.Table | None:
-    fitted = whole.fitted(key, head_id, bank_id)
+@db.cached(max_entries=12, shared=True)
+def _table(head_id: int, bank_id: int, class_id: int | None) -> tables.Table | None:
+    fitted = whole.fitted(head_id, bank_id)
     if fitted.truth is None:
         return None
     if class_id is None:
@@ -113,7 +110,7 @@ def _by_table(
 ) -> Followed | str:
     assert fitted.presence is not None  # the caller has looked
     class_id = None if class_row is None else int(lab.loaded.class_ids[class_row])
-    table = _table(db.key(), lab.head_id, lab.bank_id, class_id)
+    table = _table(lab.head_id, lab.bank_id, class_id)
     assert table is not None
     at = lab.measured(np.arange(lab.scores.shape[1]))
     edited = bottleneck.intervene(lab.scores, columns)
@@ -155,14 +152,14 @@ def _by_table(
     )
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _energies(key: tuple[str, int], bank_id: int) -> energy.Energies:  # noqa: ARG001
+@db.cached(max_entries=4, shared=True)
+def _energies(bank_id: int) -> energy.Energies:
     return energy.read(safetensors.load(heads.tensors(db.cursor(), bank_id)))
 
 
 def _by_energy(lab: head_lab.Lab, columns: dict[int, float]) -> Followed | str:
     try:
-        energies = _energies(db.key(), lab.bank_id)
+        energies = _energies(lab.bank_id)
     except ValueError as error:
         return plain(str(error)) + "."
     n_concepts = len(energies.concept_bias)

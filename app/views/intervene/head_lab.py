@@ -70,8 +70,8 @@ class Lab:
         return plain(short(name, limit)) + ("" if own else " " + plain(f"#{row['concept_id']}"))
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def load(key: tuple[str, int], head_id: int) -> tuple[heads.Loaded, pd.DataFrame]:  # noqa: ARG001
+@db.cached(max_entries=8, shared=True)
+def load(head_id: int) -> tuple[heads.Loaded, pd.DataFrame]:
     """A head and the facts of its concepts; shared between sessions, so only to be read."""
     con = db.cursor()
     return heads.load(con, head_id), heads.concepts(con, head_id)
@@ -80,7 +80,7 @@ def load(key: tuple[str, int], head_id: int) -> tuple[heads.Loaded, pd.DataFrame
 def lab(head: pd.Series, image_id: int) -> Lab:
     """Raises LookupError where a residual head lacks the image's unedited logits."""
     con = db.cursor()
-    loaded, facts = load(db.key(), int(head["head_id"]))
+    loaded, facts = load(int(head["head_id"]))
     here = np.array([image_id])
     scores = heads.image_scores(con, int(head["bank_id"]), loaded.concept_ids, image_ids=here)
     rest = None

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import address, db
+from app import address
 from app.views.intervene import edited_head, head_lab, pinned, report, saved_edits, whole
 from app.views.intervene.head_edits import holds, parse
 from app.widgets import people
@@ -87,7 +87,6 @@ def _change(head: pd.Series) -> Preview | None:
         return None
     try:
         edited = edited_head.apply(
-            db.key(),
             int(head["head_id"]),
             int(head["bank_id"]),
             tuple(edits),

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 from jaxtyping import Float64, Int64
 
 from app import address, db
@@ -49,8 +48,8 @@ def of(head_id: int, bank_id: int, columns: Int64[np.ndarray, " m"], *, n_column
     All columns of a small head are measured once; of a large one, those asked for.
     """
     if n_columns <= MOST_CONCEPTS:
-        return _some(_levels(db.key(), head_id, bank_id, None), columns)
-    return _levels(db.key(), head_id, bank_id, tuple(columns.tolist()))
+        return _some(_levels(head_id, bank_id, None), columns)
+    return _levels(head_id, bank_id, tuple(columns.tolist()))
 
 
 def _some(found: Levels, columns: Int64[np.ndarray, " m"]) -> Levels:
@@ -58,8 +57,8 @@ def _some(found: Levels, columns: Int64[np.ndarray, " m"]) -> Levels:
     return Levels(**{k: v if k == "n" else v[..., columns] for k, v in parts.items()})
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
-def fitted_on(key: tuple[str, int]) -> Int64[np.ndarray, " n"]:  # noqa: ARG001
+@db.cached(max_entries=16)
+def fitted_on() -> Int64[np.ndarray, " n"]:
     """Ids of the train images, of all where there are none; at most 4,000, drawn with seed 0."""
     con = db.cursor()
     ids = images.image_ids(con, split="train")
@@ -69,13 +68,11 @@ def fitted_on(key: tuple[str, int]) -> Int64[np.ndarray, " n"]:  # noqa: ARG001
     return np.sort(np.random.default_rng(0).choice(ids, MOST_IMAGES, replace=False))
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _levels(
-    key: tuple[str, int], head_id: int, bank_id: int, columns: tuple[int, ...] | None
-) -> Levels:
+@db.cached(max_entries=16, shared=True)
+def _levels(head_id: int, bank_id: int, columns: tuple[int, ...] | None) -> Levels:
     con = db.cursor()
     facts = heads.concepts(con, head_id)
-    ids = fitted_on(key)
+    ids = fitted_on()
     at = np.arange(len(facts)) if columns is None else np.array(columns, np.int64)
     concepts = facts["concept_id"].to_numpy(np.int64)[at]
     order = np.argsort(concepts, kind="stable")  # the queries want ids ascending

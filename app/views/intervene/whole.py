@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 from jaxtyping import Bool, Float64, Int64
 
 from app import db
@@ -56,8 +55,8 @@ class Whole:
 
 
 def of(head: pd.Series) -> Whole:
-    loaded, facts = head_lab.load(db.key(), int(head["head_id"]))
-    rows, logits = batch.base(db.key(), int(head["head_id"]), int(head["bank_id"]))
+    loaded, facts = head_lab.load(int(head["head_id"]))
+    rows, logits = batch.base(int(head["head_id"]), int(head["bank_id"]))
     classes = np.searchsorted(loaded.class_ids, rows["class_id"].to_numpy(np.int64))
     return Whole(loaded, facts, rows, logits, classes)
 
@@ -70,15 +69,13 @@ def scores(head: pd.Series, columns: Int64[np.ndarray, " m"]) -> Float64[np.ndar
             f"This edit touches {len(columns):,} concepts of {n:,} images at once, more numbers "
             f"than the {MOST:,} that are held in memory; edit fewer concepts."
         )
-    return _scores(db.key(), int(head["head_id"]), int(head["bank_id"]), tuple(columns.tolist()))
+    return _scores(int(head["head_id"]), int(head["bank_id"]), tuple(columns.tolist()))
 
 
-@st.cache_resource(max_entries=6, show_spinner=False)
-def _scores(
-    key: tuple[str, int], head_id: int, bank_id: int, columns: tuple[int, ...]
-) -> Float64[np.ndarray, "n m"]:
-    loaded, _ = head_lab.load(key, head_id)
-    rows, _ = batch.base(key, head_id, bank_id)
+@db.cached(max_entries=6, shared=True)
+def _scores(head_id: int, bank_id: int, columns: tuple[int, ...]) -> Float64[np.ndarray, "n m"]:
+    loaded, _ = head_lab.load(head_id)
+    rows, _ = batch.base(head_id, bank_id)
     out = heads.image_scores(
         db.cursor(),
         bank_id,
@@ -103,9 +100,9 @@ class Fitted:
     """class_id of the same images"""
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def fitted(key: tuple[str, int], head_id: int, bank_id: int) -> Fitted:
-    loaded, facts = head_lab.load(key, head_id)
+@db.cached(max_entries=4, shared=True)
+def fitted(head_id: int, bank_id: int) -> Fitted:
+    loaded, facts = head_lab.load(head_id)
     con = db.cursor()
     rows = heads.labels(con)
     train = rows[rows["split"] == "train"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-import streamlit as st
 
 from app import db
 from app.format import concept_name, number
@@ -17,9 +16,8 @@ SHOWN = 8
 """concepts"""
 
 
-@st.cache_data(max_entries=24, show_spinner=False)
+@db.cached(max_entries=24)
 def _cards(
-    key: tuple[str, int],  # noqa: ARG001 - part of the cache's key
     bank_id: int,
     name: str,
     n_tokens: int,
@@ -70,7 +68,7 @@ def cards(
     bank: pd.Series, name: str, *, grid: tuple[int, int], key: str
 ) -> tuple[int | None, int, str]:
     """The concept that was clicked, the number of concepts measured, and on which split."""
-    groups, total, split = _cards(db.key(), int(bank["bank_id"]), name, grid[0] * grid[1])
+    groups, total, split = _cards(int(bank["bank_id"]), name, grid[0] * grid[1])
     maps = {"signed": bool(bank["signed"]), "unit": bank["code_unit"], "limit": None}
     opened = gallery.show(groups, key=key, grid=grid, cards=True, maps=maps, side=120)
     return opened, total, split

@@ -156,7 +156,7 @@ def test_unknown_order_is_refused(con: duckdb.DuckDBPyConnection) -> None:
 def test_an_address_says_column_and_direction(
     asked: str | None, key: str, rising: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(concept_order.state, "param", {"o": asked}.get)
+    monkeypatch.setattr(concept_order.address, "param", {"o": asked}.get)
     assert (concept_order.key(), concept_order.rising()) == (key, rising)
 
 

@@ -27,7 +27,7 @@ def con(tiny_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.Du
     st.cache_data.clear()
     opened = store.open_readonly(tiny_store)
     monkeypatch.setattr(db, "cursor", opened.cursor)
-    monkeypatch.setattr(db, "key", lambda: (str(tiny_store), 0))
+    monkeypatch.setattr(db, "key", lambda: db.StoreFile(str(tiny_store), 0, 0))
     yield opened
     opened.close()
 
@@ -45,7 +45,7 @@ def test_picks_are_those_of_the_scores_over_all_images(con: duckdb.DuckDBPyConne
 
 def test_a_repetition_is_left_out_however_large(monkeypatch: pytest.MonkeyPatch) -> None:
     over = np.array([[1.0, 0, 2], [2.0, 0, 4], [0, 1.0, 0]])
-    monkeypatch.setattr(db, "key", lambda: ("none", 0))
+    monkeypatch.setattr(db, "key", lambda: db.StoreFile("none", 0, 0))
     monkeypatch.setattr(diverse_rows, "_scores", lambda *_: over)
     assert diverse_rows.picks(0, np.arange(3), np.array([[5.0, 6.0, 0.1]])) == [[1, 2]]
 

@@ -211,7 +211,7 @@ def test_what_the_app_exports_is_read_back(
     found = whole.of(row)
     given = EditSet((Edit("prune", int(found.loaded.concept_ids[0])),), name="less")
     ids = (int(row["head_id"]), int(row["bank_id"]))
-    edited = edited_head.apply(db.key(), *ids, given.edits, False, False)
+    edited = edited_head.apply(*ids, given.edits, False, False)
     change = edited_head.preview(row, edited)
     path = tmp_path / f"head.{suffix}"
     if suffix == "json":

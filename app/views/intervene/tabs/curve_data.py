@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 from jaxtyping import Float64, Int64
 
 from app import db
@@ -75,15 +74,15 @@ def group_ids(facts: pd.DataFrame) -> Int64[np.ndarray, " k"]:
     return np.unique(facts["grouping"].fillna(alone), return_inverse=True)[1].astype(np.int64)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def ready(key: tuple[str, int], head_id: int, bank_id: int, asked: Asked) -> Ready | None:
+@db.cached(max_entries=4, shared=True)
+def ready(head_id: int, bank_id: int, asked: Asked) -> Ready | None:
     """None: no image passes the filter, or nothing is known of any."""
     found = whole.of(pd.Series({"head_id": head_id, "bank_id": bank_id}))
     at = np.flatnonzero(whole.chosen(found, split=asked.split, class_id=asked.class_id))
     n_total = len(at)
     if asked.limit is not None and n_total > asked.limit:
         at = np.sort(np.random.default_rng(0).choice(at, asked.limit, replace=False))
-    model = whole.fitted(key, head_id, bank_id).presence
+    model = whole.fitted(head_id, bank_id).presence
     if not len(at) or model is None:
         return None
     con, ids = db.cursor(), found.ids[at]
@@ -131,10 +130,10 @@ def _others(n: int, rng: np.random.Generator) -> Int64[np.ndarray, " n"]:
     return out
 
 
-@st.cache_data(max_entries=60, show_spinner=False)
-def line(key: tuple[str, int], head_id: int, bank_id: int, asked: Asked, policy: str) -> Line:
+@db.cached(max_entries=60)
+def line(head_id: int, bank_id: int, asked: Asked, policy: str) -> Line:
     """Raises LookupError where `ready` gives nothing."""
-    given = ready(key, head_id, bank_id, asked)
+    given = ready(head_id, bank_id, asked)
     if given is None:
         raise LookupError("no image to draw a curve of")
     s = given.situation

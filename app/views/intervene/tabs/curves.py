@@ -5,7 +5,6 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import db
 from app.format import number, percent, plain, rate, short
 from app.views.intervene import levels, thumbs, whole
 from app.views.intervene.tabs import curve_data, curve_figure
@@ -89,15 +88,15 @@ def show(head: pd.Series) -> None:
         st.caption("No image carries a label of this head's classes, so nothing can be counted.")
         return
     asked = _asked(found)
-    key, ids = db.key(), (int(head["head_id"]), int(head["bank_id"]))
-    given = curve_data.ready(key, *ids, asked)
+    ids = int(head["head_id"]), int(head["bank_id"])
+    given = curve_data.ready(*ids, asked)
     if given is None:
         st.caption("No labelled image passes this filter.")
         return
     lines: dict[str, Line] = {}
     with st.spinner("Correcting concepts …", show_time=True):
         for policy in curve_data.LINES:
-            lines[policy] = curve_data.line(key, *ids, asked, policy)
+            lines[policy] = curve_data.line(*ids, asked, policy)
     n = len(given.rows)
     steps, chance = len(lines["random"].accuracy) - 1, lines["random"].curve.chance
     of = "" if n == given.n_total else f" drawn from {given.n_total:,}"

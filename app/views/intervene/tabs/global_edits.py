@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from app import address, db
+from app import address
 from app.format import listed, plain, short
 from app.views.intervene import edited_head, head_edits, whole
 from app.views.intervene.head_edits import Edit, EditSet
@@ -129,7 +129,7 @@ def show(head: pd.Series) -> None:
     both = (*edits, *tried)
     try:
         edited = edited_head.apply(
-            db.key(), int(head["head_id"]), int(head["bank_id"]), both, given.refit, hold
+            int(head["head_id"]), int(head["bank_id"]), both, given.refit, hold
         )
         change = edited_head.preview(head, edited)
     except ValueError as error:

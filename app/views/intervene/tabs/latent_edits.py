@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 from jaxtyping import Bool, Float64, Int64
 
 from app.views.intervene import whole
@@ -138,12 +137,7 @@ def gate(scores: Float64[np.ndarray, "n m"], aimed: Aimed) -> Bool[np.ndarray, "
     return together >= sae_edits.threshold(together[aimed.known], aimed.shown)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def others(
-    key: tuple[str, int],  # noqa: ARG001 - part of the cache's key
-    pool: tuple[int, ...],
-    n: int,
-) -> tuple[int, ...]:
+def others(pool: tuple[int, ...], n: int) -> tuple[int, ...]:
     """As many latents at random, the same for the same question."""
     drawn = np.random.default_rng(len(pool) + n).choice(pool, min(n, len(pool)), replace=False)
     return tuple(int(i) for i in np.sort(drawn))

@@ -108,7 +108,7 @@ def _live(head: pd.Series) -> None:
         st.warning("Some latents of the address are not read by this head; they are left out.")
     columns = np.sort(columns[there])
     pool = tuple(int(c) for c in table.loc[table["target_peak"] > 0, "concept_id"])
-    drawn = latent_edits.others(db.key(), tuple(c for c in pool if c not in concepts), len(columns))
+    drawn = latent_edits.others(tuple(c for c in pool if c not in concepts), len(columns))
     control = np.sort(found.loaded.places(np.array(drawn, np.int64))[0])
     try:
         result = latent_edits.outcome(head, columns, edit, aimed)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import address, db
+from app import address
 from app.views.intervene import batch, head_lab
 from app.views.intervene.tabs import curves, global_edits, latents, spatial
 
@@ -52,6 +52,6 @@ def _batch(head: pd.Series, columns: dict[int, float]) -> None:
     if not columns:
         st.caption("Edit a concept above; its value is then given to every image of a split.")
         return
-    loaded, _ = head_lab.load(db.key(), int(head["head_id"]))
+    loaded, _ = head_lab.load(int(head["head_id"]))
     names = dict(zip(loaded.class_ids.tolist(), loaded.class_names, strict=True))
     batch.show(head, columns, classes=names)

@@ -7,7 +7,6 @@ import pandas as pd
 import streamlit as st
 from jaxtyping import Int64
 
-from app import db
 from app.format import plain, short, with_id
 from app.views.intervene import edited_head, whole
 from app.views.intervene.head_edits import EditSet, holds
@@ -40,7 +39,6 @@ def show(head: pd.Series, found: whole.Whole, given: EditSet) -> None:
     """The weights as the set leaves them."""
     try:
         now = edited_head.apply(
-            db.key(),
             int(head["head_id"]),
             int(head["bank_id"]),
             given.edits,

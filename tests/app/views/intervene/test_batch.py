@@ -19,7 +19,7 @@ from data.queries import build
 def con(tiny_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.DuckDBPyConnection]:
     opened = store.open_readonly(tiny_store)
     monkeypatch.setattr(db, "cursor", opened.cursor)
-    monkeypatch.setattr(db, "key", lambda: (str(tiny_store), 0))
+    monkeypatch.setattr(db, "key", lambda: db.StoreFile(str(tiny_store), 0, 0))
     yield opened
     opened.close()
 
@@ -28,7 +28,7 @@ def test_unedited_accuracy_is_the_stored_one(con: duckdb.DuckDBPyConnection) -> 
     accuracy = build.accuracies(con)
     compared = 0
     for _, head in build.heads(con).iterrows():
-        rows, _ = batch.base(db.key(), int(head["head_id"]), int(head["bank_id"]))
+        rows, _ = batch.base(int(head["head_id"]), int(head["bank_id"]))
         for split in rows["split"].unique():
             told = accuracy[
                 (accuracy["model"] == head["name"])
@@ -46,8 +46,8 @@ def test_unedited_accuracy_is_the_stored_one(con: duckdb.DuckDBPyConnection) -> 
 def test_a_batch_is_every_image_by_itself(con: duckdb.DuckDBPyConnection) -> None:
     changed = 0
     for _, head in build.heads(con).iterrows():
-        loaded, facts = head_lab.load(db.key(), int(head["head_id"]))
-        rows, _ = batch.base(db.key(), int(head["head_id"]), int(head["bank_id"]))
+        loaded, facts = head_lab.load(int(head["head_id"]))
+        rows, _ = batch.base(int(head["head_id"]), int(head["bank_id"]))
         edits = {0: float(facts["score_max"].iloc[0]) * 3 + 1, len(facts) - 1: -2.0}
         found, before, after = batch.judge(head, edits, np.ones(len(rows), bool))
         for i, row in enumerate(found.to_dict("records")):
@@ -65,7 +65,7 @@ def test_what_is_sent_and_what_is_folded_make_the_whole_logit(
     monkeypatch.setattr(head_lab, "MOST", 3)
     folded = 0
     for _, head in build.heads(con).iterrows():
-        rows, _ = batch.base(db.key(), int(head["head_id"]), int(head["bank_id"]))
+        rows, _ = batch.base(int(head["head_id"]), int(head["bank_id"]))
         lab = head_lab.lab(head, int(rows["image_id"].iloc[0]))
         last = len(lab.loaded.concept_ids) - 1
         kept = head_lab.sent(lab, {last: 1.0}, extra=[])

@@ -35,7 +35,7 @@ def con(tiny_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.Du
     st.cache_data.clear()
     opened = store.open_readonly(tiny_store)
     monkeypatch.setattr(db, "cursor", opened.cursor)
-    monkeypatch.setattr(db, "key", lambda: (str(tiny_store), 0))
+    monkeypatch.setattr(db, "key", lambda: db.StoreFile(str(tiny_store), 0, 0))
     yield opened
     opened.close()
 

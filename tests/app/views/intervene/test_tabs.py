@@ -36,7 +36,7 @@ def con(tiny_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.Du
     st.cache_data.clear()
     opened = store.open_readonly(tiny_store)
     monkeypatch.setattr(db, "cursor", opened.cursor)
-    monkeypatch.setattr(db, "key", lambda: (str(tiny_store), 0))
+    monkeypatch.setattr(db, "key", lambda: db.StoreFile(str(tiny_store), 0, 0))
     yield opened
     opened.close()
 
@@ -181,7 +181,7 @@ def test_the_preview_is_the_edited_head_run_from_scratch(
         Edit("set", int(concepts[-1]), int(found.loaded.class_ids[1]), 4.0),
     )
     ids = int(row["head_id"]), int(row["bank_id"])
-    edited = edited_head.apply(db.key(), *ids, given, refit, hold)
+    edited = edited_head.apply(*ids, given, refit, hold)
     assert (edited.weight[:, 0] == 0).all()
     change = edited_head.preview(row, edited)
     scores = whole.scores(row, np.arange(len(concepts)))
@@ -199,9 +199,7 @@ def test_the_preview_is_the_edited_head_run_from_scratch(
 def test_an_edited_head_is_exported_whole(con: duckdb.DuckDBPyConnection) -> None:
     row = head(con)
     given = EditSet((Edit("prune", int(whole.of(row).loaded.concept_ids[0])),), name="less")
-    edited = edited_head.apply(
-        db.key(), int(row["head_id"]), int(row["bank_id"]), given.edits, False, False
-    )
+    edited = edited_head.apply(int(row["head_id"]), int(row["bank_id"]), given.edits, False, False)
     change = edited_head.preview(row, edited)
     facts = json.loads(edited_head.as_json(row, given, edited, change))
     assert facts["name"] == "less"
@@ -221,7 +219,7 @@ def test_a_curve_starts_at_the_head_and_ends_with_everything_corrected(
     row = head(con)
     asked = curve_data.Asked("train", None, None, grouped)
     ids = (int(row["head_id"]), int(row["bank_id"]))
-    given = curve_data.ready(db.key(), *ids, asked)
+    given = curve_data.ready(*ids, asked)
     assert given is not None
     s = given.situation
     assert s.values is not None
@@ -230,7 +228,7 @@ def test_a_curve_starts_at_the_head_and_ends_with_everything_corrected(
     start = (found.logits[rows].argmax(1) == found.classes[rows]).mean()
     end = (bottleneck.logits(s.head, s.values, s.rest).argmax(1) == s.classes).mean()
     for policy in curve_data.ORDER:
-        line = curve_data.line(db.key(), *ids, asked, policy)
+        line = curve_data.line(*ids, asked, policy)
         assert line.accuracy[0] == pytest.approx(start)
         assert line.accuracy[-1] == pytest.approx(end)
         assert line.curve.corrected[-1] == len(found.facts)

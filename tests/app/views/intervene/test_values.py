@@ -44,7 +44,7 @@ def con(copy: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.DuckDBPy
     st.cache_data.clear()
     opened = store.open_readonly(copy)
     monkeypatch.setattr(db, "cursor", opened.cursor)
-    monkeypatch.setattr(db, "key", lambda: (str(copy), 0))
+    monkeypatch.setattr(db, "key", lambda: db.StoreFile(str(copy), 0, 0))
     yield opened
     opened.close()
 
@@ -98,7 +98,7 @@ def test_what_present_and_absent_set_is_measured_on_train_images(
     again = lab.measured(some)
     np.testing.assert_array_equal(again.high, at.high[some])
     apart = levels._levels(
-        db.key(), lab.head_id, lab.bank_id, tuple(int(k) for k in some)
+        lab.head_id, lab.bank_id, tuple(int(k) for k in some)
     )  # as for heads too large to measure whole
     np.testing.assert_array_equal(apart.present, at.present[:, some])
 
@@ -143,7 +143,7 @@ def test_the_others_follow_and_the_edits_stay(con: duckdb.DuckDBPyConnection, ru
     assert found.moved.any()
     assert np.isfinite(found.by).all()
     if rule == "class":
-        of_class = whole.fitted(db.key(), lab.head_id, lab.bank_id).classes
+        of_class = whole.fitted(lab.head_id, lab.bank_id).classes
         n = int((of_class == lab.loaded.class_ids[1]).sum())
         assert found.n is not None
         assert found.n.max() <= n
@@ -292,7 +292,7 @@ def test_a_control_sets_other_images_labels(con: duckdb.DuckDBPyConnection) -> N
     head = row(con)
     asked = curve_data.Asked("train", None, None, False, "typical")
     ids = (int(head["head_id"]), int(head["bank_id"]))
-    given = curve_data.ready(db.key(), *ids, asked)
+    given = curve_data.ready(*ids, asked)
     assert given is not None
     values, foreign = given.situation.values, given.foreign
     assert values is not None
@@ -307,8 +307,8 @@ def test_a_control_sets_other_images_labels(con: duckdb.DuckDBPyConnection) -> N
     order = curve_data._others(7, np.random.default_rng(0))
     assert sorted(order) == list(range(7))
     assert (order != np.arange(7)).all()
-    control = curve_data.line(db.key(), *ids, asked, curve_data.CONTROL)
-    known_line = curve_data.line(db.key(), *ids, asked, "cooperative")
+    control = curve_data.line(*ids, asked, curve_data.CONTROL)
+    known_line = curve_data.line(*ids, asked, "cooperative")
     assert control.accuracy[0] == known_line.accuracy[0]
     assert control.accuracy[-1] < known_line.accuracy[-1]
 
@@ -318,7 +318,7 @@ def test_curves_set_what_is_chosen(con: duckdb.DuckDBPyConnection) -> None:
     ids = (int(head["head_id"]), int(head["bank_id"]))
     for strategy in levels.WORDS:
         asked = curve_data.Asked("train", None, None, False, strategy)
-        given = curve_data.ready(db.key(), *ids, asked)
+        given = curve_data.ready(*ids, asked)
         assert given is not None
         s = given.situation
         assert s.truth is not None
@@ -352,7 +352,7 @@ def test_a_report_tells_all_and_runs_nothing(visit: Open, copy: Path) -> None:
     opened = store.open_readonly(copy)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(db, "cursor", opened.cursor)
-        patch.setattr(db, "key", lambda: (str(copy), 1))
+        patch.setattr(db, "key", lambda: db.StoreFile(str(copy), 1, 0))
         lab = head_lab.lab(row(opened), 3)
         facts = images.image(opened, 3)
         assert facts is not None
