@@ -5,19 +5,19 @@ PY     := $(VENV)/bin/python
 DB     ?=
 OPEN   ?=
 
-.PHONY: demo test bench app lint check clean
+.PHONY: demo test bench app docs lint check clean
 
 demo: $(VENV)/.installed  ## build the demo store and open the app
 	$(PY) -m precompute demo
 	$(PY) -m streamlit run app/main.py $(OPEN)
 
-app: $(VENV)/.installed  ## open the app on DB=store.duckdb (or a folder of stores)
+app: $(VENV)/.installed  ## open the app on DB=store.duckdb, a store or a folder of stores
 	$(PY) -m streamlit run app/main.py $(OPEN) -- $(if $(DB),--db "$(DB)")
 
 test: check  ## all checks
 	$(PY) -m pytest
 
-check: lint
+check: lint  ## style, types and import rules, without the tests
 lint: $(VENV)/.tested
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -27,7 +27,10 @@ lint: $(VENV)/.tested
 bench: $(VENV)/.tested  ## speeds as ratios within one run, sizes, query times
 	$(PY) -m tests.bench
 
-clean:
+docs: $(VENV)/.installed  ## write docs/reference from the code
+	$(PY) -m docs.generate
+
+clean:  ## remove the environment and all stores
 	rm -rf $(VENV) data/artifacts
 
 $(VENV)/.created:

@@ -15,9 +15,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class DatasetSpec:
+    """Which images there are, and what is known of each."""
+
     reader: str = "folder"
     """key of data.datasets.READERS"""
     path: str = ""
+    """folder or file that the reader reads"""
     limit: int = 0
     """at most this many images, spread over classes and splits; 0: all"""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -28,6 +31,8 @@ class DatasetSpec:
 
 @dataclass(frozen=True)
 class BackboneSpec:
+    """The vision model, and the layer in which concepts are sought."""
+
     model: str = ""
     """what the family opens: a Hugging Face directory or hub name; "aviary" and "aviary-clip" train
     the demos' own"""
@@ -36,19 +41,23 @@ class BackboneSpec:
     layer: str = ""
     """dotted module name; "": the last one whose tokens lie on a grid"""
     size: tuple[int, ...] = ()
-    """(height, width) in pixels; (): what the model's image processor says"""
+    """height and width in pixels; empty: what the model's image processor says"""
     batch: int = 32
+    """images that go through the model at once"""
 
 
 @dataclass(frozen=True)
 class BankSpec:
+    """One concept bank, fitted on the train images."""
+
     method: str
     """key of core.concepts.METHODS"""
     name: str = ""
-    """"": the method's name"""
+    """what the bank is called; "": as its method"""
     n_concepts: int = 0
-    """0: the method's default (cav: every labelled concept that varies)"""
+    """how many; 0: the method's default (cav: every labelled concept that varies)"""
     params: Mapping[str, Any] = field(default_factory=dict)
+    """parameters of the method, and `labels`: "image" or "class", which labels it may learn from"""
     stability: int = 0
     """2 or more: compare so many fits with different seeds, this one among them, and as many on
     disjoint parts of the train images; 0: no"""
@@ -60,13 +69,16 @@ class BankSpec:
 
 @dataclass(frozen=True)
 class HeadSpec:
+    """One head, which turns a bank's scores into logits of classes."""
+
     bank: str
     """title of a bank"""
     kind: str = "sparse"
-    """"sparse": elastic-net on labels; "backbone": the model's own last layer read through the
-    bank"""
+    """key of precompute.heads.HEADS"""
     name: str = ""
+    """what the head is called; "": as its bank and kind"""
     params: Mapping[str, Any] = field(default_factory=dict)
+    """parameters of the kind"""
 
     @property
     def title(self) -> str:
@@ -75,6 +87,8 @@ class HeadSpec:
 
 @dataclass(frozen=True)
 class SaliencySpec:
+    """Which parts of an image the model's prediction rests on."""
+
     methods: tuple[str, ...] = ()
     """keys of core.saliency.METHODS"""
     limit: int = 200
@@ -88,11 +102,13 @@ class SaliencySpec:
 
 @dataclass(frozen=True)
 class EffectSpec:
+    """What the model itself does when a concept changes, by running the rest of the network."""
+
     latents: int = 12
-    """of each bank that reconstructs, those with most energy, whose edits are run to the model's
-    own logits; 0: none"""
+    """how many latents of each bank that reconstructs have their edits run to the model's own
+    logits, those of most energy; 0: none"""
     images: int = 16
-    """of each such latent; where the read-out is linear all images, for it costs nothing"""
+    """images for each such latent; where the read-out is linear all images, for it costs nothing"""
     explained: int = 4
     """images of each such bank on which the model's own logit is explained by every importance
     method, at some 1,500 passes through the rest of the network each; where the read-out is linear
@@ -101,6 +117,8 @@ class EffectSpec:
 
 @dataclass(frozen=True)
 class TextSpec:
+    """Words that name concepts, and the model that reads them."""
+
     model: str = ""
     """CLIP-like directory or hub name; "": the backbone itself"""
     vocabulary: str = ""
@@ -113,16 +131,22 @@ class TextSpec:
 
 @dataclass(frozen=True)
 class DepthSpec:
+    """At which depth of the model labelled concepts can be read off."""
+
     layers: tuple[str, ...] = ()
-    """layers at which every labelled concept is probed; (): none"""
+    """layers at which every labelled concept is probed; empty: none"""
     limit: int = 600
     """images looked at, spread over classes; 0: all"""
 
 
 @dataclass(frozen=True)
 class Recipe:
+    """Everything that a build is asked to do."""
+
     name: str
+    """begins the store's file name"""
     seed: int = 0
+    """of everything that is drawn at random"""
     dataset: DatasetSpec = field(default_factory=DatasetSpec)
     backbone: BackboneSpec = field(default_factory=BackboneSpec)
     banks: tuple[BankSpec, ...] = ()

@@ -40,15 +40,15 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--concepts", type=int, default=0, help="concepts of each bank (0: default)")
     run.add_argument("--saliency", default="grad_cam", help="comma-separated methods, or none")
     run.add_argument("--limit", type=int, default=0, help="use at most N images (0: all)")
-    run.add_argument("--seed", type=int, default=0)
+    run.add_argument("--seed", type=int, default=0, help="of everything drawn at random")
     run.add_argument("--name", default="", help="of the store (default: the folder's name)")
     run.add_argument("--list-layers", action="store_true", help="print the model's layers and stop")
     _common(run)
 
     layers = commands.add_parser("layers", help="print a model's layers with grid and width")
-    layers.add_argument("model")
+    layers.add_argument("model", help="Hugging Face image model: local directory or hub name")
     layers.add_argument("--family", default=FAMILY, help=f"of the model (default: {FAMILY})")
-    layers.add_argument("--size", help="HEIGHTxWIDTH")
+    layers.add_argument("--size", help="HEIGHTxWIDTH fed to the model, e.g. 224x336")
 
     name = commands.add_parser("name", help="name a store's concepts from another vocabulary")
     name.add_argument("db", metavar="STORE", help="stays as it is; the result is a new store")
@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     name.add_argument("--device", default="cpu", help="torch device, e.g. cuda")
 
     doctor = commands.add_parser("doctor", help="check a store")
-    doctor.add_argument("db")
+    doctor.add_argument("db", metavar="STORE", help="the file to check")
     return out
 
 

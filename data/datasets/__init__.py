@@ -15,7 +15,7 @@ from data.datasets.aviary.captions import (
     captions_of,
 )
 from data.datasets.aviary.reader import aviary
-from data.datasets.corruptions import check_corruptions, corrupted
+from data.datasets.corruptions import CORRUPTIONS, check_corruptions, corrupted
 from data.datasets.cub import cub
 from data.datasets.folder import folder
 from data.datasets.limit import spread
@@ -24,6 +24,7 @@ from data.datasets.types import Dataset
 
 __all__ = [
     "CAPTION_PHRASES",
+    "CORRUPTIONS",
     "READERS",
     "caption_fits",
     "caption_truth",

@@ -18,6 +18,7 @@ from precompute.heads.zero_shot import bayesian, matrix_search
 from precompute.intake import check_parameters
 
 __all__ = [
+    "FITS",
     "HEADS",
     "Fitted",
     "Material",
@@ -40,7 +41,7 @@ HEADS: Mapping[str, Callable[..., Fitted]] = {
     "imported": imported,
     "energy": energy,
 }
-_FITS: Mapping[str, tuple[Callable[..., Any], ...]] = {
+FITS: Mapping[str, tuple[Callable[..., Any], ...]] = {
     "sparse": (core_heads.fit_sparse,),
     "hybrid": (hybrid, core_heads.fit_sparse),
 }
@@ -55,7 +56,7 @@ def check(spec: HeadSpec) -> None:
         )
     check_parameters(
         spec.params,
-        *_FITS.get(spec.kind, (HEADS[spec.kind],)),
+        *FITS.get(spec.kind, (HEADS[spec.kind],)),
         owner=f"head {spec.title!r}: {spec.kind}",
         given={"seed"},
     )

@@ -1,0 +1,1 @@
+"""What people read. `reference/` is made from the code by `docs.generate`."""
