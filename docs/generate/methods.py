@@ -68,7 +68,7 @@ def _overview(methods: Mapping[str, Any]) -> str:
     """A row a method, a column for each of its facts."""
     kind = type(next(iter(methods.values())))
     facts = [f.name for f in dataclasses.fields(kind) if not _callable(methods, f.name)]
-    facts.sort(key=lambda name: name != "about")
+    facts.sort(key=("title", "about", *facts).index)
     rows = [
         (markdown.code(name), *(_fact(fact, getattr(method, fact)) for fact in facts))
         for name, method in methods.items()
