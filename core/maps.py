@@ -25,7 +25,7 @@ def scales(largest: Float[np.ndarray, " k"]) -> Float64[np.ndarray, " k"]:
 
 
 def quantise(
-    codes: Float[np.ndarray, "*n k"], scale: Float64[np.ndarray, " k"]
+    codes: Float[np.ndarray, "*n k"], scale: Float[np.ndarray, " k"]
 ) -> Int16[np.ndarray, "*n k"]:
     """Nearest step; off by half a step at most.
 
@@ -40,6 +40,16 @@ def quantise(
             f"{LEVELS} that 16 bits hold; the scale must come from the largest |code| of the store"
         )
     return rounded.astype(np.int16)
+
+
+def quantise_alike(
+    values: Float[np.ndarray, "*n"],
+) -> tuple[Int16[np.ndarray, "*n"], float]:
+    """Steps of maps that share one scale, and that scale: the largest magnitude of them all fills
+    it. Zeros have the scale 0."""
+    scale = scales(np.array([np.abs(values).max()]))
+    # in the precision of the maps, for the scale is theirs alone
+    return quantise(values[..., None], scale.astype(values.dtype))[..., 0], float(scale[0])
 
 
 def restore(

@@ -33,6 +33,15 @@ def put_row(con: duckdb.DuckDBPyConnection, table: str, **values: Any) -> None:
     put(con, table, {name: [value] for name, value in values.items()})
 
 
+def frame(con: duckdb.DuckDBPyConnection, table: str, rows: pd.DataFrame, **constants: Any) -> int:
+    """Append a frame's rows, each with the `constants`, such as its bank; returns how many.
+
+    NaN becomes NULL, lists of arrays become list columns. Raises what `put` raises.
+    """
+    same = {name: pa.array([value] * len(rows)) for name, value in constants.items()}
+    return put(con, table, {**same, **{name: arrow(rows[name]) for name in rows.columns}})
+
+
 def stage_scores(con: duckdb.DuckDBPyConnection) -> str:
     """The name of a temporary table to `put` scores into, in any order."""
     con.execute("CREATE TEMP TABLE IF NOT EXISTS unsorted_score AS FROM score LIMIT 0")
@@ -86,10 +95,6 @@ def put_renamed(
 def ids(values: np.ndarray) -> pa.Array:
     """-1 becomes NULL."""
     return pa.array(np.where(values < 0, 0, values), mask=values < 0, type=pa.uint32())
-
-
-def same(value: int, frame: pd.DataFrame) -> np.ndarray:
-    return np.full(len(frame), value)
 
 
 def lists(rows: np.ndarray) -> pa.Array:

@@ -28,11 +28,10 @@ DENSE = 1 / 3
 
 
 def put_images(con: Con, activations: ActivationStore, classes: Classes) -> None:
-    write.put(con, "class", dict(classes.frame))
+    write.frame(con, "class", classes.frame)
     rows = activations.rows
     batch = {name: rows[name] for name in rows.columns if name != "label"}
-    batch["class_id"] = write.ids(classes.of_image)
-    write.put(con, "image", batch)
+    write.put(con, "image", {**batch, "class_id": write.ids(classes.of_image)})
     for folder in activations.folders:
         pictures = pq.read_table(folder / "rows.parquet", columns=["image_id", "thumb", "picture"])
         write.put(con, "picture", {n: pictures[n] for n in ("image_id", "thumb", "picture")})
@@ -79,18 +78,18 @@ def put_predictions(con: Con, activations: ActivationStore, classes: Classes) ->
 def put_truth(con: Con, dataset: Dataset, activations: ActivationStore, classes: Classes) -> None:
     """Ground truth, of usable images only."""
     used = set(activations.rows["image_id"])
-    write.put(con, "labelled_concept", dict(dataset.labelled))
+    write.frame(con, "labelled_concept", dataset.labelled)
     names = {name: i for i, name in zip(classes.frame.class_id, classes.frame.name, strict=True)}
     by_class = dataset.class_labels[dataset.class_labels["label"].isin(names)]
     if len(by_class):
-        batch = {name: by_class[name] for name in ("labelled_id", "fraction")}
-        batch["class_id"] = by_class["label"].map(names).astype(np.uint32)
-        write.put(con, "class_label", batch)
+        class_id = by_class["label"].map(names).astype(np.uint32)
+        rows = by_class[["labelled_id", "fraction"]].assign(class_id=class_id)
+        write.frame(con, "class_label", rows)
     frames = {"image_label": dataset.image_labels, "part": dataset.parts, "mask": dataset.masks}
     for table, frame in (frames | {"altered": dataset.altered}).items():
         kept = frame[frame["image_id"].isin(used)]
         if len(kept):
-            write.put(con, table, {name: write.arrow(kept[name]) for name in kept.columns})
+            write.frame(con, table, kept)
 
 
 def put_bank(
@@ -130,13 +129,13 @@ def put_bank(
     labelled = concept["labelled_id"].where(named)
     title = [names[int(i)] if pd.notna(i) else None for i in labelled]
     title = list(words_of(bank)) or title
-    facts = {name: write.arrow(concept[name]) for name in concept.columns}
-    write.put(con, "concept", {"bank_id": write.same(bank_id, concept), "name": title, **facts})
+    if "name" not in concept:
+        concept = concept.assign(name=pd.Series(title, dtype=object))
+    write.frame(con, "concept", concept, bank_id=bank_id)
     for table, frame in description.tables.items():
-        batch: dict[str, Any] = {n: write.arrow(frame[n]) for n in frame.columns if n != "row"}
         if "row" in frame:
-            batch["image_id"] = image_ids[frame["row"].to_numpy()]
-        write.put(con, table, {"bank_id": write.same(bank_id, frame), **batch})
+            frame = frame.assign(image_id=image_ids[frame["row"].to_numpy()]).drop(columns="row")
+        write.frame(con, table, frame, bank_id=bank_id)
     _put_codes(con, bank_id, codes, image_ids, dense=dense)
     level = codes.image_level
     write.put(

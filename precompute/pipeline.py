@@ -126,13 +126,12 @@ def _write(
     )
     accuracy += _concepts(con, recipe, sources, activations, classes, ground, work)
     if accuracy:
-        frame = pd.DataFrame(accuracy)
-        write.put(con, "accuracy", {name: frame[name] for name in frame.columns})
+        write.frame(con, "accuracy", pd.DataFrame(accuracy))
     complete_leakage(con)
     put_saliency(con, recipe.saliency, sources, activations, classes, ground, work)
     skipped = pd.DataFrame([*dataset.skipped.to_dict("records"), *activations.skipped])
     if len(skipped):
-        write.put(con, "skipped", {name: skipped[name] for name in ("file", "reason")})
+        write.frame(con, "skipped", skipped[["file", "reason"]])
     started = time.perf_counter()
     n_scores = write.put_staged_scores(con)
     log.stage("sort scores", time.perf_counter() - started, n_scores, "rows")

@@ -12,7 +12,7 @@ import torch
 
 from core import saliency
 from core.concepts import CraftBank, ScoredBackbone
-from core.maps import LEVELS
+from core.maps import quantise_alike
 from core.types import ConceptBank
 from data import write
 from data.images import open_image
@@ -87,13 +87,12 @@ def _strongest(description: Description, images: int) -> dict[int, list[int]]:
 
 def _rows(maps: np.ndarray, image_ids: np.ndarray) -> dict[str, list[Any]]:
     """One scale for all maps of a concept, so that its images compare."""
-    scale = float(np.abs(maps).max()) / LEVELS
-    steps = maps / scale if scale else maps
+    steps, scale = quantise_alike(maps)
     n, h, w = maps.shape
     return {
         "image_id": image_ids.tolist(),
         "map_h": [h] * n,
         "map_w": [w] * n,
         "scale": [scale] * n,
-        "value": [np.rint(step).astype(np.int16).ravel() for step in steps],
+        "value": [step.ravel() for step in steps],
     }

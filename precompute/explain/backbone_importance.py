@@ -177,5 +177,4 @@ def _write(
         rows = pd.concat(parts)
         frames["backbone_importance"] = rows[rows["value"] != 0]
     for name, frame in frames.items():
-        batch = {c: write.arrow(frame[c]) for c in frame.columns}
-        write.put(con, name, {"bank_id": write.same(bank_id, frame), **batch})
+        write.frame(con, name, frame, bank_id=bank_id)

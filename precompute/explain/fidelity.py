@@ -66,12 +66,10 @@ def put_fidelity(
                 head, x = one.control.head, drawn[rows].toarray()
                 taken = bottleneck.logits(head, x, _rest(one.control, rows)).argmax(1)
                 control = _head(head, x, taken, seed=scene.seed)
-            frame = table(pairs, control).assign(head_id=one.head_id)
-            write.put(con, "fidelity", {c: write.arrow(frame[c]) for c in frame.columns})
+            write.frame(con, "fidelity", table(pairs, control), head_id=one.head_id)
             few = evenly(len(rows), COMPARED)
             same = coinciding(one.fitted.head, scores[rows[few]], best[few], seed=scene.seed)
-            same = same.assign(head_id=one.head_id)
-            write.put(con, "same_importance", {c: write.arrow(same[c]) for c in same.columns})
+            write.frame(con, "same_importance", same, head_id=one.head_id)
 
 
 def _rest(fitted: Fitted, rows: Integer[np.ndarray, " m"]) -> Float[np.ndarray, "m y"] | None:

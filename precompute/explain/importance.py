@@ -38,8 +38,7 @@ def put_importance(
         return
     with log.timed(f"explain {title}", len(scores), "images"):
         for name, frames in _tables(fitted, scores, images, scene).items():
-            frame = pd.concat(frames, ignore_index=True).assign(head_id=head_id)
-            write.put(con, name, {c: write.arrow(frame[c]) for c in frame.columns})
+            write.frame(con, name, pd.concat(frames, ignore_index=True), head_id=head_id)
 
 
 def _tables(

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Integer
 
-from core.maps import LEVELS
+from core.maps import quantise_alike
 from core.saliency import METHODS
 from core.types import Backbone
 from data.datasets import Dataset
@@ -62,12 +62,11 @@ def explain(
     }
     for part, out in zip(parts, folders, strict=True):
         for row, values in zip(part, np.load(out / "maps.npy"), strict=True):
-            scale = float(np.abs(values).max()) / LEVELS
-            steps = values / scale if scale else values
+            steps, scale = quantise_alike(values)
             columns["image_id"].append(ids[row])
             columns["output"].append(int(targets[row]))
             columns["map_h"].append(values.shape[0])
             columns["map_w"].append(values.shape[1])
             columns["scale"].append(scale)
-            columns["value"].append(np.rint(steps).astype(np.int16).ravel())
+            columns["value"].append(steps.ravel())
     return columns, seconds

@@ -43,20 +43,22 @@ def put_trees(
     x = bench.tokens if len(bench.tokens) else data.tokens.sample(_TRAIN, seed=bench.scene.seed)
     with torch.inference_mode():
         if isinstance(bank, HierarchicalBank):
-            _write(con, bank_id, "concept_tree", tree(bank, x))
+            write.frame(con, "concept_tree", tree(bank, x), bank_id=bank_id)
         if isinstance(bank, MatryoshkaBank):
-            _write(con, bank_id, "bank_prefix", prefixes(bank, x, seed=bench.scene.seed))
+            write.frame(
+                con, "bank_prefix", prefixes(bank, x, seed=bench.scene.seed), bank_id=bank_id
+            )
     if not isinstance(bank, CraftBank):
         return
     rows = bench.store.rows["image_id"].to_numpy()[bench.scene.train]
-    _write(con, bank_id, "concept_crop", _crops(bank.crops, rows))
+    write.frame(con, "concept_crop", _crops(bank.crops, rows), bank_id=bank_id)
     if len(bank.subs):
         subs = _subs(bank)
-        _write(con, bank_id, "subconcept", subs)
+        write.frame(con, "subconcept", subs, bank_id=bank_id)
         crops = _crops(bank.sub_crops, rows)
         of = subs.iloc[crops["concept_id"].to_numpy()]
         crops["sub_id"], crops["concept_id"] = (of[n].to_numpy() for n in ("sub_id", "concept_id"))
-        _write(con, bank_id, "subconcept_crop", crops)
+        write.frame(con, "subconcept_crop", crops, bank_id=bank_id)
     if bank.offset is None:
         of_class = con.execute("SELECT class_id, name FROM class ORDER BY class_id").fetchall()
         description.concept["name"] = _titled(bank, description.concept, dict(of_class), names)
@@ -96,7 +98,7 @@ def tree(bank: HierarchicalBank, x: Float[Tensor, "n d"]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "concept_id": np.arange(k),
-            "parent_id": write.ids(parents),
+            "parent_id": pd.Series(parents).where(~roots).astype("UInt32"),
             "level": bank.levels.numpy(),
             "share": np.divide(part, whole, out=np.zeros(k), where=whole > 0),
             "n": len(x),
@@ -141,7 +143,3 @@ def _subs(bank: CraftBank) -> pd.DataFrame:
     frame["sub_id"] = frame.groupby("concept_id").cumcount()
     frame["layer"] = bytes(bank.sub_layer.tolist()).decode()
     return frame
-
-
-def _write(con: duckdb.DuckDBPyConnection, bank_id: int, table: str, frame: pd.DataFrame) -> None:
-    write.put(con, table, {"bank_id": [bank_id] * len(frame), **dict(frame)})

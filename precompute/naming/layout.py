@@ -143,4 +143,4 @@ def put_image_layout(
             return
         write.put(con, "image_layout", {"image_id": ids[chosen], "x": x, "y": y})
         quality = layout_trust(mine, x, y, seed=seed)
-        write.put(con, "layout_quality", {name: quality[name] for name in quality.columns})
+        write.frame(con, "layout_quality", quality)

@@ -5,8 +5,8 @@ from precompute.quality.bench import Bench, set_bench
 from precompute.quality.depth import put_depth
 from precompute.quality.description import Description, describe
 from precompute.quality.leakage import complete_leakage
-from precompute.quality.metric_bank import MeasuredHead, measure_bank, put_metrics
-from precompute.quality.metric_maps import MetricRow
+from precompute.quality.metric_bank import MeasuredHead, measure_bank
+from precompute.quality.rows import MetricRow, put_metrics
 
 __all__ = [
     "Bench",

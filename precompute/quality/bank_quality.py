@@ -24,7 +24,7 @@ from precompute.quality import meaning, probing, readout, stability
 from precompute.quality.bench import Bench
 from precompute.quality.concept_flags import judge_concepts
 from precompute.quality.description import Description
-from precompute.quality.figure import Figure
+from precompute.quality.rows import Figure
 
 QUERIES, REAL = 2_000, 5_000
 """held-out tokens whose reconstructions are looked up, among so many other real ones"""
@@ -61,8 +61,7 @@ def put_quality(
         probing.put(con, bank_id, codes.scores.toarray(), bench.baseline, label_of=label_of)
     found += stability.figures(spec, bank, data, folder, seed=bench.scene.seed, log=log)
     frame = pd.DataFrame([f.__dict__ for f in found if not math.isnan(f.value)])
-    facts = {name: write.arrow(frame[name]) for name in frame.columns}
-    write.put(con, "quality", {"bank_id": write.same(bank_id, frame), **facts})
+    write.frame(con, "quality", frame, bank_id=bank_id)
 
 
 def _control(bank: ConceptBank, codes: Codes, bench: Bench) -> RandomDictionary:

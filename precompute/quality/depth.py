@@ -71,7 +71,7 @@ def put_depth(
             frame["grid_h"], frame["grid_w"] = layers.layouts[i].grid
             frame["width"] = pooled[i].shape[1]
             if len(frame):
-                write.put(con, "depth", {column: frame[column] for column in frame.columns})
+                write.frame(con, "depth", frame)
 
 
 def _finite(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Integer
 
+from core.maps import scales
 from core.metrics import association, statistics
 from core.types import words_of
 from precompute.banks import Codes, FittedBank
@@ -52,7 +53,7 @@ def _block(
     frame = pd.DataFrame({"concept_id": ids, **statistics.summary(scores)})
     sums = codes.sums
     n_tokens = codes.n_images * codes.n_tokens
-    frame["map_scale"] = sums["largest"][ids] / 32767
+    frame["map_scale"] = scales(sums["largest"][ids])
     frame["n_active"] = on.sum(0)
     frame["frequency"] = on.mean(0)
     frame["density"] = sums["n_on"][ids] / n_tokens

@@ -11,7 +11,7 @@ from core.sampling import evenly
 from data import write
 from precompute.intake import Ground
 from precompute.naming import Claims
-from precompute.quality.metric_maps import MetricRow
+from precompute.quality.rows import MetricRow
 
 TRAIN, TEST, CONCEPTS = 400, 300, 24
 """images that the networks learn from and are judged on, and concepts judged, at most"""

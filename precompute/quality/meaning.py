@@ -16,7 +16,7 @@ from core.sampling import evenly
 from precompute.banks import Codes, ControlCodes
 from precompute.intake import Scene
 from precompute.naming import label_scores
-from precompute.quality.figure import Figure
+from precompute.quality.rows import Figure
 
 MASKED = 100
 """images of either side whose masks judge the maps of random directions, at most"""

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import duckdb
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from core.recipe import HeadSpec
-from data import write
 from precompute.banks import Codes, ControlCodes
 from precompute.heads import Fitted
 from precompute.intake import MEASURE_STAGE, Ground, Log
 from precompute.naming import Claims, control_claims, stored_codes
 from precompute.quality import leakage, metric_heads, metric_maps
 from precompute.quality.metric_heads import Reading
-from precompute.quality.metric_maps import MetricRow
+from precompute.quality.rows import MetricRow, put_metrics
 
 
 class MeasuredHead(NamedTuple):
@@ -101,43 +98,3 @@ def _head(
 def _reading(head: MeasuredHead, claims: Claims, ground: Ground) -> Reading:
     fitted = head.fitted
     return metric_heads.read(fitted, claims, ground, sparse=head.spec.kind == "sparse")
-
-
-def put_metrics(
-    con: duckdb.DuckDBPyConnection,
-    rows: Sequence[MetricRow],
-    *,
-    control: Sequence[MetricRow] = (),
-    bank_id: int | None = None,
-    head_id: int | None = None,
-) -> int:
-    """Writes what has a value, each beside the row of `control` that measures the same."""
-    drawn = {_same(row): row.measure.value for row in control if row.concept_id is None}
-    kept = [row for row in rows if row.measure.n and np.isfinite(row.measure.value)]
-    write.put(
-        con,
-        "metric",
-        {
-            "scope": [row.scope for row in kept],
-            "head_id": pa.array([head_id] * len(kept), pa.uint16()),
-            "bank_id": pa.array([bank_id] * len(kept), pa.uint16()),
-            "concept_id": pa.array([row.concept_id for row in kept], pa.uint32()),
-            "name": [row.name for row in kept],
-            "variant": [json.dumps(dict(row.variant), sort_keys=True) for row in kept],
-            "split": [row.split for row in kept],
-            "value": [row.measure.value for row in kept],
-            "n": [row.measure.n for row in kept],
-            "chance": _numbers([row.measure.chance for row in kept]),
-            "control": _numbers([drawn.get(_same(row)) for row in kept]),
-        },
-    )
-    return len(kept)
-
-
-def _same(row: MetricRow) -> tuple[object, ...]:
-    return row.scope, row.name, row.variant, row.split, row.concept_id
-
-
-def _numbers(values: list[float | None]) -> pa.Array:
-    """NaN becomes NULL."""
-    return pa.array(np.array(values, dtype=np.float64), pa.float64(), from_pandas=True)

@@ -14,7 +14,7 @@ from core.types import Head
 from precompute.heads import Fitted, logits_of
 from precompute.intake import Ground
 from precompute.naming import Claims
-from precompute.quality.metric_maps import MetricRow
+from precompute.quality.rows import MetricRow
 
 LENGTHS = (1, 3, 5)
 ALPHAS = (1, 3, 6)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from einops import rearrange
 from jaxtyping import Float
@@ -12,18 +10,7 @@ from core.measure import Measure, mean_of
 from core.metrics.mask_overlap import localisation
 from precompute.intake import Ground
 from precompute.naming import Claims
-
-
-class MetricRow(NamedTuple):
-    """A row of the table `metric`, before it knows its bank and head."""
-
-    scope: str
-    name: str
-    measure: Measure
-    split: str
-    variant: tuple[tuple[str, str | int], ...] = ()
-    concept_id: int | None = None
-
+from precompute.quality.rows import MetricRow
 
 _CHANCES = {
     "precision": "area",

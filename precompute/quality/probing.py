@@ -146,8 +146,7 @@ def _put_own(
             }
         )
     if rows:
-        frame = pd.DataFrame(rows)
-        write.put(con, "concept_probe", {name: frame[name] for name in frame.columns})
+        write.frame(con, "concept_probe", pd.DataFrame(rows))
 
 
 def _best(
@@ -237,4 +236,4 @@ def _put(
     frame["bank_id"], frame["kind"], frame["n_latents"] = bank_id, kind, n_latents
     for name in ("bank_id", "labelled_id", "class_id", "concept_id"):
         frame[name] = pd.to_numeric(frame[name]).astype("UInt32")
-    write.put(con, "probe", {name: write.arrow(frame[name]) for name in frame.columns})
+    write.frame(con, "probe", frame)

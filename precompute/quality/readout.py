@@ -14,7 +14,7 @@ from precompute.banks import Codes, RandomDictionary
 from precompute.intake import StoredTokens, pixels_of
 from precompute.naming import stored_codes
 from precompute.quality.bench import Bench, Readout
-from precompute.quality.figure import Figure
+from precompute.quality.rows import Figure
 
 RESUMED = 64
 """held-out images at most, where the rest of the network has to run again"""

@@ -15,7 +15,7 @@ from core.recipe import BankSpec
 from core.types import ConceptBank, FitData
 from precompute.banks import fit_bank, part_of
 from precompute.intake import Log
-from precompute.quality.figure import Figure
+from precompute.quality.rows import Figure
 
 
 def figures(

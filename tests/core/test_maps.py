@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.maps import LEVELS, one_map, quantise, restore, scales
+from core.maps import LEVELS, one_map, quantise, quantise_alike, restore, scales
 
 N, T, K = 6, 15, 5
 
@@ -35,6 +35,20 @@ def test_largest_code_of_the_store_uses_every_level() -> None:
     steps, scale = stored(codes())
     assert np.abs(steps).max((0, 1)).tolist() == [LEVELS, LEVELS, LEVELS, 0, LEVELS]
     assert scale[3] == 0
+
+
+def test_maps_of_one_scale_keep_their_ratios() -> None:
+    maps = codes()[..., 1]
+    steps, scale = quantise_alike(maps)
+    assert np.abs(steps).max() == LEVELS
+    assert scale == pytest.approx(np.abs(maps).max() / LEVELS)
+    assert np.abs(steps * scale - maps).max() <= scale / 2 * (1 + 1e-3)
+
+
+def test_maps_of_nothing_have_no_scale() -> None:
+    steps, scale = quantise_alike(np.zeros((2, 3), dtype=np.float32))
+    assert scale == 0
+    assert not steps.any()
 
 
 @pytest.mark.parametrize("concept", [1, 3])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -30,6 +31,22 @@ def test_columns_are_matched_by_name(con: duckdb.DuckDBPyConnection) -> None:
 def test_columns_left_out_are_null(con: duckdb.DuckDBPyConnection) -> None:
     write.put_row(con, "class", class_id=3, name="wren", labelled=True)
     assert con.execute("SELECT * FROM class").fetchall() == [(3, "wren", True, None)]
+
+
+def test_frame_goes_in_with_its_constants_and_without_its_gaps(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    rows = pd.DataFrame({"measure": ["r2", "l0"], "value": [0.5, 2.0], "n": [7, 8]})
+    rows["chance"] = [np.nan, 1.0]
+    assert write.frame(con, "quality", rows, bank_id=3, control=None) == 2
+    found = con.execute("SELECT bank_id, measure, value, control, chance, n FROM quality")
+    assert found.fetchall() == [(3, "r2", 0.5, None, None, 7), (3, "l0", 2.0, None, 1.0, 8)]
+
+
+def test_frame_keeps_lists_of_arrays(con: duckdb.DuckDBPyConnection) -> None:
+    rows = pd.DataFrame({"image_id": [0, 1], "vector": list(np.eye(2, dtype=np.float32))})
+    write.frame(con, "pooled", rows)
+    assert con.execute("SELECT vector FROM pooled").fetchall() == [([1.0, 0.0],), ([0.0, 1.0],)]
 
 
 def test_unknown_column_is_refused_by_name(con: duckdb.DuckDBPyConnection) -> None:
