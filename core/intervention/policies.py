@@ -20,8 +20,12 @@ from core.intervention.situation import Situation
 
 class Policy(NamedTuple):
     usefulness: Callable[[Situation], Float64[np.ndarray, "n k"]]
-    needs_truth: bool
+    about: str
+    """for people: which concepts come first"""
+    needs_truth: bool = False
     """no honest choice without ground truth; shown as a bound, not as advice"""
+    drawn: bool = False
+    """depends on the situation's seed, so that one order says little: many are drawn"""
 
 
 def random(s: Situation) -> Float64[np.ndarray, "n k"]:
@@ -62,14 +66,25 @@ def cooperative(s: Situation) -> Float64[np.ndarray, "n k"]:
 
 
 POLICIES: dict[str, Policy] = {
-    "random": Policy(random, needs_truth=False),
-    "uncertainty": Policy(uncertainty, needs_truth=False),
-    "contribution": Policy(contribution, needs_truth=False),
-    "cooperative": Policy(cooperative, needs_truth=False),
-    "expected gain": Policy(lookahead.expected_gain, needs_truth=False),
-    "concept loss": Policy(concept_loss, needs_truth=True),
-    "greedy": Policy(lookahead.greedy, needs_truth=True),
+    "cooperative": Policy(cooperative, "doubtful concepts that matter: uncertainty × influence"),
+    "uncertainty": Policy(uncertainty, "the concepts the head is least sure of"),
+    "contribution": Policy(contribution, "the concepts that add most to any class"),
+    "expected gain": Policy(
+        lookahead.expected_gain, "the concepts expected to settle the decision most"
+    ),
+    "random": Policy(random, "any order", drawn=True),
+    "greedy": Policy(
+        lookahead.greedy,
+        "knows the right class: an upper bound, not advice",
+        needs_truth=True,
+    ),
+    "concept loss": Policy(
+        concept_loss,
+        "knows the labels, and takes what is furthest from them: a bound, not advice",
+        needs_truth=True,
+    ),
 }
+"""in the order in which people see them"""
 
 
 def order(name: str, s: Situation) -> Integer[np.ndarray, "n g"]:

@@ -116,13 +116,45 @@ def probability(_at: Levels, _scores: Scores, wanted: Wanted) -> Scores:
     return wanted.astype(np.float64)
 
 
-STRATEGIES: dict[str, Callable[[Levels, Scores, Wanted], Scores]] = {
-    "typical": typical,
-    "strong": strong,
-    "weak": weak,
-    "own": own,
-    "probability": probability,
+class Strategy(NamedTuple):
+    score: Callable[[Levels, Scores, Wanted], Scores]
+    """what to set; NaN where nothing is known to set"""
+    title: str
+    about: str
+    """for people: what present and absent are set to, after "set ..." """
+    of_images: bool = False
+    """a value that the train images with that answer show; `about` goes on "of the images ..." """
+    whole_row: bool = False
+    """reads all scores of an image and no level, so it cannot be asked about a few concepts"""
+
+
+STRATEGIES: dict[str, Strategy] = {
+    "typical": Strategy(typical, "typical values", "the median", of_images=True),
+    "strong": Strategy(
+        strong,
+        "strong values",
+        "the clear end (95th percentile if present, 5th if absent)",
+        of_images=True,
+    ),
+    "weak": Strategy(
+        weak,
+        "weak values",
+        "the faint end (5th percentile if present, 95th if absent)",
+        of_images=True,
+    ),
+    "own": Strategy(
+        own,
+        "this image’s values",
+        "the 95th (present) or 5th (absent) percentile of the image’s own concepts",
+        whole_row=True,
+    ),
+    "probability": Strategy(
+        probability, "0 or 1", "1 or 0, which suits heads that read probabilities"
+    ),
 }
+"""in the order in which people see them"""
+TYPICAL = "typical"
+"""where nobody chose"""
 
 
 def values(
@@ -137,7 +169,7 @@ def values(
     """
     if strategy not in STRATEGIES:
         raise ValueError(f"no strategy {strategy!r}; choose from {', '.join(STRATEGIES)}")
-    found = STRATEGIES[strategy](at, scores, wanted)
+    found = STRATEGIES[strategy].score(at, scores, wanted)
     known = ~np.isnan(wanted) & ~np.isnan(found)
     out = np.where(known, found, scores.astype(np.float64))
     return Values(out, known, known & ((out < at.lowest) | (out > at.highest)))

@@ -49,17 +49,17 @@ def page() -> str:
         "## Intervention policies",
         "Which concepts a person is asked about first.",
         markdown.table(
-            ("policy", "usefulness of a concept", "needs ground truth"),
+            ("policy", "what comes first", "usefulness of a concept", "needs ground truth"),
             [
-                (markdown.code(name), _first(docstring(p.usefulness)), _yes(p.needs_truth))
+                (markdown.code(name), p.about, _first(docstring(p.usefulness)), _yes(p.needs_truth))
                 for name, p in POLICIES.items()
             ],
         ),
         "## Value choices",
         "What a concept is set to once it is known to be present or absent.",
         markdown.table(
-            ("choice", "value"),
-            [(markdown.code(name), docstring(function)) for name, function in STRATEGIES.items()],
+            ("choice", "title", "value"),
+            [(markdown.code(name), s.title, docstring(s.score)) for name, s in STRATEGIES.items()],
         ),
     )
 

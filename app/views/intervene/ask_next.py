@@ -13,6 +13,7 @@ from app.views.intervene import head_lab, levels, whole
 from core import bottleneck
 from core.intervention import policies
 from core.intervention.situation import Situation
+from core.intervention.strategies import STRATEGIES
 from data.queries import edits
 
 N_SHOWN = 3
@@ -111,7 +112,7 @@ def show(
             if s.truth is None
             else (
                 f"The labels say **{'present' if s.truth else 'absent'}**: this sets the score to "
-                f"{number(s.value)}, {levels.WORDS[levels.chosen()]}."
+                f"{number(s.value)}, {STRATEGIES[levels.chosen()].about}."
             )
         )
         st.button(

@@ -183,6 +183,7 @@ def payload(
             bank=lab.bank,
         ),
         "values": levels.chosen(),
+        "choices": levels.offered(lab.measured(kept).n),
         "nLevels": lab.measured(kept).n,
         "codes": pack.codes(
             codes if codes is not None else images.NO_CODES,

@@ -12,7 +12,7 @@ from app import db
 from app.format import concept_name, number
 from app.views.intervene import levels
 from app.widgets import people
-from core.intervention.strategies import Levels
+from core.intervention.strategies import TYPICAL, Levels
 from data.queries import edits
 
 
@@ -45,7 +45,7 @@ def facts(
         }
         given = _one({str(k): v for k, v in row.items()})
         given |= {"score": float(scores[0, columns[i]]), "levels": pairs}
-        given |= {"absent": pairs["typical"][0], "present": pairs["typical"][1]}
+        given |= {"absent": pairs[TYPICAL][0], "present": pairs[TYPICAL][1]}
         given |= {"low": _known(measured.low[i]), "high": _known(measured.high[i])}
         given |= {"nPresent": int(measured.n_present[i]), "nAbsent": int(measured.n_absent[i])}
         given |= {"truth": _known(truth[i]), "also": also.get(given["id"], "")}

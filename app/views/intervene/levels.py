@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,19 +12,9 @@ from jaxtyping import Float64, Int64
 
 from app import address, db
 from core.intervention import strategies
-from core.intervention.strategies import Levels
+from core.intervention.strategies import STRATEGIES, TYPICAL, Levels
 from data.queries import edits, heads, images
 
-WORDS: dict[str, str] = {
-    "typical": "the median",
-    "strong": "the clear end: the 95th percentile if present, the 5th if absent",
-    "weak": "the faint end: the 5th percentile if present, the 95th if absent",
-    "own": "the 95th (present) or 5th (absent) percentile of the image's own concepts",
-    "probability": "1 or 0, which suits heads that read probabilities",
-}
-"""key of core.intervention.strategies.STRATEGIES -> to what it sets a score"""
-OF_IMAGES = ("typical", "strong", "weak")
-"""measured on the images that show the concept, or do not"""
 MOST_CONCEPTS = 1500
 """of a head measured as a whole"""
 MOST_IMAGES = 4000
@@ -33,13 +24,24 @@ MOST_IMAGES = 4000
 def chosen() -> str:
     """The strategy that the address names."""
     given = address.param("u")
-    return given if given in WORDS else "typical"
+    return given if given in STRATEGIES else TYPICAL
+
+
+def offered(n: int) -> list[dict[str, Any]]:
+    """For the browser, what can be chosen where `n` train images were measured: key, title, about,
+    and whether that is a value of train images."""
+    return [
+        {"key": key, "title": s.title, "about": s.about, "ofImages": s.of_images}
+        for key, s in STRATEGIES.items()
+        if n or not s.of_images or key == TYPICAL
+    ]
 
 
 def sentence(strategy: str, n: int) -> str:
     """For people: to what a concept is set, and on how many images that was measured."""
-    of = f" of the {n:,} train images that show it, or do not" if strategy in OF_IMAGES else ""
-    return f"Present and absent set {WORDS[strategy]}{of}."
+    asked = STRATEGIES[strategy]
+    of = f" of the {n:,} train images that show it, or do not" if asked.of_images else ""
+    return f"Present and absent set {asked.about}{of}."
 
 
 def of(head_id: int, bank_id: int, columns: Int64[np.ndarray, " m"], *, n_columns: int) -> Levels:
@@ -91,14 +93,13 @@ def presets(
 ) -> dict[str, tuple[Float64[np.ndarray, " m"], Float64[np.ndarray, " m"]]]:
     """Strategy -> what absent and present set, NaN where no image tells; `at` is of `columns`."""
     out = {}
-    for name, values in strategies.STRATEGIES.items():
-        # a percentile of the image's concepts is one of all of them
-        row = scores if name == "own" else scores[:, columns]
+    for name, strategy in STRATEGIES.items():
+        row = scores if strategy.whole_row else scores[:, columns]
         absent, present = (
-            np.broadcast_to(values(at, row, np.full(row.shape, wanted)), row.shape)[0]
+            np.broadcast_to(strategy.score(at, row, np.full(row.shape, wanted)), row.shape)[0]
             for wanted in (0.0, 1.0)
         )
-        out[name] = (absent[columns], present[columns]) if name == "own" else (absent, present)
+        out[name] = (absent[columns], present[columns]) if strategy.whole_row else (absent, present)
     return out
 
 

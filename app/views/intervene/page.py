@@ -17,12 +17,12 @@ from app.views.intervene import (
     head_lab,
     lab_tools,
     lab_words,
-    levels,
     pinned,
     smallest,
 )
 from app.views.intervene.tabs import opened
 from app.widgets import linear_heads, picker
+from core.intervention.strategies import STRATEGIES, TYPICAL
 from data.queries import build, images
 
 
@@ -89,7 +89,7 @@ def told() -> None:
         address.set_params(
             e=edits.write(edits.parse(value.get("edits"))),
             y=value.get("y"),
-            u=values if values in levels.WORDS and values != "typical" else None,
+            u=values if values in STRATEGIES and values != TYPICAL else None,
         )
 
 

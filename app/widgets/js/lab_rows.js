@@ -11,10 +11,6 @@ const HELP = { contribution: "What the concept adds to the chosen class, by size
   uncertainty: "Scores midway between the concept's absent and present medians first",
   labels: "Concepts that the labels of this image contradict first",
   name: "A to Z", group: "Concepts that exclude each other together" };
-const VALUES = [["typical", "typical", "the median"], ["strong", "strong", "the clear end (95th percentile if present, 5th if absent)"],
-  ["weak", "weak", "the faint end (5th percentile if present, 95th if absent)"],
-  ["own", "this image\u2019s", "the 95th or 5th percentile of this image\u2019s own concepts"],
-  ["probability", "0 or 1", "1 or 0, which suits heads that read probabilities"]];
 const MOST_ROWS = 32; // a person cannot take in more at once (Ramaswamy et al. 2023)
 
 export function labTools(lab) {
@@ -36,18 +32,17 @@ export function labTools(lab) {
 
 // In words: to what "present" and "absent" set a score, and what the labels would change.
 function valueLine(lab) {
-  const { data, state } = lab, [, , words] = VALUES.find(([key]) => key === state.values);
-  const of = state.values === "own" || state.values === "probability" ? ""
-    : ` of the train images that show the concept, or do not (n = ${data.nLevels.toLocaleString("en")})`;
+  const { data, state } = lab, chosen = data.choices.find((c) => c.key === state.values) ?? data.choices[0];
+  const of = chosen.ofImages
+    ? ` of the train images that show the concept, or do not (n = ${data.nLevels.toLocaleString("en")})` : "";
   lab.ui.correct = data.concepts.every((c) => c.truth === null) ? null : el("button", { type: "button",
     class: "cx-link cx-right", "data-role": "correct", onclick: () => { lab.correctAll(); lab.root.focus({ preventScroll: true }); },
     title: "Sets every concept above whose label says otherwise (T)" });
   return el("div", { class: "cx-row-head cx-values" },
     el("label", { class: "cx-soft" }, "Switches set ", el("select", { "aria-label": "Value that present and absent set",
       onchange: (e) => lab.setting(e.target.value) },
-    VALUES.filter(([key]) => data.nLevels || key === "own" || key === "probability" || key === "typical")
-      .map(([key, label]) => el("option", { value: key, selected: key === state.values }, `${label} values`)))),
-    el("span", { class: "cx-soft cx-values-words" }, `${words}${of}`),
+    data.choices.map((c) => el("option", { value: c.key, selected: c.key === state.values }, c.title)))),
+    el("span", { class: "cx-soft cx-values-words" }, `${chosen.about}${of}`),
     lab.ui.correct);
 }
 

@@ -131,7 +131,7 @@ def test_policies_that_need_truth_say_so(situation: Situation) -> None:
     for name in ("concept loss", "greedy"):
         with pytest.raises(ValueError, match="needs ground truth"):
             policies.order(name, s)
-    with pytest.raises(ValueError, match="choose from random"):
+    with pytest.raises(ValueError, match="choose from cooperative"):
         policies.order("psychic", s)
     with pytest.raises(ValueError, match="values to set"):
         policies.order("greedy", replace(situation, values=None))

@@ -12,16 +12,17 @@ from jaxtyping import Float64, Int64
 from app import db
 from app.views.intervene import levels, whole
 from core.intervention import curves, policies, strategies
+from core.intervention.policies import POLICIES
 from core.intervention.situation import Situation
+from core.intervention.strategies import TYPICAL
 from data.queries import edits, heads
 
 SEEDS = 10
 """random orders behind the band"""
-ORDER = ("cooperative", "uncertainty", "contribution", "expected gain", "random", "greedy")
 CONTROL = "control"
 """the cooperative order, but the labels of other images drawn at random: what setting concepts does
 where it brings no knowledge of the image"""
-LINES = (*ORDER, CONTROL)
+LINES = (*POLICIES, CONTROL)
 N_CONTROLS = 5
 """random draws of other images behind its band"""
 
@@ -34,7 +35,7 @@ class Asked(NamedTuple):
     limit: int | None
     """images at most, drawn with seed 0; None: all"""
     grouped: bool
-    strategy: str = "typical"
+    strategy: str = TYPICAL
     """what correcting sets; key of core.intervention.strategies.STRATEGIES"""
 
 
@@ -58,8 +59,8 @@ class Ready:
 
 @dataclass(frozen=True)
 class Line:
-    """One policy. Random: the mean over seeds, with the lowest and highest; its first seed's images
-    stand for all."""
+    """One policy. Where it is drawn: the mean over seeds, with the lowest and highest; its first
+    seed's images stand for all."""
 
     curve: curves.Curve
     accuracy: Float64[np.ndarray, " s"]
@@ -140,9 +141,9 @@ def line(head_id: int, bank_id: int, asked: Asked, policy: str) -> Line:
     assert s.values is not None
     assert s.classes is not None
     found = []
-    draws = {"random": SEEDS, CONTROL: N_CONTROLS}.get(policy, 1)
-    for seed in range(draws):
-        by = "cooperative" if policy == CONTROL else policy
+    by = "cooperative" if policy == CONTROL else policy
+    n_draws = N_CONTROLS if policy == CONTROL else SEEDS if POLICIES[by].drawn else 1
+    for seed in range(n_draws):
         order = policies.order(by, Situation(**{**vars(s), "seed": seed}))
         values = given.foreign[seed] if policy == CONTROL else s.values
         found.append(

@@ -1,6 +1,9 @@
-"""The curves drawn: one line a policy, chance, and a band for random orders."""
+"""The curves drawn: one line a policy, chance, and a band for orders that are drawn."""
 
 from __future__ import annotations
+
+from itertools import cycle
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -8,36 +11,53 @@ import plotly.graph_objects as go
 from app.format import percent
 from app.views.intervene.tabs import curve_data
 from app.views.intervene.tabs.curve_data import Line
+from core.intervention.policies import POLICIES
 
-COLOURS = {
-    "cooperative": "#0072B2",
-    "uncertainty": "#E69F00",
-    "contribution": "#009E73",
-    "expected gain": "#CC79A7",
-    "random": "#8A969C",
-    "greedy": "#D55E00",
-    "control": "#56656D",
-}
-DASHES = {"greedy": "dot", "control": "dash"}
-WORDS = {
-    "cooperative": "doubtful concepts that matter: uncertainty × influence",
-    "uncertainty": "the concepts the head is least sure of",
-    "contribution": "the concepts that add most to any class",
-    "expected gain": "the concepts expected to settle the decision most",
-    "random": f"any order; the band spans {curve_data.SEEDS} random orders",
-    "greedy": "knows the right class: an upper bound, not advice",
-    "control": "cooperative order, but each image gets the labels of another image; "
-    f"mean of {curve_data.N_CONTROLS} draws",
-}
+ADVICE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#332288", "#AA4499", "#117733")
+BOUNDS = ("#D55E00", "#8C7A00", "#661100")
+"""of policies that need the truth; dotted"""
+DRAWN, CONTROL = "#8A969C", "#56656D"
 MEASURES = {"accuracy": "Accuracy", "probability": "Mean probability of the true class"}
+
+
+class Style(NamedTuple):
+    colour: str
+    dash: str
+
+
+def styles() -> dict[str, Style]:
+    """Of every line: policies take colours in the order in which they are listed."""
+    advice, bounds = cycle(ADVICE), cycle(BOUNDS)
+    out = {}
+    for name, policy in POLICIES.items():
+        if policy.drawn:
+            out[name] = Style(DRAWN, "solid")
+        elif policy.needs_truth:
+            out[name] = Style(next(bounds), "dot")
+        else:
+            out[name] = Style(next(advice), "solid")
+    return {**out, curve_data.CONTROL: Style(CONTROL, "dash")}
+
+
+def about(line: str) -> str:
+    """For people: what a line corrects first, or with what."""
+    if line == curve_data.CONTROL:
+        return (
+            "cooperative order, but each image gets the labels of another image; "
+            f"mean of {curve_data.N_CONTROLS} draws"
+        )
+    policy = POLICIES[line]
+    band = f"; the band spans {curve_data.SEEDS} random orders" if policy.drawn else ""
+    return f"{policy.about}{band}"
 
 
 def figure(
     lines: dict[str, Line], measure: str, *, chance: float | None, marked: tuple[str, int]
 ) -> go.Figure:
     figure = go.Figure()
+    known = styles()
     for policy, line in lines.items():
-        colour = COLOURS[policy]
+        colour, dash = known[policy]
         x = line.curve.corrected
         if line.low is not None and line.high is not None:
             for edge, fill in ((line.high[measure], None), (line.low[measure], "tonexty")):
@@ -58,11 +78,11 @@ def figure(
             y=100 * values,
             mode="lines+markers",
             name=policy,
-            line={"color": colour, "width": 2, "dash": DASHES.get(policy, "solid")},
+            line={"color": colour, "width": 2, "dash": dash},
             marker={"size": size, "color": colour, "line": {"width": 1, "color": "white"}},
             customdata=[[policy, i] for i in range(len(x))],
             hovertemplate="<b>%{y:.3g} %</b> after %{x:.3g} concepts"
-            f"<br>{WORDS[policy]}<extra>{policy}</extra>",
+            f"<br>{about(policy)}<extra>{policy}</extra>",
         )
     shown = np.concatenate(
         [

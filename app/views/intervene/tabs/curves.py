@@ -9,6 +9,8 @@ from app.format import number, percent, plain, rate, short
 from app.views.intervene import levels, thumbs, whole
 from app.views.intervene.tabs import curve_data, curve_figure
 from app.views.intervene.tabs.curve_data import Asked, Line, Ready
+from core.intervention.policies import POLICIES
+from core.intervention.strategies import STRATEGIES
 
 LIMITS = (500, 200, 2000, None)
 
@@ -59,11 +61,11 @@ def _asked(found: whole.Whole) -> Asked:
             )
         strategy = st.selectbox(
             "Set to",
-            list(levels.WORDS),
+            list(STRATEGIES),
             key="curves_values",
             width=150,
-            format_func=lambda s: "0 or 1" if s == "probability" else f"{s} values",
-            help="  \n".join(f"**{k}**: {words}" for k, words in levels.WORDS.items()),
+            format_func=lambda s: STRATEGIES[s].title,
+            help="  \n".join(f"**{s.title}**: {s.about}" for s in STRATEGIES.values()),
         )
     return Asked(split, None if class_id is None else int(class_id), limit, grouped, strategy)
 
@@ -73,7 +75,7 @@ def _picked() -> None:
     points = st.session_state["curves_chart"].selection.points
     if points and "customdata" in points[0]:
         policy, step = points[0]["customdata"]
-        if policy in curve_figure.COLOURS and int(step) > 0:
+        if policy in curve_data.LINES and int(step) > 0:
             st.session_state["curves_policy"] = policy
             st.session_state["curves_step"] = int(step)
 
@@ -98,7 +100,8 @@ def show(head: pd.Series) -> None:
         for policy in curve_data.LINES:
             lines[policy] = curve_data.line(*ids, asked, policy)
     n = len(given.rows)
-    steps, chance = len(lines["random"].accuracy) - 1, lines["random"].curve.chance
+    first = next(iter(lines.values()))
+    steps, chance = len(first.accuracy) - 1, first.curve.chance
     of = "" if n == given.n_total else f" drawn from {given.n_total:,}"
     st.caption(
         f"n = {n:,} images{of} · {given.n_concepts} of {len(found.facts)} concepts have a known "
@@ -149,11 +152,13 @@ def _flips(
     curve, n = line.curve, len(given.rows)
     gained, lost = curve.gained(step), curve.lost(step)
     what = "group" if given.situation.groups is not None else "concept"
-    one = {"random": " (first of the random orders)", curve_data.CONTROL: " (first draw)"}.get(
-        policy, ""
-    )
+    one = ""
+    if policy == curve_data.CONTROL:
+        one = " (first draw)"
+    elif POLICIES[policy].drawn:
+        one = " (first of the random orders)"
     st.markdown(
-        f"**{plain(policy)}**{one}: {curve_figure.WORDS[policy]}. "
+        f"**{plain(policy)}**{one}: {curve_figure.about(policy)}. "
         f"Correcting the {_nth(step)} {what} turns "
         f"{rate(len(gained), n)} right and {rate(len(lost), n)} wrong. "
         f"With {_many(float(curve.corrected[step]))} corrected (mean), "

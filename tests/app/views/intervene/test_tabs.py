@@ -22,6 +22,7 @@ from app.views.intervene import ask_next, edited_head, edits, head_edits, head_l
 from app.views.intervene.head_edits import Edit, EditSet
 from app.views.intervene.tabs import curve_data
 from core import bottleneck
+from core.intervention import policies
 from data import store
 from data.queries import build, images
 
@@ -227,7 +228,7 @@ def test_a_curve_starts_at_the_head_and_ends_with_everything_corrected(
     rows = (found.rows["split"] == "train").to_numpy()
     start = (found.logits[rows].argmax(1) == found.classes[rows]).mean()
     end = (bottleneck.logits(s.head, s.values, s.rest).argmax(1) == s.classes).mean()
-    for policy in curve_data.ORDER:
+    for policy in policies.POLICIES:
         line = curve_data.line(*ids, asked, policy)
         assert line.accuracy[0] == pytest.approx(start)
         assert line.accuracy[-1] == pytest.approx(end)

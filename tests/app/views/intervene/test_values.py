@@ -23,7 +23,7 @@ from app import db
 from app.views.intervene import follow_rules, head_lab, levels, pinned, report, whole
 from app.views.intervene.tabs import curve_data, weight_matrix
 from core import bottleneck
-from core.intervention import energy
+from core.intervention import energy, strategies
 from data import store
 from data.annotations import open_annotations
 from data.queries import build, heads, images
@@ -124,7 +124,7 @@ def test_the_element_learns_the_values_labels_and_peoples_names(
     )
     by_id = {c["id"]: c for c in sent["concepts"]}
     assert by_id[first]["also"] == "my name"
-    assert set(by_id[first]["levels"]) == set(levels.WORDS)
+    assert set(by_id[first]["levels"]) == set(strategies.STRATEGIES)
     assert {c["truth"] for c in sent["concepts"]} <= {0.0, 1.0, None}
     assert any(c["truth"] is not None for c in sent["concepts"])
     assert sent["nLevels"] == len(images.image_ids(con, split="train"))
@@ -316,7 +316,7 @@ def test_a_control_sets_other_images_labels(con: duckdb.DuckDBPyConnection) -> N
 def test_curves_set_what_is_chosen(con: duckdb.DuckDBPyConnection) -> None:
     head = row(con)
     ids = (int(head["head_id"]), int(head["bank_id"]))
-    for strategy in levels.WORDS:
+    for strategy in strategies.STRATEGIES:
         asked = curve_data.Asked("train", None, None, False, strategy)
         given = curve_data.ready(*ids, asked)
         assert given is not None
