@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +18,16 @@ NODE = shutil.which("node")
 needed = pytest.mark.skipif(NODE is None, reason="Node is not installed")
 SAY = "console.log(JSON.stringify(out));"
 """ends a script that has put its answer into `out`"""
+
+
+@functools.cache
+def folder() -> Path:
+    """The modules as files, with the one that `assets` writes among them."""
+    place = Path(tempfile.mkdtemp(prefix="js-"))
+    for path in (assets.JS / "package.json", *assets.JS.glob("*.js")):
+        shutil.copy(path, place)
+    (place / "palette.js").write_text(assets.text("palette"), encoding="utf-8")
+    return place
 
 
 def use(module: str, *names: str) -> str:
@@ -28,7 +41,7 @@ def run(script: str, **given: Any) -> Any:
     found = subprocess.run(
         [NODE, "--input-type=module", "-"],
         input=f"const given = {json.dumps(given)};\n{script}",
-        cwd=assets.JS,
+        cwd=folder(),
         capture_output=True,
         text=True,
         timeout=60,

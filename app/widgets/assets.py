@@ -6,12 +6,23 @@ element takes a single module, so their texts are joined and the imports between
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
 from pathlib import Path
 
+from app.widgets import palette
+
 JS = Path(__file__).with_name("js")
 
+_INKS = {
+    "for": palette.FOR,
+    "against": palette.AGAINST,
+    "kept": palette.KEPT,
+    "removed": palette.REMOVED,
+    "rest": palette.REST,
+    "alarm": palette.ALARM,
+}
 _IMPORT = re.compile(r'^import\s[^;]*?from\s+"\./(?P<name>[\w-]+)\.js";\n', re.MULTILINE)
 
 
@@ -25,16 +36,28 @@ def module(*names: str) -> str:
     ordered: list[str] = []
     for name in names:
         _collect(name, ordered, ())
-    return "\n".join(_IMPORT.sub("", _read(name)) for name in ordered)
+    return "\n".join(_IMPORT.sub("", text(name)) for name in ordered)
 
 
 @cache
 def style(*names: str) -> str:
-    """`js/<name>.css` of each name, joined."""
-    return "\n".join((JS / f"{name}.css").read_text(encoding="utf-8") for name in names)
+    """`js/<name>.css` of each name, joined; the palette's roles are `--ink-<role>` in them."""
+    inks = " ".join(f"--ink-{role}: {colour};" for role, colour in _INKS.items())
+    sheets = ((JS / f"{name}.css").read_text(encoding="utf-8") for name in names)
+    return "\n".join((f":host {{ {inks} }}", *sheets))
 
 
-def _read(name: str) -> str:
+def text(name: str) -> str:
+    """`js/<name>.js`; "palette" is written here, from the one table of colours."""
+    if name == "palette":
+        maps = {
+            key: {"title": each.title, "signed": each.signed, "stops": each.rgb()}
+            for key, each in palette.MAPS.items()
+        }
+        return (
+            f"export const INKS = {json.dumps(_INKS)};\n"
+            f"export const COLOUR_MAPS = {json.dumps(maps)};\n"
+        )
     return (JS / f"{name}.js").read_text(encoding="utf-8")
 
 
@@ -43,10 +66,10 @@ def _collect(name: str, ordered: list[str], above: tuple[str, ...]) -> None:
         return
     if name in above:
         raise ValueError(f"js modules import each other in a circle: {' > '.join((*above, name))}")
-    text = _read(name)
-    for match in _IMPORT.finditer(text):
+    source = text(name)
+    for match in _IMPORT.finditer(source):
         _collect(match["name"], ordered, (*above, name))
-    left = re.search(r"^import\b.*", _IMPORT.sub("", text), re.MULTILINE)
+    left = re.search(r"^import\b.*", _IMPORT.sub("", source), re.MULTILINE)
     if left:
         raise ValueError(
             f'js/{name}.js: {left[0]!r} cannot be joined; write import {{ a }} from "./name.js";'

@@ -8,13 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from app.format import concept_name, short
-from app.widgets import assets
-from app.widgets.concept_map import PALETTE
+from app.widgets import assets, palette
 from app.widgets.gallery import data_uri
 
-OTHER = "#9AA5AB"
-COLOURS = PALETTE[:7]
-"""grey is for all further concepts"""
+MOST = 7
+"""concepts that get a colour; grey is for all others"""
 
 _ELEMENT = st.components.v2.component(
     "lucidarium_cluster",
@@ -27,7 +25,7 @@ _ELEMENT = st.components.v2.component(
 def payload(rows: pd.DataFrame, *, title: str, height: int = 430) -> dict[str, Any]:
     """Points with their thumbs, and the concepts that get a colour: those most often on top."""
     counts = rows.loc[rows["concept_id"] >= 0, "concept_id"].value_counts()
-    ranked = sorted(counts.index, key=lambda c: (-counts[c], c))[: len(COLOURS)]
+    ranked = sorted(counts.index, key=lambda c: (-counts[c], c))[:MOST]
     names = {
         int(c): concept_name(n, int(c))
         for c, n in zip(rows["concept_id"], rows["name"], strict=True)
@@ -40,12 +38,12 @@ def payload(rows: pd.DataFrame, *, title: str, height: int = 430) -> dict[str, A
             "n": int(counts[c]),
             "colour": colour,
         }
-        for c, colour in zip(ranked, COLOURS, strict=False)
+        for c, colour in zip(ranked, palette.GROUPS, strict=False)
     ]
     rest = len(rows) - sum(entry["n"] for entry in legend)
     if rest:
         legend.append(
-            {"id": -1, "concept": None, "name": "other concepts", "n": rest, "colour": OTHER}
+            {"id": -1, "concept": None, "name": "other concepts", "n": rest, "colour": palette.REST}
         )
     coloured = {entry["id"] for entry in legend}
     points = []

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from jaxtyping import Int
 
 from app.format import concept_name, short
+from app.widgets import figures, palette
 
 COLOURS: dict[str, tuple[str, str]] = {
     "frequency": ("Frequency", "share of images"),
@@ -20,7 +21,6 @@ COLOURS: dict[str, tuple[str, str]] = {
 """column -> (title, unit)"""
 LABELLED = 60
 """up to this many, names stand beside the dots"""
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C7A00", "#7F7F7F")
 
 
 def _sizes(frequency: pd.Series) -> np.ndarray:
@@ -67,11 +67,11 @@ def chart(layout: pd.DataFrame, ids: Int[np.ndarray, " n"], *, by: str) -> go.Fi
             _dots(
                 others,
                 name="not in the list",
-                marker={"size": 5, "color": "rgba(140,150,155,0.35)"},
+                marker={"size": 5, "color": palette.faint(palette.REST, 0.35)},
             )
         )
     few = len(rows) <= LABELLED
-    ring = {"width": 1, "color": "rgba(255,255,255,0.7)"}
+    ring = figures.RING | {"color": "rgba(255,255,255,0.7)"}
     if by == "group":
         for i, (group, mine) in enumerate(rows.groupby(rows["grouping"].fillna("no group"))):
             figure.add_trace(
@@ -82,7 +82,7 @@ def chart(layout: pd.DataFrame, ids: Int[np.ndarray, " n"], *, by: str) -> go.Fi
                     marker={
                         "size": _sizes(mine["frequency"]),
                         "line": ring,
-                        "color": PALETTE[i % len(PALETTE)],
+                        "color": palette.SERIES[i % len(palette.SERIES)],
                     },
                 )
             )
@@ -99,7 +99,7 @@ def chart(layout: pd.DataFrame, ids: Int[np.ndarray, " n"], *, by: str) -> go.Fi
                     "size": _sizes(rows["frequency"]),
                     "line": ring,
                     "color": rows[by].to_numpy(),
-                    "colorscale": "Viridis",
+                    "colorscale": palette.standard(signed=False).plotly(),
                     "colorbar": {
                         "title": {"text": f"{title}<br>({unit})"},
                         "thickness": 12,
@@ -108,15 +108,13 @@ def chart(layout: pd.DataFrame, ids: Int[np.ndarray, " n"], *, by: str) -> go.Fi
                 },
             )
         )
-    figure.update_layout(
+    return figures.styled(
+        figure,
         height=620,
-        margin={"l": 0, "r": 0, "t": 24, "b": 0},
+        x=figures.HIDDEN,
+        y=figures.HIDDEN,
         uirevision="layout",
         showlegend=by == "group",
         dragmode="pan",
         clickmode="event+select",
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"},
-        xaxis={"visible": False},
-        yaxis={"visible": False},
     )
-    return figure

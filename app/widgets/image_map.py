@@ -9,12 +9,9 @@ import streamlit as st
 
 from app import address, db
 from app.format import number, short
-from app.widgets import cluster, gallery, minis
-from app.widgets.concept_map import PALETTE
+from app.widgets import cluster, gallery, minis, palette
 from data.queries import atlas
 
-COLOURS = (*PALETTE[:7], "#332288", "#AA4499", "#117733", "#661100", "#44AA99")
-"""grey is for all further groups"""
 BY = {"class": "Class", "split": "Split", "verdict": "Right or wrong"}
 TRUST = (
     "Trustworthiness, 0 to 1: how far the {n_neighbours} nearest on the plane are near in the space"
@@ -48,16 +45,16 @@ def _points() -> pd.DataFrame:
 def payload(rows: pd.DataFrame, *, by: str) -> dict[str, Any]:
     """Points with their thumbs; the groups that get a colour are the largest, in name order."""
     counts = rows[by].value_counts()
-    coloured = sorted(counts.index[: len(COLOURS)], key=str)
+    coloured = sorted(counts.index[: len(palette.GROUPS)], key=str)
     number_of = {name: i for i, name in enumerate(coloured)}
     legend: list[dict[str, Any]] = [
         {"id": i, "concept": None, "name": str(name), "n": int(counts[name]), "colour": colour}
-        for (name, i), colour in zip(number_of.items(), COLOURS, strict=False)
+        for (name, i), colour in zip(number_of.items(), palette.GROUPS, strict=False)
     ]
     rest = len(rows) - sum(entry["n"] for entry in legend)
     if rest:
         legend.append(
-            {"id": -1, "concept": None, "name": "others", "n": rest, "colour": cluster.OTHER}
+            {"id": -1, "concept": None, "name": "others", "n": rest, "colour": palette.REST}
         )
     points = []
     for row in rows.to_dict("records"):

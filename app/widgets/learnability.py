@@ -9,9 +9,10 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app.format import concept_name, number, short
+from app.widgets import figures, palette
 
 KINDS = {"raw": "plain probe", "latent": "best latent", "top": "top latents"}
-COLOURS = {"raw": "#7F7F7F", "latent": "#D55E00", "top": "#0072B2"}
+COLOURS = {"raw": palette.GREY, "latent": palette.VERMILION, "top": palette.BLUE}
 PLAIN, EVEN, BANK = "plain probe", "even", "bank"
 
 
@@ -186,28 +187,15 @@ def chart(rows: pd.DataFrame) -> go.Figure:
             mode="markers",
             name=KINDS[kind],
             marker={"size": 7, "color": COLOURS[kind]},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": shown[f"{kind}_hi"] - value,
-                "arrayminus": value - shown[f"{kind}_lo"],
-                "thickness": 1.5,
-                "width": 0,
-            },
+            error_x=figures.interval(shown[f"{kind}_lo"], value, shown[f"{kind}_hi"]),
             customdata=shown[["target", f"{kind}_range", "n_positive", "n"]],
             hovertemplate="<b>%{customdata[0]}</b><br>AUC %{x:.3f} (%{customdata[1]})<br>"
             "%{customdata[2]} of %{customdata[3]} images have it<extra>" + KINDS[kind] + "</extra>",
         )
-    figure.add_vline(x=0.5, line={"width": 1, "dash": "dot", "color": "#7F7F7F"})
-    figure.update_layout(
+    figures.level(figure, 0.5, on="x")
+    return figures.styled(
+        figure,
         height=90 + 24 * len(shown),
-        margin={"l": 0, "r": 10, "t": 30, "b": 0},
-        legend={"orientation": "h", "y": 1.01, "yanchor": "bottom", "x": 0},
-        xaxis={"title": "AUC on held-out images (dotted: chance)"},
-        yaxis={
-            "autorange": "reversed",
-            "tickvals": at,
-            "ticktext": [short(t, 26) for t in shown["target"]],
-        },
+        x=figures.axis("AUC on held-out images (dotted: chance)"),
+        y=figures.rows([short(t, 26) for t in shown["target"]]),
     )
-    return figure

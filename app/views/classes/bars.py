@@ -10,8 +10,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.format import number, percent, short, signed
+from app.widgets import figures
+from app.widgets.palette import AGAINST, FOR, REST
 
-FOR, AGAINST, REST = "#B2182B", "#2166AC", "#9AA5AB"
 _WIDTH = 0.7
 """of a bar; a trace of few bars would make them as wide as its gaps"""
 
@@ -44,27 +45,20 @@ def chart(parts: pd.DataFrame) -> go.Figure:
         )
     ends = [0.0, *parts["value"].astype(float)]
     room = 0.28 * (max(ends) - min(ends) or 1.0)
-    figure.update_layout(
+    return figures.styled(
+        figure,
         height=90 + 25 * len(parts),
-        barmode="overlay",
-        margin={"l": 0, "r": 10, "t": 30, "b": 0},
-        clickmode="event+select",
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
-        xaxis={
-            "title": "mean contribution, logits (share of logit - bias)",
-            "range": [
+        x=figures.axis(
+            "mean contribution, logits (share of logit - bias)",
+            range=[
                 min(ends) - (room if min(ends) < 0 else 0),
                 max(ends) + (room if max(ends) > 0 else 0),
             ],
-        },
-        yaxis={
-            "autorange": "reversed",
-            "tickvals": list(range(len(parts))),
-            "ticktext": [short(title, 32) for title in parts["title"]],
-            "automargin": True,
-        },
+        ),
+        y=figures.rows([short(title, 32) for title in parts["title"]]),
+        barmode="overlay",
+        clickmode="event+select",
     )
-    return figure
 
 
 def _beside(row: Mapping[Any, Any]) -> str:

@@ -10,7 +10,7 @@ import streamlit as st
 from app import address, db
 from app.format import number, percent, plain, short, signed
 from app.views.classes import bars, choice, class_parts, class_tables, importance_methods
-from app.widgets import cluster, gallery, linear_heads
+from app.widgets import cluster, figures, gallery, linear_heads
 from data.queries import backbone_importance
 from data.queries import classes as one
 
@@ -115,13 +115,7 @@ def rests_on(explained: pd.Series, images: pd.DataFrame) -> None:
     if misleads:
         st.warning(misleads)
     parts = class_parts.parts(explained, shown)
-    event = st.plotly_chart(
-        bars.chart(parts),
-        key=f"bars-{head_id}-{class_id}-{len(shown)}",
-        on_select="rerun",
-        selection_mode="points",
-        config={"displayModeBar": False},
-    )
+    points = figures.clicked(bars.chart(parts), key=f"bars-{head_id}-{class_id}-{len(shown)}")
     best = percent(float(rows["share"].head(len(shown)).sum()))
     st.caption(
         f"{len(shown)} of {int(explained['n_concepts']):,} contributing concepts shown, "
@@ -130,7 +124,7 @@ def rests_on(explained: pd.Series, images: pd.DataFrame) -> None:
     )
     with st.expander("The same in numbers"):
         picked = class_parts.table(parts, key=f"parts-{head_id}-{class_id}-{len(shown)}")
-    for point in event["selection"]["points"]:
+    for point in points:
         if point.get("customdata"):
             picked = int(point["customdata"][0])
     if picked is not None and picked >= 0:

@@ -9,6 +9,7 @@ from app import address, db
 from app.format import number, plain, rate
 from app.views.compare import pairing, pairing_choice, pairing_tables
 from app.views.compare.pairing import Side
+from app.widgets import figures
 from core.compare import matching
 from data.store import StoreError
 
@@ -102,10 +103,9 @@ only_a = np.setdiff1d(np.arange(len(c.left)), pairs.left[:matched])
 only_b = np.setdiff1d(np.arange(len(c.right)), pairs.right[:matched])
 picture, words = st.columns([3, 2], gap="large", vertical_alignment="center")
 with picture:
-    st.plotly_chart(
+    figures.show(
         pairing_tables.strengths(pairs, c.chance[kind], threshold=threshold, kind=kind),
         key=f"strengths-{kind}",
-        config={"displayModeBar": False},
     )
 with words:
     for column, (label, value, about) in zip(

@@ -12,11 +12,10 @@ import streamlit as st
 from app import db
 from app.format import concept_name
 from app.views.compare.pairing import Compared, Side
-from app.widgets import minis
+from app.widgets import figures, minis, palette
 from core.compare.matching import Matching
 from data.queries import concepts
 
-PAIRED, CHANCE = "#0072B2", "#8A949A"
 PICTURES = 2
 KINDS = {
     "scores": ("Scores", "Correlation of the two concepts' scores over the shared images"),
@@ -54,8 +53,8 @@ def strengths(found: Matching, chance: np.ndarray, *, threshold: float, kind: st
     """Likeness of the pairs from best to worst, beside pairs made by chance."""
     figure = go.Figure()
     for name, values, colour, dash in (
-        ("pairs", found.value, PAIRED, "solid"),
-        ("by chance", np.sort(chance)[::-1], CHANCE, "dash"),
+        ("pairs", found.value, palette.BLUE, "solid"),
+        ("by chance", np.sort(chance)[::-1], palette.CHANCE, "dash"),
     ):
         figure.add_scatter(
             x=np.arange(1, len(values) + 1),
@@ -65,25 +64,13 @@ def strengths(found: Matching, chance: np.ndarray, *, threshold: float, kind: st
             line={"color": colour, "width": 2.5, "dash": dash},
             hovertemplate=f"{name}: pair %{{x}}, %{{y:.3g}}<extra></extra>",
         )
-    figure.add_hline(y=threshold, line={"color": "#D55E00", "width": 1.5, "dash": "dot"})
-    figure.add_annotation(
-        x=0,
-        xref="paper",
-        y=threshold,
-        text="threshold",
-        showarrow=False,
-        xanchor="left",
-        yanchor="bottom",
-        font={"size": 11, "color": "#D55E00"},
-    )
-    figure.update_layout(
+    figures.level(figure, threshold, on="y", text="threshold", colour=palette.THRESHOLD)
+    return figures.styled(
+        figure,
         height=270,
-        margin={"l": 0, "r": 0, "t": 26, "b": 0},
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
-        xaxis={"title": "pairs, best first"},
-        yaxis={"title": AXES[kind], "range": [min(-0.05, float(chance.min())), 1.03]},
+        x=figures.axis("pairs, best first"),
+        y=figures.axis(AXES[kind], range=[min(-0.05, float(chance.min())), 1.03]),
     )
-    return figure
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -8,9 +8,7 @@ import plotly.graph_objects as go
 from jaxtyping import Float
 
 from app.format import number
-
-BLUE = "#2A6F97"
-BARE = {"displayModeBar": False}
+from app.widgets import figures, palette
 
 
 def scores(histogram: pd.Series, groups: pd.DataFrame, *, unit: str) -> go.Figure:
@@ -22,7 +20,7 @@ def scores(histogram: pd.Series, groups: pd.DataFrame, *, unit: str) -> go.Figur
             x=(edges[:-1] + edges[1:]) / 2,
             y=np.where(counts > 0, counts, np.nan),
             width=np.diff(edges),
-            marker={"color": BLUE, "line": {"width": 0}},
+            marker={"color": palette.PRIMARY, "line": {"width": 0}},
             customdata=np.stack([edges[:-1], edges[1:]], axis=1),
             hovertemplate="%{y} images<br>score %{customdata[0]:.3g} to %{customdata[1]:.3g}"
             "<extra></extra>",
@@ -30,15 +28,15 @@ def scores(histogram: pd.Series, groups: pd.DataFrame, *, unit: str) -> go.Figur
     )
     for _, group in groups.iterrows():
         if group["name"] == "top" or "%" in group["name"]:
-            figure.add_vline(x=group["lo"], line={"width": 1, "dash": "dot", "color": "#D55E00"})
-    figure.update_layout(
+            figures.level(figure, group["lo"], on="x", colour=palette.THRESHOLD)
+    return figures.styled(
+        figure,
         height=210,
-        margin={"l": 0, "r": 0, "t": 6, "b": 0},
+        x=figures.axis("score", unit),
+        y=figures.axis("images", type="log", dtick=1, rangemode="tozero"),
+        legend=None,
         bargap=0,
-        xaxis={"title": f"score ({unit})"},
-        yaxis={"type": "log", "title": "images", "dtick": 1, "rangemode": "tozero"},
     )
-    return figure
 
 
 def frame(mean_map: Float[np.ndarray, "h w"], *, signed: bool, unit: str) -> go.Figure:
@@ -52,7 +50,7 @@ def frame(mean_map: Float[np.ndarray, "h w"], *, signed: bool, unit: str) -> go.
             zmax=top,
             xgap=1,
             ygap=1,
-            colorscale="RdBu_r" if signed else "Viridis",
+            colorscale=palette.standard(signed=signed).plotly(),
             colorbar={
                 "thickness": 9,
                 "len": 0.9,
@@ -63,10 +61,10 @@ def frame(mean_map: Float[np.ndarray, "h w"], *, signed: bool, unit: str) -> go.
             hovertemplate=f"row %{{y}}, column %{{x}}: %{{z:.3g}} {unit}<extra></extra>",
         )
     )
-    figure.update_layout(
+    return figures.styled(
+        figure,
         height=max(120, min(230, round(300 * h / w))),
-        margin={"l": 0, "r": 0, "t": 4, "b": 0},
-        xaxis={"visible": False, "constrain": "domain"},
-        yaxis={"visible": False, "autorange": "reversed", "scaleanchor": "x"},
+        x=figures.HIDDEN | {"constrain": "domain"},
+        y=figures.HIDDEN | {"autorange": "reversed", "scaleanchor": "x"},
+        legend=None,
     )
-    return figure

@@ -9,7 +9,7 @@ from einops import rearrange
 from app import address, db
 from app.format import concept_name, number, plain, rate, short
 from app.views.concept import charts, chips, concept_probes, concept_tables, examples, name_form
-from app.widgets import concept_list, concept_names, concept_order, concept_parts, gallery
+from app.widgets import concept_list, concept_names, concept_order, concept_parts, figures, gallery
 from data.queries import build, probes
 from data.queries import concept as one
 
@@ -95,11 +95,7 @@ def left() -> None:
     spread = one.histogram(con, bank_id, concept_id)
     if spread is not None and alive:
         groups = one.example_groups(con, bank_id, concept_id)
-        st.plotly_chart(
-            charts.scores(spread, groups, unit=unit),
-            key="scores",
-            config=charts.BARE,
-        )
+        figures.show(charts.scores(spread, groups, unit=unit), key="scores")
         if spread["n_zero"]:
             st.caption(
                 f"{rate(int(spread['n_zero']), int(facts['n_images']))} at exactly 0, not drawn"
@@ -138,11 +134,7 @@ def left() -> None:
             "images. A concept that is only ever at the border may be an artefact.",
         )
         where = rearrange(mean_map, "(h w) -> h w", h=grid[0])
-        st.plotly_chart(
-            charts.frame(where, signed=bool(bank["signed"]), unit=unit),
-            key="frame",
-            config=charts.BARE,
-        )
+        figures.show(charts.frame(where, signed=bool(bank["signed"]), unit=unit), key="frame")
         st.caption(
             f"{grid[0]} x {grid[1]} tokens · {number(concept['position_entropy'])} of at "
             f"most {number(float(np.log2(n_tokens)))} bits"

@@ -16,6 +16,7 @@ from app.widgets import (
     concept_names,
     concept_order,
     concept_table,
+    figures,
     image_map,
 )
 from data.queries import build, trees
@@ -191,14 +192,9 @@ def on_the_plane() -> int | None:
         + (f" Its {told[0]}." if told else ""),
         help=told[1] if told else None,
     )
-    event = st.plotly_chart(
-        concept_map.chart(layout, ids, by=by),
-        key=f"plane-{bank_id}",
-        on_select="rerun",
-        selection_mode="points",
-        config={"displaylogo": False, "scrollZoom": True},
+    points = figures.clicked(
+        concept_map.chart(layout, ids, by=by), key=f"plane-{bank_id}", config=figures.ZOOMED
     )
-    points = event["selection"]["points"]
     return int(points[0]["customdata"]) if points else None
 
 

@@ -6,16 +6,15 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.format import short
-
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8C7A00", "#56B4E9", "#E69F00", "#555E63")
-CONTROL = "#8A949A"
+from app.widgets import figures
+from app.widgets.palette import CONTROL, SERIES
 
 
 def lines(rows: pd.DataFrame, *, layers: list[str]) -> go.Figure:
     """One line a concept with its 95 % intervals, the mean control of them, and chance."""
     figure = go.Figure()
     for i, (_, mine) in enumerate(rows.groupby("labelled_id", sort=False)):
-        colour = PALETTE[i % len(PALETTE)]
+        colour = SERIES[i % len(SERIES)]
         figure.add_scatter(
             x=mine["position"] + 0.03 * (i - (rows["labelled_id"].nunique() - 1) / 2),
             y=mine["auc"],
@@ -23,14 +22,7 @@ def lines(rows: pd.DataFrame, *, layers: list[str]) -> go.Figure:
             name=short(str(mine["name"].iloc[0]), 30),
             line={"color": colour, "width": 2},
             marker={"size": 7},
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": mine["hi"] - mine["auc"],
-                "arrayminus": mine["auc"] - mine["lo"],
-                "thickness": 1,
-                "width": 2,
-            },
+            error_y=figures.interval(mine["lo"], mine["auc"], mine["hi"], cap=2),
             customdata=mine[["lo", "hi", "control", "n", "n_positive", "layer"]].to_numpy(),
             hovertemplate="AUC %{y:.3g}, 95 % interval %{customdata[0]:.3g} to "
             "%{customdata[1]:.3g}<br>shuffled labels %{customdata[2]:.3g}<br>n = %{customdata[3]}, "
@@ -45,32 +37,20 @@ def lines(rows: pd.DataFrame, *, layers: list[str]) -> go.Figure:
         line={"color": CONTROL, "width": 2, "dash": "dash"},
         hovertemplate="mean control %{y:.3g}<extra></extra>",
     )
-    figure.add_hline(y=0.5, line={"color": CONTROL, "width": 1, "dash": "dot"})
-    figure.add_annotation(
-        x=0,
-        xref="paper",
-        y=0.5,
-        text="chance 0.5",
-        showarrow=False,
-        yanchor="top",
-        xanchor="left",
-        font={"size": 11, "color": CONTROL},
-    )
+    figures.level(figure, 0.5, on="y", text="chance 0.5")
     low = min(float(rows["lo"].min()), float(control.min()), 0.5)
-    figure.update_layout(
+    return figures.styled(
+        figure,
         height=430,
-        margin={"l": 0, "r": 12, "t": 30, "b": 0},
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
-        xaxis={
-            "title": "layer, from input to output",
-            "tickvals": list(range(len(layers))),
-            "ticktext": layers,
-            "range": [-0.25, len(layers) - 0.75],
-            "zeroline": False,
-        },
-        yaxis={"title": "AUC of the probe", "range": [max(0.0, low - 0.03), 1.02]},
+        x=figures.axis(
+            "layer, from input to output",
+            tickvals=list(range(len(layers))),
+            ticktext=layers,
+            range=[-0.25, len(layers) - 0.75],
+            zeroline=False,
+        ),
+        y=figures.axis("AUC of the probe", range=[max(0.0, low - 0.03), 1.02]),
     )
-    return figure
 
 
 def wide(rows: pd.DataFrame, positions: list[int]) -> pd.DataFrame:

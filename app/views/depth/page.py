@@ -8,6 +8,7 @@ import streamlit as st
 from app import address, db
 from app.format import number, plain, rate, short
 from app.views.depth import charts
+from app.widgets import figures
 from data.queries import build
 from data.queries import depth as of_store
 
@@ -97,13 +98,12 @@ st.multiselect(
     format_func=lambda i: short(str(labels[i]), 40),
     help="At first: those whose AUC changes most over the layers, one of each group.",
 )
-st.plotly_chart(
+figures.show(
     charts.lines(
         rows[rows["labelled_id"].isin(chosen)].sort_values(["labelled_id", "position"]),
         layers=[short(last_part(names[p]), 34) for p in positions],
     ),
     key="depth",
-    config={"displayModeBar": False},
 )
 table = charts.wide(rows, positions)
 counts = table["best"].value_counts()

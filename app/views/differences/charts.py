@@ -6,8 +6,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.format import number, short, signed, with_id
+from app.widgets import figures
+from app.widgets.palette import CHANCE, LESS, MORE, faint
 
-MORE, LESS, CHANCE = "#D55E00", "#0072B2", "#C5CCD1"
 LEGEND = {
     "energy": ("stronger in B", "weaker in B"),
     "within": ("stronger in B", "weaker in B"),
@@ -27,16 +28,14 @@ def largest(rows: pd.DataFrame, *, kind: str, unit: str, classes: dict[int, str]
             y=place,
             orientation="h",
             hoverinfo="skip",
-            marker={"color": CHANCE, "line": {"width": 0}},
+            marker={"color": faint(CHANCE, 0.5), "line": {"width": 0}},
             width=0.5,
             name="95 % of chance",
         )
     above = (rows["value"] > 0).to_numpy()
     for name, colour, mine in zip(LEGEND[kind], (MORE, LESS), (above, ~above), strict=True):
         _points(figure, rows[mine], [y for y in place if mine[y]], colour, kind, classes)
-        figure.add_scatter(
-            x=[None], y=[None], mode="markers", name=name, marker={"size": 10, "color": colour}
-        )
+        figures.legend_only(figure, name, colour)
     titles = {
         "energy": f"mean score in B minus in A ({unit})",
         "within": "B − A inside classes (pooled standard deviations)",
@@ -61,14 +60,7 @@ def _points(
         customdata=rows[["concept_id"]].to_numpy(),
         hovertext=[_hover(row, kind, classes) for _, row in rows.iterrows()],
         hovertemplate="%{hovertext}<extra></extra>",
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": rows["hi"] - rows["value"],
-            "arrayminus": rows["value"] - rows["lo"],
-            "thickness": 1.4,
-            "width": 3,
-        },
+        error_x=figures.interval(rows["lo"], rows["value"], rows["hi"], cap=3),
         marker={
             "size": 10,
             "color": colour,
@@ -101,17 +93,11 @@ def _titles(rows: pd.DataFrame) -> list[str]:
 
 
 def _axis(figure: go.Figure, titles: list[str], *, title: str) -> go.Figure:
-    figure.update_layout(
+    return figures.styled(
+        figure,
         height=86 + 25 * len(titles),
-        margin={"l": 0, "r": 12, "t": 30, "b": 0},
+        x=figures.axis(title, zeroline=True, zerolinewidth=1),
+        y=figures.rows(titles),
+        legend="right",
         clickmode="event+select",
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1.0, "xanchor": "right"},
-        xaxis={"title": title, "zeroline": True, "zerolinewidth": 1},
-        yaxis={
-            "autorange": "reversed",
-            "tickvals": list(range(len(titles))),
-            "ticktext": titles,
-            "automargin": True,
-        },
     )
-    return figure

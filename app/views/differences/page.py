@@ -13,7 +13,7 @@ from app.format import number, plain, short
 from app.views.differences import charts, compared, difference_examples, image_sets, top
 from app.views.differences import difference_kinds as kinds
 from app.views.differences import difference_table as table
-from app.widgets import gallery
+from app.widgets import figures, gallery
 from core.compare import class_shifts
 from core.compare import image_sets as comparing
 from data.queries import build
@@ -145,14 +145,7 @@ def open_concept(concept_id: int) -> None:
 
 def picture(drawn: pd.DataFrame, kind: str) -> None:
     figure = charts.largest(drawn, kind=kind, unit=unit, classes=classes)
-    event = st.plotly_chart(
-        figure,
-        key=f"top-{kind}-{bank_id}-{a.text()}-{b.text()}",
-        on_select="rerun",
-        selection_mode="points",
-        config={"displayModeBar": False},
-    )
-    for point in event["selection"]["points"]:
+    for point in figures.clicked(figure, key=f"top-{kind}-{bank_id}-{a.text()}-{b.text()}"):
         if point.get("customdata"):
             open_concept(int(point["customdata"][0]))
 

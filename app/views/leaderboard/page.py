@@ -8,7 +8,7 @@ from app import address, db
 from app.format import plain, short
 from app.views.leaderboard import standings
 from app.views.leaderboard.standing_columns import GROUPS
-from app.widgets import learnability
+from app.widgets import figures, learnability
 from data.queries import build
 from data.queries import leaderboard as board
 
@@ -110,7 +110,7 @@ def learnable() -> None:
         f"The plain probe beats both the best latent and the top latents of {plain(short(chosen))} "
         f"on {both:,} of {len(rows):,} labels. Below: the {n_hard} labels that are hardest for it."
     )
-    st.plotly_chart(learnability.chart(rows), key="probe-chart", config={"displayModeBar": False})
+    figures.show(learnability.chart(rows), key="probe-chart")
     if opened is not None:
         address.open_page("concept", b=chosen, c=opened)
 

@@ -13,6 +13,7 @@ from pandas.io.formats.style import Styler
 
 from app.format import number
 from app.views.leaderboard.standing_columns import GROUPS, HEADS, HELD_OUT, column
+from app.widgets import palette
 
 KINDS = {"value": "bank", "control": "random", "chance": "chance"}
 """column of the figures -> what a row of a bank holds"""
@@ -30,7 +31,7 @@ WHICH = {
     "real": "the backbone's own activations",
     "no concepts": "a model that reads no concepts",
 }
-FAINT = "color: #6f7682"
+FAINT = f"color: {palette.SOFT}"
 """of rows that banks are compared with; legible on both themes"""
 
 

@@ -9,10 +9,10 @@ from app import address, db
 from app.format import number, plain, short
 from app.views.metrics import faithfulness, metric_levels, metric_worst, plot
 from app.views.metrics.lines import QUESTIONS, Question, settings, wide
+from app.widgets import figures
 from core.catalogue import METRICS
 from data.queries import build, metrics
 
-BARE = {"displayModeBar": False}
 TALLEST = 24
 """rows of a table that is shown whole"""
 con = db.cursor()
@@ -65,7 +65,7 @@ def question(asked: Question, split: str) -> None:
     ]
     st.subheader(asked.title, anchor=False)
     st.caption(f"{asked.caption} Measured on {plain(', '.join(dict.fromkeys(mine['split'])))}.")
-    st.plotly_chart(plot.dots(mine, lines, looks), key=f"dots {asked.title}", config=BARE)
+    figures.show(plot.dots(mine, lines, looks), key=f"dots {asked.title}")
     table = wide(mine, lines)
     with st.expander("Numbers, with n"):
         st.dataframe(

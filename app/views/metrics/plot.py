@@ -10,8 +10,9 @@ import plotly.graph_objects as go
 
 from app.format import number, short
 from app.views.metrics.lines import Line
+from app.widgets import figures
+from app.widgets.palette import CHANCE, SERIES, faint
 
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C7A00", "#7F7F7F")
 SYMBOLS = (
     "circle",
     "square",
@@ -23,7 +24,6 @@ SYMBOLS = (
     "pentagon",
     "bowtie",
 )
-_CHANCE = "#8A949A"
 _ROW = 15
 """pixels a subject of a line"""
 
@@ -46,10 +46,10 @@ def styles(found: pd.DataFrame) -> dict[str, Style]:
     banks = list(dict.fromkeys(found["bank_id"].dropna()))
     out: dict[str, Style] = {}
     for scope in ("head", "bank"):  # never in one chart
-        used = dict.fromkeys(COLOURS, 0)
+        used = dict.fromkeys(SERIES, 0)
         mine = found[found["scope"] == scope]
         for bank_id, rows in mine.groupby("bank_id"):
-            colour = COLOURS[banks.index(bank_id) % len(COLOURS)]
+            colour = SERIES[banks.index(bank_id) % len(SERIES)]
             for subject in dict.fromkeys(rows["subject"]):
                 style = Style(colour, SYMBOLS[used[colour] % len(SYMBOLS)])
                 out.setdefault(str(subject), style)
@@ -70,8 +70,8 @@ def dots(found: pd.DataFrame, lines: list[Line], looks: dict[str, Style]) -> go.
                 y = i + (place - (len(present) - 1) / 2) * step
                 marks.append(Mark(subject, y, line, row))
     for kind, style in (
-        ("chance", {"symbol": "line-ns", "size": 10, "line": {"width": 2, "color": _CHANCE}}),
-        ("control", {"symbol": "diamond-open", "size": 9, "color": _CHANCE, "line": {"width": 2}}),
+        ("chance", {"symbol": "line-ns", "size": 10, "line": {"width": 2, "color": CHANCE}}),
+        ("control", {"symbol": "diamond-open", "size": 9, "color": CHANCE, "line": {"width": 2}}),
     ):
         shown = [mark for mark in marks if pd.notna(mark.row[kind])]
         figure.add_scatter(
@@ -96,7 +96,7 @@ def dots(found: pd.DataFrame, lines: list[Line], looks: dict[str, Style]) -> go.
                 "size": 11,
                 "color": look.colour,
                 "symbol": look.symbol,
-                "line": {"width": 1, "color": "white"},
+                "line": figures.RING,
             },
             text=[_hover(mark.line, mark.row) for mark in own],
             hovertemplate="%{text}<extra></extra>",
@@ -110,21 +110,20 @@ def dots(found: pd.DataFrame, lines: list[Line], looks: dict[str, Style]) -> go.
     least, most = min([0.0, *drawn]), max([0.0, *drawn])
     # small numbers are not lost in a scale that ends at 1
     top = max(1.0, most) if most > 0.5 else most * 1.1
-    figure.update_layout(
+    figures.styled(
+        figure,
         height=96 + (_ROW * max(len(present), 1) + 12) * len(lines),
-        margin={"l": 0, "r": 10, "t": 34, "b": 0},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        xaxis={"range": [least - 0.01 * (top - least), top + 0.02 * (top - least)]},
-        yaxis={
-            "range": [len(lines) - 0.45, -0.55],
-            "tickvals": list(range(len(lines))),
-            "ticktext": [line.label for line in lines],
-            "showgrid": False,
-            "zeroline": False,
-        },
+        x={"range": [least - 0.01 * (top - least), top + 0.02 * (top - least)]},
+        y=figures.rows(
+            [line.label for line in lines],
+            autorange=False,
+            range=[len(lines) - 0.45, -0.55],
+            showgrid=False,
+            zeroline=False,
+        ),
     )
     for i in range(1, len(lines)):
-        figure.add_hline(y=i - 0.5, line={"width": 1, "color": "rgba(128,140,148,0.18)"})
+        figure.add_hline(y=i - 0.5, line={"width": 1, "color": faint(CHANCE, 0.18)})
     return figure
 
 

@@ -6,10 +6,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.format import MISSING, number, short
+from app.widgets import figures, palette
 
-COLOURS = {"train": "#9AA5AB", "test": "#0072B2", "shifted": "#D55E00"}
-FURTHER = ("#009E73", "#CC79A7", "#E69F00", "#8C7A00")
-
+COLOURS = {"train": palette.REST, "test": palette.BLUE, "shifted": palette.VERMILION}
+FURTHER = (palette.GREEN, palette.PURPLE, palette.ORANGE, palette.OLIVE)
 
 TARGETS = {"label": "label", "backbone": "backbone"}
 
@@ -52,7 +52,7 @@ def chart(accuracies: pd.DataFrame, splits: list[str]) -> go.Figure:
             y=[title] * len(held),
             mode="lines",
             hoverinfo="skip",
-            line={"width": 5, "color": "rgba(213,94,0,0.25)"},
+            line={"width": 5, "color": palette.faint(palette.VERMILION, 0.25)},
             showlegend=False,
         )
     spare = iter(FURTHER * len(splits))
@@ -73,20 +73,14 @@ def chart(accuracies: pd.DataFrame, splits: list[str]) -> go.Figure:
             y=rows["title"],
             mode="markers",
             name=split,
-            marker={"size": 11, "color": colour, "line": {"width": 1, "color": "white"}},
+            marker={"size": 11, "color": colour, "line": figures.RING},
             customdata=facts,
             hovertemplate=f"<b>{split}</b> %{{x:.3g}} % of %{{customdata[0]:,}} images<br>"
             "chance %{customdata[1]:.3p}<extra>%{y}</extra>",
         )
-    figure.update_layout(
+    return figures.styled(
+        figure,
         height=84 + 38 * len(titles),
-        margin={"l": 0, "r": 10, "t": 30, "b": 0},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        xaxis={"range": [0, 102], "title": "top-1 accuracy, %", "ticksuffix": " %"},
-        yaxis={
-            "autorange": "reversed",
-            "tickvals": titles,
-            "ticktext": [short(t, 30) for t in titles],
-        },
+        x=figures.axis("top-1 accuracy", "%", range=[0, 102], ticksuffix=" %"),
+        y=figures.rows([short(t, 30) for t in titles], tickvals=titles),
     )
-    return figure

@@ -10,7 +10,7 @@ import streamlit as st
 from app import address, db
 from app.format import number, percent, plain, rate, seconds, short, size
 from app.views.overview import accuracy
-from app.widgets import gallery, image_map
+from app.widgets import figures, gallery, image_map
 from data.queries import build
 
 USES = (
@@ -81,9 +81,8 @@ def accuracies() -> None:
     )
     left, right = st.columns([4, 6], gap="medium")
     order = list(splits["split"])
-    left.plotly_chart(
-        accuracy.chart(measured, order), key="accuracy", config={"displayModeBar": False}
-    )
+    with left:
+        figures.show(accuracy.chart(measured, order), key="accuracy")
     about = {
         split: f"Accuracy on {split}; n and chance stand in the last row. Random: the same head of "
         "as many random directions, where they do not span the whole activation"

@@ -1,4 +1,5 @@
 // Images on a plane, coloured by group; hover shows the image.
+import { INKS } from "./palette.js";
 import { el, fill, num, signedNum } from "./dom.js";
 
 const NS = "http://www.w3.org/2000/svg";
@@ -40,7 +41,7 @@ export default function cluster({ data, parentElement, setTriggerValue }) {
   const place = fit(data.points, width, height);
   const board = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": data.title });
   const colourOf = new Map(data.legend.map((entry) => [entry.id, entry.colour]));
-  const other = "var(--st-gray-color, #9aa5ab)";
+  const other = INKS.rest;
   const card = el("div", { class: "card", "aria-hidden": "true" });
   const dots = [];
   let held = null; // concept kept in view by a click on its name

@@ -1,6 +1,7 @@
 // Groups of thumbnails with a concept's map over each, drawn here: no control costs a rerun.
 import { el, fill, num, choice } from "./dom.js";
-import { gradient } from "./colour.js";
+import { chosenMaps, gradient } from "./colour.js";
+import { mapChoice } from "./map_choice.js";
 import { place, tokenAt } from "./overlay.js";
 import { paintMap, paintPicture } from "./paint.js";
 import { largest } from "./codes.js";
@@ -21,7 +22,7 @@ export function remembered() {
 }
 
 function remember(settings) {
-  try { sessionStorage.setItem(KEEP, JSON.stringify(settings)); } catch { /* as above */ }
+  try { sessionStorage.setItem(KEEP, JSON.stringify({ ...settings, maps: undefined })); } catch { /* as above */ }
 }
 
 // Code at every token from stored steps; tokens null: one value a token.
@@ -75,14 +76,14 @@ function legend(data, settings) {
   if (settings.scale === "image" || data.limit === null) {
     const words = settings.scale === "image" ? "each image's own largest" : "each concept's 99th percentile peak";
     return el("span", { class: "legend" }, el("span", {}, data.signed ? "−" : "0"),
-      el("i", { style: { background: gradient(data.signed) } }), el("span", {}, words));
+      el("i", { style: { background: gradient(data.signed, settings.maps) } }), el("span", {}, words));
   }
   const top = num(data.limit);
   return el("span", {
     class: "legend",
-    title: `99th percentile of the peaks over active images; larger values keep the last colour${data.signed ? ". Red: for the concept, blue: against it" : ""}`,
+    title: `99th percentile of the peaks over active images; larger values keep the last colour${data.signed ? ". Above 0 is for the concept, below against it" : ""}`,
   }, el("span", {}, data.signed ? `−${top}` : "0"),
-  el("i", { style: { background: gradient(data.signed) } }), el("span", {}, `${top} ${data.unit}`));
+  el("i", { style: { background: gradient(data.signed, settings.maps) } }), el("span", {}, `${top} ${data.unit}`));
 }
 
 function controls(bar, data, settings, change) {
@@ -98,13 +99,14 @@ function controls(bar, data, settings, change) {
       el("input", { type: "checkbox", checked: settings.smooth, onchange: (e) => set("smooth", e.target.checked) }), "Smooth"),
     el("label", {}, "Scale", choice("Scale", [["concept", "Concept"], ["image", "Image"]],
       settings.scale, (v) => set("scale", v), ABOUT)),
+    mapChoice(data.signed, settings.maps, (maps) => { settings.maps = maps; change(); controls(bar, data, settings, change); }),
     legend(data, settings));
 }
 
 export default function gallery({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".gal");
   root.style.setProperty("--side", `${data.side}px`);
-  const settings = data.maps ? remembered() : { ...START, style: "none" };
+  const settings = { ...(data.maps ? remembered() : { ...START, style: "none" }), maps: chosenMaps() };
   const redraw = [];
   let waiting = 0;
   const change = () => {

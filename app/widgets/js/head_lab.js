@@ -1,5 +1,6 @@
 // The intervention element: move concepts, see the decision move at once; Python checks on release.
 import { mapOf, f64 } from "./codes.js";
+import { chosenMaps } from "./colour.js";
 import { commit, formatEdits, parseEdits, redo, startHistory, tidy, undo, withEdit } from "./edits.js";
 import { largestGap } from "./head.js";
 import { el, fill } from "./dom.js";
@@ -94,7 +95,7 @@ function actions(lab) {
       labCaption(lab);
       if (lab.pointed === null) return;
       const c = data.concepts[lab.pointed];
-      paintMap(ctx, where, mapOf(data.codes, lab.pointed), data.grid, { top: c.p99, signed: data.signed,
+      paintMap(ctx, where, mapOf(data.codes, lab.pointed), data.grid, { top: c.p99, signed: data.signed, maps: chosenMaps(),
         style: "heat", opacity: 0.7, threshold: 0.05, smooth: true });
     },
   };

@@ -22,7 +22,7 @@ export function truth(ctx, view) {
   for (const part of data.parts) {
     const x = p.x + part.x * p.w, y = p.y + part.y * p.h;
     ctx.beginPath(); ctx.arc(x, y, 4, 0, 2 * Math.PI);
-    ctx.fillStyle = "#ffffff"; ctx.strokeStyle = "#000000"; ctx.lineWidth = 3;
+    ctx.fillStyle = "white"; ctx.strokeStyle = "black"; ctx.lineWidth = 3;
     ctx.stroke(); ctx.fill();
     ctx.strokeText(part.part, x + 7, y + 4); ctx.fillText(part.part, x + 7, y + 4);
   }
@@ -43,12 +43,12 @@ export function legend(view, layer) {
       under = (state.smooth ? sample : nearest)(layer.map, layer.grid, u, v);
     }
   }
-  const [r, g, b] = under === null ? [0, 0, 0] : colour(under, layer);
+  const [r, g, b] = under === null ? [0, 0, 0] : colour(under, { ...layer, maps: state.maps });
   fill(ui.legend,
     el("div", { class: "cx-legend-name", title: layer.name }, layer.name),
     el("div", { class: "cx-legend-scale", title: `Full colour at ${num(layer.top)} (${layer.range}) and beyond` },
       el("span", {}, layer.signed ? num(-layer.top) : "0"),
-      el("i", { style: { backgroundImage: gradient(layer.signed) } }),
+      el("i", { style: { backgroundImage: gradient(layer.signed, state.maps) } }),
       el("span", {}, `${num(layer.top)} ${layer.unit}`)),
     el("div", { class: "cx-under", "data-role": "under" }, under === null
       ? el("span", { class: "cx-soft" }, `scale: ${layer.range}`)

@@ -64,7 +64,7 @@ export function sidePanel(view) {
   { concepts: conceptList, saliency: saliencyList, labels: labelList }[state.tab](view));
 }
 
-function mini(view, map, grid, signed, top, size) {
+function mini(view, map, { grid, signed, top, size }) {
   const canvas = el("canvas", { class: "cx-mini" });
   const where = place(view.data.image.box, { ...view.data.image, most: size });
   canvas.style.width = `${where.width}px`;
@@ -72,7 +72,7 @@ function mini(view, map, grid, signed, top, size) {
   const ctx = fit(canvas, where);
   if (view.picture) paintPicture(ctx, view.picture, where);
   paintMap(ctx, where, map, grid,
-    { top, signed, style: "heat", opacity: 0.8, threshold: 0, smooth: true });
+    { top, signed, maps: view.state.maps, style: "heat", opacity: 0.8, threshold: 0, smooth: true });
   return canvas;
 }
 
@@ -137,7 +137,7 @@ function conceptRow(view, { index, value, score }, { top, share }) {
     onpointerenter: () => view.preview(chosen), onpointerleave: () => view.preview(null),
     onclick: () => view.lock(chosen),
     onkeydown: (e) => { if (e.key === "Enter") view.lock(chosen); } },
-  mini(view, map, data.grid, data.signed, data.p99[index] || largest(map), 44),
+  mini(view, map, { ...data, top: data.p99[index] || largest(map), size: 44 }),
   el("div", { class: "cx-concept-name" }, el("span", { class: "cx-name" }, name),
     el("small", { class: "cx-soft" }, `${idOf(data.concepts.ids[index], name)} score ${num(score)}`)),
   el("div", { class: "cx-signed", title: HELP[state.sort] }, el("i", { class: value < 0 ? "neg" : "pos",
@@ -180,7 +180,7 @@ function saliencyList(view) {
         onpointerenter: () => view.preview(chosen), onpointerleave: () => view.preview(null),
         onclick: () => view.lock(chosen),
         onkeydown: (e) => { if (e.key === "Enter") view.lock(chosen); } },
-      mini(view, s.map, s.grid, s.signed, top, 168), el("b", {}, s.method),
+      mini(view, s.map, { ...s, top, size: 168 }), el("b", {}, s.method),
       el("small", { class: "cx-soft" }, `${s.signed ? "signed ±" : "0 to "}${num(top)} ${s.unit} · for ${s.cls}`),
       against && el("small", {}, Number.isNaN(rho) ? "ρ undefined: a map is constant" : `ρ = ${num(rho)}`));
     }))];

@@ -3,6 +3,8 @@
 import { atTokens, f64, i16, largest, mapOf, u32, unpackCodes } from "./codes.js";
 import { choice, el, fill, num } from "./dom.js";
 import { classLayers } from "./class_map.js";
+import { chosenMaps } from "./colour.js";
+import { mapChoice } from "./map_choice.js";
 import { legend, tooltip, truth } from "./image_marks.js";
 import { cell, place, step, tokenAt, unrun } from "./overlay.js";
 import { fit, loadPicture, outline, paintMap, paintPicture } from "./paint.js";
@@ -52,7 +54,7 @@ function build(root) {
   const view = { ui, data: null, picture: null, hover: null, pointer: null, token: -1,
     state: { locked: null, against: null, tokens: [], how: "max", style: "heat", opacity: 0.65, threshold: 0.05,
       smooth: true, scale: "concept", sort: null, diverse: false, limit: 12, tab: "concepts", y: null, parts: false,
-      mask: null } };
+      mask: null, maps: chosenMaps() } };
   view.draw = () => draw(view);
   view.refresh = () => { toolbar(view); draw(view); patchPanel(view); sidePanel(view); };
   view.lock = (chosen) => {
@@ -137,6 +139,7 @@ function toolbar(view) {
     choice("Scale", [["concept", "Store scale"], ["image", "Image scale"]], state.scale, (scale) => set({ scale }),
       { concept: "One scale for the concept in every image: images compare",
         image: "Up to this image's largest value: weak maps look strong" }),
+    [data.signed, !data.signed].map((signed) => mapChoice(signed, state.maps, (maps) => set({ maps }))),
     data.parts.length > 0 && el("label", { class: "cx-check", title: "Annotated part points" },
       el("input", { type: "checkbox", checked: state.parts,
         onchange: (e) => { state.parts = e.target.checked; draw(view); } }), `Parts (${data.parts.length})`),

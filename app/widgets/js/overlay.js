@@ -59,7 +59,7 @@ export function nearest(map, [rows, columns], u, v) {
 
 // RGBA bytes of one map, width x height pixels over the view box. style "heat" colours the map,
 // "evidence" darkens where there is none. Values smaller than threshold (0..1 of top) do not show.
-export function raster(map, grid, { width, height, top, signed, style, opacity, threshold, smooth }) {
+export function raster(map, grid, { width, height, top, signed, maps, style, opacity, threshold, smooth }) {
   const out = new Uint8ClampedArray(width * height * 4);
   const at = smooth ? sample : nearest;
   for (let y = 0, o = 0; y < height; y += 1) {
@@ -70,7 +70,7 @@ export function raster(map, grid, { width, height, top, signed, style, opacity, 
         const share = top > 0 ? Math.min(1, Math.abs(value) / top) : 0;
         out[o + 3] = 255 * opacity * (1 - share);
       } else {
-        const [r, g, b, a] = colour(value, { top, signed });
+        const [r, g, b, a] = colour(value, { top, signed, maps });
         out[o] = r; out[o + 1] = g; out[o + 2] = b; out[o + 3] = 255 * opacity * a;
       }
     }

@@ -1,4 +1,5 @@
 // Drawing on canvases: a picture, one map over its view box, outlines of patches.
+import { ink } from "./colour.js";
 import { contour, raster } from "./overlay.js";
 
 const LONGEST = 224; // pixels of a smooth overlay before the browser scales it up
@@ -19,13 +20,13 @@ export function fit(canvas, { width, height }) {
 
 export function paintPicture(ctx, picture, where) {
   ctx.clearRect(0, 0, where.width, where.height);
-  ctx.fillStyle = "#808080";
+  ctx.fillStyle = "gray";
   ctx.fillRect(0, 0, where.width, where.height);
   const p = where.picture;
   ctx.drawImage(picture, p.x, p.y, p.w, p.h);
 }
 
-// how: { top, signed, style, opacity, threshold, smooth }
+// how: { top, signed, maps, style, opacity, threshold, smooth }
 export function paintMap(ctx, where, map, grid, how) {
   if (how.style === "none" || !(how.top > 0)) return;
   const { view } = where;
@@ -49,7 +50,7 @@ export function paintMap(ctx, where, map, grid, how) {
 
 export const LEVELS = [0.25, 0.5, 0.75]; // contour lines, as shares of the scale
 
-function paintContours(ctx, view, map, grid, { top, signed, opacity, threshold }) {
+function paintContours(ctx, view, map, grid, { top, signed, maps, opacity, threshold }) {
   const signs = signed ? [1, -1] : [1];
   ctx.save();
   ctx.lineCap = "round";
@@ -57,11 +58,10 @@ function paintContours(ctx, view, map, grid, { top, signed, opacity, threshold }
     LEVELS.forEach((level, i) => {
       if (level < threshold) return;
       const pieces = contour(map, grid, sign * level * top);
-      for (const [width, ink] of [[3.5, "rgba(0,0,0,0.55)"], [1.6, sign > 0 && !signed
-        ? ["#35b779", "#b5de2b", "#fde725"][i] : sign > 0 ? "#f4a582" : "#92c5de"]]) {
+      for (const [width, stroke] of [[3.5, "rgba(0,0,0,0.55)"], [1.6, ink(i, { sign, signed, maps })]]) {
         ctx.globalAlpha = Math.min(1, opacity + 0.25);
         ctx.lineWidth = width;
-        ctx.strokeStyle = ink;
+        ctx.strokeStyle = stroke;
         ctx.beginPath();
         for (const [x0, y0, x1, y1] of pieces) {
           ctx.moveTo(view.x + x0 * view.w, view.y + y0 * view.h);
@@ -74,12 +74,12 @@ function paintContours(ctx, view, map, grid, { top, signed, opacity, threshold }
   ctx.restore();
 }
 
-export function outline(ctx, rect, { ink = "#ffffff", width = 2 } = {}) {
+export function outline(ctx, rect, { stroke = "white", width = 2 } = {}) {
   ctx.save();
   ctx.strokeStyle = "rgba(0,0,0,0.7)";
   ctx.lineWidth = width + 2;
   ctx.strokeRect(rect.x, rect.y, rect.w, rect.h);
-  ctx.strokeStyle = ink;
+  ctx.strokeStyle = stroke;
   ctx.lineWidth = width;
   ctx.strokeRect(rect.x, rect.y, rect.w, rect.h);
   ctx.restore();

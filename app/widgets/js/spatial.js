@@ -1,11 +1,13 @@
 // Mark where concepts may be seen; scores and prediction follow at once, Python checks on release.
 import { f64, mapOf, unpackCodes } from "./codes.js";
+import { chosenMaps } from "./colour.js";
 import { choice, el, fill, num, signedNum } from "./dom.js";
 import { largestGap } from "./head.js";
 import { judge } from "./lab_model.js";
 import { decision, verdict } from "./lab_side.js";
 import { cell, place, step, tokenAt } from "./overlay.js";
 import { fit, loadPicture, outline, paintMap, paintPicture } from "./paint.js";
+import { INKS } from "./palette.js";
 import { attention, formatRegions, noRegions, parseRegions, pooled, rectangle, weightElsewhere, withCells } from "./regions.js";
 
 const CLOSE = 1e-5; // largest |difference| of a probability between browser and Python
@@ -133,14 +135,14 @@ function paint(view) {
   paintPicture(ctx, view.picture, where);
   const weight = attention(live, data.nTokens);
   if (pointed !== null) {
-    paintMap(ctx, where, data.maps[pointed], data.grid, { top: data.concepts[pointed].p99, signed: data.signed,
+    paintMap(ctx, where, data.maps[pointed], data.grid, { top: data.concepts[pointed].p99, signed: data.signed, maps: chosenMaps(),
       style: "heat", opacity: 0.7, threshold: 0.05, smooth: true });
   }
   for (let t = 0; t < data.nTokens; t += 1) {
     const c = cell(where.view, data.grid, t);
     ctx.fillStyle = `rgba(16, 22, 26, ${(0.72 * (1 - weight[t])).toFixed(3)})`;
     ctx.fillRect(c.x, c.y, c.w, c.h);
-    const mine = live.keep.has(t) ? "#35b779" : live.remove.has(t) ? "#e07b54" : null;
+    const mine = live.keep.has(t) ? INKS.kept : live.remove.has(t) ? INKS.removed : null;
     if (mine) {
       ctx.strokeStyle = mine;
       ctx.lineWidth = 1.5;

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 from base64 import b64decode
 from io import BytesIO
 from typing import Any
 
+import in_node
 import numpy as np
 import pytest
-from paths import ROOT
 from PIL import Image
 
 from app.widgets import gallery, minis
 
-JS = ROOT / "app" / "widgets" / "js"
 ROW: dict[str, Any] = {
     "image_id": 7,
     "file": "a/<b>.jpg",
@@ -35,19 +32,11 @@ def _jpeg(width: int, height: int, colour: tuple[int, int, int]) -> bytes:
 
 
 def _browser(expression: str) -> Any:
-    if shutil.which("node") is None:
+    if in_node.NODE is None:
         pytest.skip("node is not installed")
-    script = f'import * as g from "./gallery.js"; console.log(JSON.stringify({expression}))'
-    done = subprocess.run(
-        ["node", "--input-type=module", "-e", script],
-        cwd=JS,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
+    return in_node.run(
+        f'import * as g from "./gallery.js"; console.log(JSON.stringify({expression}))'
     )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def test_a_picture_travels_as_stored() -> None:

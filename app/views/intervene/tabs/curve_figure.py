@@ -11,12 +11,13 @@ import plotly.graph_objects as go
 from app.format import percent
 from app.views.intervene.tabs import curve_data
 from app.views.intervene.tabs.curve_data import Line
+from app.widgets import figures, palette
 from core.intervention.policies import POLICIES
 
-ADVICE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#332288", "#AA4499", "#117733")
-BOUNDS = ("#D55E00", "#8C7A00", "#661100")
+ADVICE = (*palette.SERIES[:5], *palette.MUTED[:3])
+BOUNDS = (palette.VERMILION, palette.OLIVE, palette.MUTED[3])
 """of policies that need the truth; dotted"""
-DRAWN, CONTROL = "#8A969C", "#56656D"
+DRAWN, CONTROL = palette.CHANCE, palette.CONTROL
 MEASURES = {"accuracy": "Accuracy", "probability": "Mean probability of the true class"}
 
 
@@ -67,7 +68,7 @@ def figure(
                     mode="lines",
                     line={"width": 0},
                     fill=fill,
-                    fillcolor="rgba(138,150,156,0.25)",
+                    fillcolor=palette.faint(palette.CHANCE, 0.25),
                     hoverinfo="skip",
                     showlegend=False,
                 )
@@ -79,7 +80,7 @@ def figure(
             mode="lines+markers",
             name=policy,
             line={"color": colour, "width": 2, "dash": dash},
-            marker={"size": size, "color": colour, "line": {"width": 1, "color": "white"}},
+            marker={"size": size, "color": colour, "line": figures.RING},
             customdata=[[policy, i] for i in range(len(x))],
             hovertemplate="<b>%{y:.3g} %</b> after %{x:.3g} concepts"
             f"<br>{about(policy)}<extra>{policy}</extra>",
@@ -98,20 +99,14 @@ def figure(
     room = max(1.0, 0.08 * (high - low))
     if chance is not None and 100 * chance > low - 15:
         low = min(low, 100 * chance)
-        figure.add_hline(
-            y=100 * chance,
-            line={"dash": "dash", "width": 1, "color": "#8A969C"},
-            annotation_text=f"chance {percent(chance)}",
-            annotation_position="bottom right",
-        )
-    figure.update_layout(
+        figures.level(figure, 100 * chance, on="y", text=f"chance {percent(chance)}")
+    return figures.styled(
+        figure,
         height=430,
-        margin={"l": 0, "r": 10, "t": 34, "b": 0},
+        x=figures.axis("concepts corrected (mean over images)", rangemode="tozero"),
+        y=figures.axis(MEASURES[measure], "%", range=[low - room, high + room]),
         hovermode="closest",
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
-        xaxis={"title": "concepts corrected (mean over images)", "rangemode": "tozero"},
-        yaxis={"title": f"{MEASURES[measure]}, %", "range": [low - room, high + room]},
+        legend_traceorder="normal",
         clickmode="event+select",
         dragmode="pan",
     )
-    return figure

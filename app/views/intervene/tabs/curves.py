@@ -9,6 +9,7 @@ from app.format import number, percent, plain, rate, short
 from app.views.intervene import levels, thumbs, whole
 from app.views.intervene.tabs import curve_data, curve_figure
 from app.views.intervene.tabs.curve_data import Asked, Line, Ready
+from app.widgets import figures
 from core.intervention.policies import POLICIES
 from core.intervention.strategies import STRATEGIES
 
@@ -131,7 +132,7 @@ def show(head: pd.Series) -> None:
         )
         step = st.number_input("at step", 1, max(1, steps), key="curves_step", width=120)
     assert measure is not None  # required
-    st.plotly_chart(
+    figures.clicked(
         curve_figure.figure(
             lines,
             measure,
@@ -139,9 +140,7 @@ def show(head: pd.Series) -> None:
             chance=chance if measure == "accuracy" else None,
         ),
         key="curves_chart",
-        on_select=_picked,
-        selection_mode="points",
-        config={"displayModeBar": False},
+        then=_picked,
     )
     _flips(head, found, given, lines[policy], policy=policy, step=int(step))
 

@@ -10,6 +10,7 @@ import streamlit as st
 
 from app import db
 from app.format import concept_name, number, plain, short
+from app.widgets import figures, palette
 from data.queries import build, effects
 
 MODES = {
@@ -113,16 +114,18 @@ def show(bank_id: int, *, live: bool) -> None:
             x=moved["change"],
             y=[short(c, 30) for c in moved["class"]],
             orientation="h",
-            marker_color=["#D55E00" if v < 0 else "#0072B2" for v in moved["change"]],
+            marker_color=[palette.AGAINST if v < 0 else palette.FOR for v in moved["change"]],
             hovertemplate="%{y}: %{x:+.3g} logits<extra></extra>",
         )
     )
-    figure.update_layout(
+    figures.styled(
+        figure,
         height=60 + 26 * len(moved),
-        margin={"l": 0, "r": 10, "t": 10, "b": 0},
-        xaxis={"title": f"mean change of the logit, n = {int(row['n']):,}"},
+        x=figures.axis(f"mean change of the logit, n = {int(row['n']):,}"),
+        y={},
+        legend=None,
     )
-    st.plotly_chart(figure, key="effect_classes", config={"displayModeBar": False})
+    figures.show(figure, key="effect_classes")
 
 
 def _none(bank_id: int) -> None:

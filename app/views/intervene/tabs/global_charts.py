@@ -10,11 +10,12 @@ import streamlit as st
 from app import address
 from app.format import percent, rate, short
 from app.views.intervene import thumbs, whole
+from app.widgets import figures
+from app.widgets.palette import BETTER, REST, WORSE
 from core.intervention.global_edits import Preview
 from core.types import Head
 
 MOST_CLASSES = 25
-GREY, BETTER, WORSE = "#9AA5AB", "#009E73", "#D55E00"
 
 
 def outcome(
@@ -72,9 +73,7 @@ def outcome(
     here = (found.rows["split"] == split).to_numpy()
     left, right = st.columns([2, 3], gap="large")
     with left:
-        st.plotly_chart(
-            _by_class(found, change, split), key="global_classes", config={"displayModeBar": False}
-        )
+        figures.show(_by_class(found, change, split), key="global_classes")
     with right:
         shown = False
         for title, rows, what in (
@@ -122,37 +121,27 @@ def _by_class(found: whole.Whole, change: Preview, split: str) -> go.Figure:
             line={"width": 4, "color": BETTER if after[r] > before[r] else WORSE},
         )
     better = np.where(after[rows] > before[rows], BETTER, WORSE)
-    colours = np.where(after[rows] == before[rows], GREY, better)
-    for title, values, colour in (("before", before, GREY), ("after", after, colours.tolist())):
+    colours = np.where(after[rows] == before[rows], REST, better)
+    for title, values, colour in (("before", before, REST), ("after", after, colours.tolist())):
         figure.add_scatter(
             x=100 * values[rows],
             y=names,
             mode="markers",
             name=title,
-            marker={"size": 10, "color": colour, "line": {"width": 1, "color": "white"}},
+            marker={"size": 10, "color": colour, "line": figures.RING},
             customdata=n[rows],
             hovertemplate=f"{title} %{{x:.3g}} % of %{{customdata:,}} images<extra>%{{y}}</extra>",
             showlegend=title == "before",
         )
-    figure.add_scatter(
-        x=[None],
-        y=[None],
-        mode="markers",
-        name="after: better",
-        marker={"size": 10, "color": BETTER},
-    )
-    figure.add_scatter(
-        x=[None], y=[None], mode="markers", name="after: worse", marker={"size": 10, "color": WORSE}
-    )
+    figures.legend_only(figure, "after: better", BETTER)
+    figures.legend_only(figure, "after: worse", WORSE)
     left_out = int((n > 0).sum()) - len(rows)
-    figure.update_layout(
-        height=110 + 26 * len(rows),
-        margin={"l": 0, "r": 10, "t": 30, "b": 0},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        xaxis={
-            "title": f"accuracy by class on {split}, %"
-            + (f" ({left_out} classes that move less are left out)" if left_out else ""),
-        },
-        yaxis={"autorange": "reversed"},
+    title = f"accuracy by class on {split}, %" + (
+        f" ({left_out} classes that move less are left out)" if left_out else ""
     )
-    return figure
+    return figures.styled(
+        figure,
+        height=110 + 26 * len(rows),
+        x=figures.axis(title),
+        y={"autorange": "reversed"},
+    )

@@ -14,11 +14,14 @@ from app.format import number, percent, rate, short, signed
 from app.views.intervene import thumbs, whole
 from app.views.intervene.tabs import latent_edits
 from app.views.intervene.tabs.latent_edits import Aimed, Edit, Outcome
+from app.widgets import figures, palette
 
 FACTORS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
-COLOURS = {"target": "#D55E00", "retained": "#0072B2"}
+COLOURS = {"target": palette.TARGET, "retained": palette.RETAINED}
 BARS = 12
 """classes of the chart"""
+TWO_LINES = 50
+"""px above a chart for a legend of two lines; both charts have it, so that they stand level"""
 
 
 def _chance(found: whole.Whole, rows: Bool[np.ndarray, " n"]) -> str:
@@ -135,16 +138,16 @@ def strengths(
                 marker={"size": 5},
                 hovertemplate="%{y:.3g} % at %{x}<extra></extra>",
             )
-    figure.update_layout(
+    figures.styled(
+        figure,
         height=330,
-        margin={"l": 0, "r": 10, "t": 50, "b": 0},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        xaxis={"title": "factor of the latents' codes"},
-        yaxis={"title": "accuracy, %"},
+        x=figures.axis("factor of the latents' codes"),
+        y=figures.axis("accuracy", "%"),
+        margin_t=TWO_LINES,
     )
     with left:
         st.markdown("**Accuracy at other strengths**")
-        st.plotly_chart(figure, key="latent_strengths", config={"displayModeBar": False})
+        figures.show(figure, key="latent_strengths")
     result = latent_edits.outcome(head, columns, edit, aimed)
     means = {
         name: result.moved[rows].mean(0)
@@ -164,16 +167,17 @@ def strengths(
             textposition="none",
             hovertemplate="%{y}: %{text} logits<extra></extra>",
         )
-    bars.update_layout(
+    figures.styled(
+        bars,
         height=330,
-        margin={"l": 0, "r": 10, "t": 50, "b": 0},
+        x=figures.axis("mean change of the logit"),
+        y={},
+        margin_t=TWO_LINES,
         bargap=0.25,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        xaxis={"title": "mean change of the logit"},
     )
     with right:
         more = len(found.loaded.class_names) - len(order)
         st.markdown(
             "**Logits that move**" + (f", {number(more)} classes less" if more else ""),
         )
-        st.plotly_chart(bars, key="latent_classes", config={"displayModeBar": False})
+        figures.show(bars, key="latent_classes")

@@ -10,11 +10,10 @@ from jaxtyping import Int64
 from app.format import plain, short, with_id
 from app.views.intervene import edited_head, whole
 from app.views.intervene.head_edits import EditSet, holds
+from app.widgets import palette
 from core.types import Head
 
 MOST_CONCEPTS, MOST_CLASSES = 60, 24
-ADDS, TAKES = (214, 96, 77), (67, 147, 195)
-"""as in the waterfall: red adds to the class's logit, blue takes away"""
 KEY = "global_matrix"
 
 
@@ -114,9 +113,12 @@ def _painted(frame: pd.DataFrame, weight: np.ndarray, changed: np.ndarray) -> ob
     """Colours by the share of the largest |weight|."""
     top = max(float(np.abs(weight).max(initial=0.0)), 1e-12)
 
+    def share(value: float) -> float:
+        return round(0.75 * abs(value) / top, 3)
+
     def css(value: float, moved: bool) -> str:
-        colour = ",".join(str(c) for c in (ADDS if value > 0 else TAKES))
-        out = f"background-color: rgba({colour},{0.75 * abs(value) / top:.3f});" if value else ""
+        ground = palette.faint(palette.FOR if value > 0 else palette.AGAINST, share(value))
+        out = f"background-color: {ground};" if value else ""
         return out + ("font-weight: bold;" if moved else "")
 
     styles = np.full(frame.shape, "", dtype=object)
