@@ -12,7 +12,6 @@ from pathlib import Path
 import fakes
 import numpy as np
 import pytest
-import test_pipeline
 import torch
 from jaxtyping import Float
 from paths import ROOT
@@ -25,6 +24,7 @@ from data import store
 from precompute import pipeline
 from precompute.explain import saliency_maps
 from precompute.intake import activations, shards, streams
+from tests.precompute import test_pipeline
 
 BANKS = (
     'method = "nmf"\nn_concepts = 3',

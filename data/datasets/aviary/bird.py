@@ -271,12 +271,8 @@ def shapes(values: Mapping[str, str], *, jitter: tuple[int, int, int]) -> list[S
         out.extend((p, colour, PART[part]) for p in points)
 
     add("tail", deep, TAILS[values["tail"]])
-    quills = _QUILLS[values["tail"]]
-    add(
-        "tail",
-        dark,
-        *(bar(_tail_point(*a), _tail_point(*b), start=0.015, end=0.03) for a, b in quills),
-    )
+    ends = [(_tail_point(*a), _tail_point(*b)) for a, b in _QUILLS[values["tail"]]]
+    add("tail", dark, *(bar(a, b, start=0.015, end=0.03) for a, b in ends))
     for x in (0.13, -0.07):
         add("legs", LEGS, bar((x - 0.02, 0.40), (x, 0.66), start=0.06, end=0.045))
         add("legs", LEGS, bar((x - 0.07, 0.675), (x + 0.14, 0.67), start=0.035, end=0.05))

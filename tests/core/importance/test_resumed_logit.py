@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-import test_resume_network
 import tiny_models
 import torch
 
 from core.backbones import huggingface
 from core.importance import METHODS, ResumedLogit
+from tests.core.backbones import test_resume_network
 
 LAYER = "vit.layers.0"
 NAMES = ["gradient_input", "integrated_gradients", "occlusion", "sobol"]

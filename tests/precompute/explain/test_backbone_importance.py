@@ -12,18 +12,18 @@ import numpy as np
 import opening
 import pytest
 import streamlit as st
-import test_effects
 import tiny_models
 from paths import ROOT
 from streamlit.testing.v1 import AppTest
-from test_readout import bank_of
-from test_resumed_logit import LAYER, NAMES, Twin
 
 from core.backbones import huggingface
 from core.recipe import EffectSpec
 from data.images import open_image
 from data.queries import backbone_importance
 from precompute import pipeline
+from tests.core.importance.test_resumed_logit import LAYER, NAMES, Twin
+from tests.precompute.explain import test_effects
+from tests.precompute.quality.test_readout import bank_of
 
 MAIN = ROOT / "app" / "main.py"
 EXPLAINED = 5

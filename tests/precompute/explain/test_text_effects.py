@@ -8,11 +8,11 @@ from pathlib import Path
 import opening
 import pytest
 import streamlit as st
-import test_naming_store as naming
 import tiny_clips
 from streamlit.testing.v1 import AppTest
 
 from data import store
+from tests.precompute.naming import test_names as naming
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,6 @@ import streamlit as st
 import tiny_clips
 from paths import ROOT
 from streamlit.testing.v1 import AppTest
-from test_store import built
 
 from core.naming import vocabulary as naming_text
 from core.recipe import parse
@@ -29,6 +28,7 @@ from precompute.doctor import examine
 from precompute.intake.sources import Log
 from precompute.naming import names as naming
 from precompute.rename import rename
+from tests.data.test_store import built
 
 MAIN = ROOT / "app" / "main.py"
 FIRST = ("red", "blue", "bird", "wing", "a red bird")

@@ -11,7 +11,6 @@ import duckdb
 import fakes
 import numpy as np
 import pytest
-import test_pipeline
 import torch
 from jaxtyping import Float
 from safetensors.torch import load
@@ -23,6 +22,7 @@ from core.recipe import parse
 from core.types import Activations, ConceptBank
 from data.images import open_image
 from precompute import pipeline
+from tests.precompute import test_pipeline
 
 
 def bank_of(con: duckdb.DuckDBPyConnection) -> ConceptBank:
