@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 
 from core.backbones import layers, readout
-from core.backbones.huggingface import HuggingFaceBackbone, _call
+from core.backbones.huggingface import HuggingFaceBackbone, call
 from core.types import Backbone
 
 
@@ -23,7 +23,7 @@ def at_earlier_layer(backbone: Backbone, *, layer: str = "") -> Iterator[Backbon
     probe = readout.probes(*backbone.pixel_size)[-2:].to(backbone.device)
     network = backbone.network
     with torch.no_grad():
-        found = layers.survey(network, probe, lambda pixels: _call(network, pixels))
+        found = layers.survey(network, probe, lambda pixels: call(network, pixels))
     names = list(found)
     before = names[: names.index(backbone.layer)]
     if layer:

@@ -68,7 +68,7 @@ class HuggingFaceBackbone:
         if not self.outputs or self.layer == joint.JOINT_LAYER:
             raise ValueError(f"backbone {self.name!r} has no logits above layer {self.layer!r}")
         return resume.stop(
-            self.network, _call, pixels.to(self.device), layer=self.layer, layout=self.layout
+            self.network, call, pixels.to(self.device), layer=self.layer, layout=self.layout
         )
 
     def linear_readout(self) -> tuple[Float[np.ndarray, "y d"], Float[np.ndarray, " y"]] | None:
@@ -95,7 +95,7 @@ class HuggingFaceBackbone:
         source = projected.source if projected else self.layer
         hook = self.network.get_submodule(source).register_forward_hook(take)
         try:
-            result = _call(self.network, pixels.to(self.device))
+            result = call(self.network, pixels.to(self.device))
         finally:
             hook.remove()
         tokens, extra = taken[-1]
@@ -163,7 +163,7 @@ def _open(
     frame = preprocessor.frame(100, 100)
     probe = readout.probes(frame.height, frame.width)[-2:].to(device)
     try:
-        found = layers.survey(network, probe, lambda pixels: _call(network, pixels))
+        found = layers.survey(network, probe, lambda pixels: call(network, pixels))
     except (ValueError, RuntimeError) as error:
         raise ValueError(
             f"backbone {model!r} does not run on pixels of {frame.height} x {frame.width} (rows x "
@@ -172,7 +172,7 @@ def _open(
     return network, outputs, preprocessor, found, (frame.height, frame.width)
 
 
-def _call(network: nn.Module, pixels: Tensor) -> Any:
+def call(network: nn.Module, pixels: Tensor) -> Any:
     """Position embeddings are interpolated where a family can, so that any grid may be used."""
     keyword = "interpolate_pos_encoding"
     named = inspect.signature(network.forward).parameters

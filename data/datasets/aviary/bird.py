@@ -31,7 +31,6 @@ LEGS: Colour = (150, 92, 58)
 INK: Colour = (34, 32, 42)
 WHITE: Colour = (255, 255, 255)
 FEET = (0.03, 0.665)
-
 _STEPS = 6
 _BODY = curve(
     [

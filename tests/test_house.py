@@ -1,0 +1,176 @@
+"""Rules of the house that no tool knows: sizes, names, what crosses files, where pages are."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections import Counter
+from pathlib import PurePosixPath
+
+import house
+import pytest
+from paths import ROOT
+
+from app.pages import PAGES
+
+LONGEST_FILE, FULLEST_FOLDER, MOST_PARAMETERS, UNFORMATTED = 300, 25, 7, 10
+OLD_NAME = "concept" + "arium"
+UNFINISHED = r"\b(TODO|FIXME|XXX|HACK|NotImplementedError)\b|placeholder text"
+MANY_PARAMETERS: set[str] = {
+    "app/views/image/image_view.py:payload",
+    "app/views/intervene/head_lab.py:payload",
+    "core/compare/class_shifts.py:_cells",
+    "core/concepts/bottlenecks/cbm.py:_train",
+    "core/concepts/bottlenecks/csr_training.py:train",
+    "core/concepts/bottlenecks/energy_training.py:embed",
+    "core/concepts/bottlenecks/label_free.py:_follow",
+    "core/concepts/bottlenecks/sparse_cbm.py:_train",
+    "core/heads/trained.py:fit_sparse",
+    "core/intervention/fewest_edits.py:_towards",
+    "core/intervention/tables.py:follow",
+    "core/metrics/clm.py:judge",
+    "core/metrics/concept_quality.py:flags",
+    "precompute/assemble.py:put_bank",
+    "precompute/explain/attributions.py:put",
+    "precompute/explain/backbone_importance.py:_image",
+    "precompute/explain/backbone_importance.py:put_backbone_importance",
+    "precompute/explain/effects.py:put_effects",
+    "precompute/explain/importance.py:put_importance",
+    "precompute/explain/trees.py:put_trees",
+    "precompute/perturb.py:bank",
+    "precompute/quality/bank_quality.py:put_quality",
+    "precompute/quality/depth.py:put_depth",
+    "precompute/quality/metric_bank.py:measure_bank",
+    "precompute/quality/probing.py:_put",
+}
+"""file and function that take more than they should; this list may only become shorter"""
+RENAMED_QUERIES: set[str] = {
+    "app/views/classes/choice.py:heads",
+    "app/views/classes/importance_methods.py:backbone_importance",
+    "app/views/classes/importance_methods.py:classes",
+    "app/views/classes/page.py:classes",
+    "app/views/concept/page.py:concept",
+    "app/views/concepts/page.py:concepts",
+    "app/views/depth/page.py:depth",
+    "app/views/differences/difference_examples.py:concept",
+    "app/views/differences/image_sets.py:images",
+    "app/views/differences/page.py:comparing",
+    "app/views/leaderboard/page.py:leaderboard",
+    "app/views/metrics/metric_worst.py:concept",
+    "app/widgets/concept_list.py:concepts",
+    "app/widgets/concept_table.py:concept",
+}
+"""file and query module that it calls by another name; this list may only become shorter"""
+
+
+def test_no_file_is_longer_than_the_limit() -> None:
+    lengths = {
+        name: len((ROOT / name).read_text(encoding="utf-8").splitlines()) for name in house.files()
+    }
+
+    assert {name: n for name, n in lengths.items() if n > LONGEST_FILE} == {}
+
+
+def test_no_folder_is_fuller_than_the_limit() -> None:
+    full = Counter(str(PurePosixPath(name).parent) for name in house.files())
+
+    assert {folder: n for folder, n in full.items() if n > FULLEST_FOLDER} == {}
+
+
+def test_the_formatter_breaks_nearly_every_line() -> None:
+    n = sum(
+        len(re.findall(r"# fmt: (?:skip|off)", (ROOT / name).read_text(encoding="utf-8")))
+        for name in house.files()
+    )
+
+    assert n <= UNFORMATTED
+
+
+def test_no_function_takes_many_parameters() -> None:
+    """Compiled GPU kernels and methods' `fit`, whose parameters are a recipe's, may take more."""
+    many = {
+        f"{name}:{node.name}"
+        for name, tree in house.files().items()
+        if not name.startswith("core/concepts/sae/gpu/")
+        for node in ast.walk(tree)
+        if isinstance(node, house.FUNCTIONS) and house.n_parameters(node) > MOST_PARAMETERS
+        if not (name.startswith("core/concepts/") and node.name == "fit")
+    }
+
+    assert many - MANY_PARAMETERS == set()
+
+
+@pytest.mark.parametrize("name", house.files())
+def test_no_private_name_crosses_files(name: str) -> None:
+    tree = house.files()[name]
+    taken = list(house.imports(tree))
+    modules = {a.asname or a.name for _, a in taken}
+    reached = {
+        f"{node.value.id}.{node.attr}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        if node.value.id in modules and house.is_private(node.attr)
+    }
+
+    assert {a.name for _, a in taken if house.is_private(a.name)} | reached == set()
+
+
+def test_query_modules_go_by_their_own_names() -> None:
+    renamed = {
+        f"{name}:{alias.name}"
+        for name, tree in house.files().items()
+        for module, alias in house.imports(tree)
+        if alias.asname and (module or alias.name).startswith("data.queries")
+    }
+
+    assert renamed - RENAMED_QUERIES == set()
+
+
+def _tracked() -> dict[str, str]:
+    """Every text file that git knows or would take in, by its path; pictures left out."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    names = [n for n in listed.stdout.splitlines() if (ROOT / n).is_file()]
+    if listed.returncode:  # an unpacked copy, without git
+        names = [house.relative(p) for k in house.OURS for p in (ROOT / k).rglob("*.*")]
+    return {
+        name: (ROOT / name).read_text(encoding="utf-8", errors="replace")
+        for name in names
+        if PurePosixPath(name).suffix not in {".png", ".pyc"}
+    }
+
+
+def test_the_old_name_is_history() -> None:
+    lines = [
+        f"{name}: {line}"
+        for name, text in _tracked().items()
+        for line in text.splitlines()
+        if OLD_NAME in line.lower()
+    ]
+
+    assert len(lines) == 1
+    assert lines[0].startswith("docs/changelog.md")
+
+
+def test_nothing_is_left_unfinished() -> None:
+    found = {
+        name: match[0]
+        for name, text in _tracked().items()
+        if not name.startswith("tests/") and (match := re.search(UNFINISHED, text))
+    }
+
+    assert found == {}
+
+
+def test_every_view_is_a_page_and_every_page_a_view() -> None:
+    folders = {p.name for p in (ROOT / "app" / "views").iterdir() if (p / "__init__.py").exists()}
+
+    assert folders == set(PAGES)
+    for folder in folders:
+        assert (ROOT / "app" / "views" / folder / "page.py").is_file()
