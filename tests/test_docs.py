@@ -1,60 +1,93 @@
-"""The README is true: names, paths and commands exist, and nothing that exists is missing."""
+"""README, CONTRIBUTING and `docs/` are true: links, paths, commands and make targets exist."""
 
 from __future__ import annotations
 
+import argparse
 import re
+from pathlib import Path
 
 import pytest
 from paths import ROOT
 
 from app.pages import PAGES
-from core import concepts, saliency
-from core.backbones import BACKBONES
-from data.datasets import READERS
 from precompute import arguments
-from precompute.heads import HEADS
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-NAMES = {
-    **{f"bank {name}": name for name in concepts.METHODS},
-    **{f"saliency {name}": name for name in saliency.METHODS},
-    **{f"reader {name}": name for name in READERS},
-    **{f"head {name}": name for name in HEADS},
-    **{f"backbone {name}": name for name in BACKBONES},
+WRITTEN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+WRITTEN += sorted((ROOT / "docs" / "how-to").glob("*.md"))
+PAPERS = {
+    path.relative_to(ROOT).as_posix(): path
+    for path in [*WRITTEN, *sorted((ROOT / "docs" / "reference").glob("*.md"))]
 }
-
-
-@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
-def test_every_method_is_in_the_readme(name: str) -> None:
-    assert f"`{name}`" in README
+TARGETS = set(
+    re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+)
 
 
 @pytest.mark.parametrize("view", PAGES)
 def test_every_page_is_in_the_readme(view: str) -> None:
-    assert f"**{view.capitalize()}**" in README
+    assert f"**{PAGES[view].title}**" in PAPERS["README.md"].read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\(([\w./-]+)\)", README))))
-def test_every_linked_file_exists(path: str) -> None:
-    assert (ROOT / path).exists()
+def test_every_paper_can_be_found_from_the_readme() -> None:
+    seen: set[Path] = set()
+    ahead = [PAPERS["README.md"]]
+    while ahead:
+        paper = ahead.pop()
+        seen.add(paper)
+        ahead += [to for to, _ in _links(paper) if to.suffix == ".md" and to not in seen]
+
+    assert {name for name, path in PAPERS.items() if path not in seen} == set()
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:core|data|app)/[\w/.]+)`", README))))
-def test_every_path_in_code_exists(path: str) -> None:
-    if "foo" not in path:
-        assert (ROOT / path).exists()
+@pytest.mark.parametrize("name", PAPERS)
+def test_every_link_leads_somewhere(name: str) -> None:
+    for path, heading in _links(PAPERS[name]):
+        assert path.exists(), path
+        assert not heading or heading in _headings(path), heading
 
 
-def test_every_flag_in_the_readme_is_one(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ("run", "name"):
-        with pytest.raises(SystemExit):
-            arguments.parser().parse_args([command, "--help"])
-    known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+@pytest.mark.parametrize("name", PAPERS)
+def test_every_path_in_code_exists(name: str) -> None:
+    text = PAPERS[name].read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:core|data|app|precompute|tests|docs)/[\w/.-]+)`", text)
 
-    assert set(re.findall(r"(?<=[ `])--[a-z-]+", README)) <= known
+    made = ("foo", "data/artifacts")  # examples, and what a build makes
+    assert [p for p in paths if not any(m in p for m in made) and not (ROOT / p).exists()] == []
 
 
-def test_make_targets_of_the_readme_exist() -> None:
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in set(re.findall(r"`make (\w+)|^make (\w+)", README, flags=re.MULTILINE)):
-        assert re.search(rf"^{''.join(target)}:", makefile, flags=re.MULTILINE)
+@pytest.mark.parametrize("name", PAPERS)
+def test_every_flag_is_one(name: str) -> None:
+    commands = next(
+        action
+        for action in arguments.parser()._actions
+        if isinstance(action, argparse._SubParsersAction)
+    )
+    known = {
+        flag
+        for command in commands.choices.values()
+        for action in command._actions
+        for flag in action.option_strings
+    }
+    text = PAPERS[name].read_text(encoding="utf-8")
+
+    assert set(re.findall(r"(?<=[ `])--[a-z][a-z-]*", text)) <= known | {"--db"}
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_every_make_target_exists(name: str) -> None:
+    text = PAPERS[name].read_text(encoding="utf-8")
+
+    assert set(re.findall(r"(?:`|^)make (\w+)", text, flags=re.MULTILINE)) <= TARGETS
+
+
+def _links(paper: Path) -> list[tuple[Path, str]]:
+    """Files of the repository that a paper links to, with the heading, "" for none."""
+    text = re.sub(r"```.*?```", "", paper.read_text(encoding="utf-8"), flags=re.DOTALL)
+    found = re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)", text)
+    return [((paper.parent / to).resolve() if to else paper, heading) for to, heading in found]
+
+
+def _headings(path: Path) -> set[str]:
+    """As they stand in a link."""
+    titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).strip().replace(" ", "-") for title in titles}
