@@ -12,7 +12,7 @@ _UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
 def number(value: float | None, unit: str = "") -> str:
-    """Three significant digits; whole numbers keep all of theirs; missing is a dash."""
+    """Three significant digits; whole numbers keep all of theirs. Missing is MISSING."""
     if value is None or not math.isfinite(value):
         return MISSING
     suffix = f" {unit}" if unit else ""

@@ -8,8 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app.format import concept_name, short
-from app.widgets import assets, palette
-from app.widgets.gallery import data_uri
+from app.widgets import assets, pack, palette
 
 MOST = 7
 """concepts that get a colour; grey is for all others"""
@@ -61,7 +60,7 @@ def payload(rows: pd.DataFrame, *, title: str, height: int = 430) -> dict[str, A
                 if concept >= 0
                 else "no concept adds to the logit",
                 "value": float(row["value"]),
-                "src": data_uri(bytes(row["thumb"])),
+                "src": pack.jpeg(bytes(row["thumb"])),
                 "wrong": wrong,
                 "about": "unlabelled" if label is None else f"{'✗ ' if wrong else ''}{label}",
                 "where": f"{row['split']}, image {int(row['image_id'])}",

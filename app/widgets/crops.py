@@ -8,8 +8,7 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
-from app.widgets import minis
-from app.widgets.gallery import data_uri
+from app.widgets import minis, pack
 
 SIDE = 132
 """px, long side of one crop"""
@@ -38,7 +37,7 @@ def item(row: pd.Series, *, lines: list[dict[str, Any]]) -> dict[str, Any]:
     """One crop, as `gallery.show` takes pictures; a click names its image."""
     return {
         "id": int(row["image_id"]),
-        "src": data_uri(cut(row)),
+        "src": pack.jpeg(cut(row)),
         "alt": f"crop of image {int(row['image_id'])}",
         "box": [0.0, 0.0, 1.0, 1.0],
         "lines": lines,

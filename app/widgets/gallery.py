@@ -6,14 +6,13 @@ steps with the concept's scale.
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from app.widgets import assets
+from app.widgets import assets, pack
 
 SIDES = {"S": 84, "M": 116, "L": 160}
 """px"""
@@ -25,10 +24,6 @@ _ELEMENT = st.components.v2.component(
     css=assets.style("controls", "gallery"),
     js=assets.module("gallery"),
 )
-
-
-def data_uri(jpeg: bytes) -> str:
-    return "data:image/jpeg;base64," + b64encode(jpeg).decode("ascii")
 
 
 def item(
@@ -44,7 +39,7 @@ def item(
     box = [float(row[c]) for c in ("view_x0", "view_y0", "view_x1", "view_y1")]
     out: dict[str, Any] = {
         "id": int(row["image_id"]),
-        "src": data_uri(bytes(row["thumb"])),
+        "src": pack.jpeg(bytes(row["thumb"])),
         "alt": f"image {int(row['image_id'])}, {row['file']}",
         "box": box,
         "lines": list(lines),

@@ -7,7 +7,7 @@ from io import BytesIO
 
 from PIL import Image, ImageOps
 
-from app.widgets.gallery import data_uri
+from app.widgets import pack
 
 SIDE = 56
 """px"""
@@ -26,4 +26,4 @@ def strip(jpegs: Sequence[bytes], *, side: int = SIDE) -> str | None:
         out.paste(tile, (i * side, 0))
     buffer = BytesIO()
     out.save(buffer, "JPEG", quality=78)
-    return data_uri(buffer.getvalue())
+    return pack.jpeg(buffer.getvalue())

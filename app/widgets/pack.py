@@ -18,6 +18,7 @@ def b64(values: Shaped[np.ndarray, ...], dtype: str) -> str:
 
 
 def jpeg(picture: bytes) -> str:
+    """A data URI, as an image's `src` takes it."""
     return "data:image/jpeg;base64," + base64.b64encode(picture).decode()
 
 

@@ -25,6 +25,10 @@ from app.widgets import linear_heads, picker
 from core.intervention.strategies import STRATEGIES, TYPICAL
 from data.queries import build, images
 
+HEAD = """[[heads]]
+bank = "BANK"     # the name of one of its [[banks]]
+kind = "sparse" """
+
 
 def no_head() -> None:
     """Why there is nothing to intervene on, and what to do."""
@@ -36,7 +40,8 @@ def no_head() -> None:
     told = told[told["stage"].str.contains("head", case=False)]
     for row in told.to_dict("records"):
         st.markdown(f"- **{plain(row['subject'])}**: {plain(row['message'])}")
-    st.write("Add a `[[head]]` to the recipe and build again:")
+    st.write("Add a head to the recipe, for a bank that it names, and build again:")
+    st.code(HEAD, language="toml")
     st.code("python -m precompute run RECIPE", language="bash")
     address.link("What was built", "overview", icon=":material/home:")
 

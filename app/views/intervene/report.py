@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from html import escape
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app import address, db
 from app.format import concept_name, number, signed
@@ -16,6 +17,13 @@ from core import bottleneck
 from data.queries import build
 
 MOST_CLASSES = 8
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 DEFINITIONS = {
     "Score": "How strongly the image shows a concept, in the bank's unit; the mean (or, where "
     "the bank says so, the maximum) of its map over the image.",
@@ -116,10 +124,24 @@ def as_html(
     given: dict[str, Any], picture: bytes, *, of_head: list[tuple[str, str]], when: str
 ) -> str:
     """Escaped throughout; images and styles are inside."""
-    store, image, said = given["store"], given["image"], given["prediction"]
-    title = f"Edit of image {image['id']} · {given['head']}"
-    flip = "stays" if said["before"] == said["after"] else "becomes"
-    concepts = [
+    return _TEMPLATES.get_template("report.html").render(
+        title=f"Edit of image {given['image']['id']} · {given['head']}",
+        given=given,
+        picture=pack.jpeg(picture) if picture else None,
+        edits=_edits(given),
+        classes=_classes(given),
+        measures=[
+            (title, number(given[k]["before"]), number(given[k]["after"]))
+            for k, title in (("margin", "margin"), ("entropy", "entropy, bits"))
+        ],
+        of_head=of_head,
+        origin=_origin(given, when),
+        definitions=DEFINITIONS.items(),
+    )
+
+
+def _edits(given: dict[str, Any]) -> list[tuple[str, ...]]:
+    return [
         (
             e["name"]
             + (f" (people: {e['named_by_people']})" if e["named_by_people"] else "")
@@ -131,9 +153,12 @@ def as_html(
         )
         for e in given["edits"]
     ]
-    classes = [
+
+
+def _classes(given: dict[str, Any]) -> list[tuple[str, ...]]:
+    return [
         (
-            c["class"] + (" ✓" if c["class"] == image["label"] else ""),
+            c["class"] + (" ✓" if c["class"] == given["image"]["label"] else ""),
             number(c["logit_before"]),
             number(c["logit_after"]),
             number(c["p_before"]),
@@ -142,7 +167,11 @@ def as_html(
         )
         for c in given["classes"]
     ]
-    origin = [
+
+
+def _origin(given: dict[str, Any], when: str) -> list[tuple[str, str]]:
+    store, image = given["store"], given["image"]
+    return [
         ("Store", f"{store['name']}, build {store['fingerprint']}"),
         ("Data set", f"{store['dataset']}, n = {store['n_images']:,} images"),
         ("Backbone", f"{store['backbone']}, layer {store['layer']}"),
@@ -154,53 +183,3 @@ def as_html(
         ("Address", "&".join(f"{k}={v}" for k, v in given["address"].items())),
         ("Written", when),
     ]
-    numbers = [
-        (title, number(given[k]["before"]), number(given[k]["after"]))
-        for k, title in (("margin", "margin"), ("entropy", "entropy, bits"))
-    ]
-    parts = [
-        f"<h1>{escape(title)}</h1>",
-        f'<p class="lead">The prediction {flip} <b>{escape(said["after"])}</b>'
-        + ("." if flip == "stays" else f" (before: {escape(said['before'])}).")
-        + "</p>",
-        f'<img alt="image {image["id"]}" src="{pack.jpeg(picture)}">' if picture else "",
-        "<h2>What was edited</h2>",
-        _table(("Concept", "Before", "After", "Seen in the store", ""), concepts)
-        if concepts
-        else "<p>No score is edited.</p>",
-        "<h2>What the head says</h2>",
-        _table(
-            ("Class", "Logit before", "after", "Probability before", "after", "Change"), classes
-        ),
-        f"<p class=note>The {len(classes)} most probable of {given['n_classes']} classes.</p>",
-        _table(("", "Before", "After"), numbers),
-        "<h2>Edits of the head itself</h2>" + _table(("", ""), of_head) if of_head else "",
-        "<h2>Where this comes from</h2>" + _table(("", ""), origin),
-        "<h2>What the words mean</h2>" + _table(("", ""), list(DEFINITIONS.items())),
-    ]
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>"
-        f"<body>{''.join(parts)}</body></html>"
-    )
-
-
-def _table(head: tuple[str, ...], rows: list[Any]) -> str:
-    top = "".join(f"<th>{escape(h)}</th>" for h in head) if any(head) else ""
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows
-    )
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
-
-
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1b2429; background: #fff; max-width: 46rem;
-  margin: 2.5rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.05rem; margin: 1.8rem 0 .4rem; }
-.lead { font-size: 1.1rem; margin-top: 0; } .note { color: #5b6a72; font-size: .85rem; }
-img { width: 16rem; max-width: 100%; border-radius: .5rem; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th { text-align: left; font-weight: 600; color: #5b6a72; font-size: .85rem; }
-th, td { padding: .25rem .6rem .25rem 0; border-bottom: 1px solid #e3e8ea; vertical-align: top; }
-td:first-child { min-width: 9rem; }
-"""
