@@ -107,6 +107,19 @@ CREATE TABLE backbone (         -- one row
     linear          BOOLEAN NOT NULL     -- logits are a linear map of the mean token (checked on probes)
 );
 
+CREATE TABLE method (           -- every method that the build knew, used or not: what the app says of it
+    kind            VARCHAR NOT NULL,    -- "bank", "head", "importance" or "saliency"
+    method          VARCHAR NOT NULL,    -- bank.method, head.kind, importance.method or saliency.method
+    place           USMALLINT NOT NULL,  -- 0.., in the order shown
+    title           VARCHAR NOT NULL,    -- its name for people
+    about           VARCHAR NOT NULL,    -- one or a few sentences for people
+    unit            VARCHAR,             -- of a code, an importance or a map's value; NULL: of a head
+    signed          BOOLEAN,             -- values below zero are evidence against; NULL: of heads and banks (bank.signed)
+    costly          BOOLEAN,             -- importance: run on few concepts of an image where no weight says what they
+                                         --   bring; NULL: of other kinds
+    PRIMARY KEY (kind, method)
+);
+
 CREATE TABLE prediction (       -- the backbone's own; empty when it does not classify
     image_id        UINTEGER PRIMARY KEY,
     class_id        UINTEGER NOT NULL,   -- argmax
@@ -617,8 +630,8 @@ CREATE TABLE importance (       -- the 64 concepts of largest share
     head_id         USMALLINT NOT NULL,
     class_id        UINTEGER NOT NULL,
     concept_id      UINTEGER NOT NULL,
-    method          VARCHAR NOT NULL,    -- "linear" or "sobol", keys of core.importance.METHODS; both exact, for a head
-                                         --   is linear. What the others give is in `same_importance`
+    method          VARCHAR NOT NULL,    -- key of core.importance.METHODS. Those that give on the head what "linear" gives
+                                         --   are not here but in `same_importance`
     value           DOUBLE NOT NULL,     -- mean over images, in the method's unit (linear: logits; sobol: total index)
     share           DOUBLE NOT NULL,     -- sum of |value| over images, over that of all concepts; 0..1
     n               UINTEGER NOT NULL    -- images of the class explained
@@ -683,7 +696,7 @@ CREATE TABLE backbone_importance ( -- of each of these images; a pair that is no
     bank_id         USMALLINT NOT NULL,
     image_id        UINTEGER NOT NULL,
     concept_id      UINTEGER NOT NULL,
-    method          VARCHAR NOT NULL,    -- key of core.importance.METHODS but "linear". "sobol" dims only the 12
+    method          VARCHAR NOT NULL,    -- key of core.importance.METHODS but "linear". A costly one varies only the 12
                                          --   concepts of the image with the largest integrated gradients
     value           DOUBLE NOT NULL,     -- in the method's unit (sobol: total index; else logits)
     share           DOUBLE NOT NULL,     -- |value| over that of all concepts of the image, 0..1
@@ -728,20 +741,13 @@ CREATE TABLE effect_class (     -- the 10 classes whose logits an edit moves mos
 
 -- Saliency ------------------------------------------------------------------------------------
 
-CREATE TABLE saliency_method (
-    method          VARCHAR PRIMARY KEY, -- key of core.saliency.METHODS
-    signed          BOOLEAN NOT NULL,
-    unit            VARCHAR NOT NULL,    -- of a map's value
-    about           VARCHAR NOT NULL
-);
-
 CREATE TABLE saliency (         -- of the backbone's predicted class
     image_id        UINTEGER NOT NULL,
     method          VARCHAR NOT NULL,
     class_id        UINTEGER NOT NULL,   -- the class explained
     map_h           USMALLINT NOT NULL,
     map_w           USMALLINT NOT NULL,
-    scale           DOUBLE NOT NULL,     -- value * scale = saliency in saliency_method.unit
+    scale           DOUBLE NOT NULL,     -- value * scale = saliency in the method's unit
     value           SMALLINT[] NOT NULL, -- row-major, sign kept, never clipped
     PRIMARY KEY (image_id, method)
 );

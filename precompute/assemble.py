@@ -11,14 +11,14 @@ import pandas as pd
 import pyarrow.parquet as pq
 from safetensors.torch import save
 
-from core.concepts import METHODS
+from core import concepts, importance, saliency
 from core.maps import quantise, scales
 from core.recipe import BankSpec, HeadSpec
 from core.types import Backbone, words_of
 from data import write
 from data.datasets import Dataset
 from precompute.banks import Codes, FittedBank
-from precompute.heads import Fitted, logits_of, predictions
+from precompute.heads import HEADS, Fitted, logits_of, predictions
 from precompute.intake import ActivationStore, Classes
 from precompute.quality import Description
 
@@ -52,6 +52,31 @@ def put_backbone(con: Con, backbone: Backbone, activations: ActivationStore) -> 
         n_extra=facts["n_extra"],
         linear=bool(backbone.outputs) and backbone.linear_readout() is not None,
     )
+
+
+def put_methods(con: Con) -> None:
+    """What there is to know of every method that this build knew, used or not."""
+    rows: list[dict[str, Any]] = [
+        {"kind": "bank", "method": name, "unit": method.code_unit}
+        | {"title": method.title, "about": method.about}
+        for name, method in concepts.METHODS.items()
+    ]
+    rows += [
+        {"kind": "head", "method": name, "title": kind.title, "about": kind.about}
+        for name, kind in HEADS.items()
+    ]
+    rows += [
+        {"kind": "importance", "method": name, "unit": method.unit, "signed": method.signed}
+        | {"title": method.title, "about": method.about, "costly": method.costly}
+        for name, method in importance.METHODS.items()
+    ]
+    rows += [
+        {"kind": "saliency", "method": name, "unit": method.unit, "signed": method.signed}
+        | {"title": method.title, "about": method.about}
+        for name, method in saliency.METHODS.items()
+    ]
+    for place, row in enumerate(rows):
+        write.put_row(con, "method", place=place, **row)
 
 
 def put_predictions(con: Con, activations: ActivationStore, classes: Classes) -> np.ndarray | None:
@@ -117,8 +142,8 @@ def put_bank(
         dense=dense,
         params=json.dumps(dict(spec.params), sort_keys=True),
         label_level=fitted.label_level,
-        code_unit=METHODS[spec.method].code_unit,
-        pool=METHODS[spec.method].pool,
+        code_unit=concepts.METHODS[spec.method].code_unit,
+        pool=concepts.METHODS[spec.method].pool,
         r2=None if bank.offset is None else codes.r2,
         l0=codes.l0,
         n_dead=int((concept["n_active"] == 0).sum()),

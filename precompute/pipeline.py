@@ -107,6 +107,7 @@ def _write(
     with log.timed("write images", len(rows), "images"):
         assemble.put_images(con, activations, classes)
         assemble.put_backbone(con, backbone, activations)
+        assemble.put_methods(con)
         assemble.put_truth(con, dataset, activations, classes)
     predicted = assemble.put_predictions(con, activations, classes)
     scene = set_scene(dataset, activations, classes, seed=recipe.seed)
@@ -247,7 +248,7 @@ def _concepts(
             label_of,
             texts,
         )
-        made = []
+        made, explained = [], dict[int, list[str]]()
         for head in (h for h in recipe.heads if h.bank == spec.title):
             result = _head(material, head, log)
             if result is None:
@@ -257,7 +258,8 @@ def _concepts(
                 predicted, scene.class_of, rows["split"].to_numpy(), countable=result.classes
             )
             accuracy += [{"model": head.title, "target": "label", **row} for row in found]
-            put_importance(con, log, n_heads, head.title, result, scores, rows, scene)
+            methods = put_importance(con, log, n_heads, head.title, result, scores, rows, scene)
+            explained[n_heads] = methods
             made.append(MeasuredHead(n_heads, head, result))
             n_heads += 1
         with log.timed(f"measure {spec.title}", codes.n_concepts, "concepts"):
@@ -274,7 +276,10 @@ def _concepts(
                 log=log,
             )
         judged = [
-            JudgedHead(m.head_id, m.spec.title, m.fitted, refits.get(m.head_id)) for m in made
+            JudgedHead(
+                m.head_id, m.spec.title, m.fitted, refits.get(m.head_id), explained[m.head_id]
+            )
+            for m in made
         ]
         splits, random = rows["split"].to_numpy(), drawn.scores
         put_fidelity(con, log, judged, scores, random, splits, scene)
@@ -299,7 +304,7 @@ def _concepts(
 def _head(material: heads.Material, spec: HeadSpec, log: Log) -> heads.Fitted | None:
     try:
         with log.timed(f"head {spec.title}", len(material.scores), "images"):
-            return heads.HEADS[spec.kind](material, **spec.params)
+            return heads.HEADS[spec.kind].make(material, **spec.params)
     except ValueError as error:
         log.notice("heads", spec.title, error)
         return None

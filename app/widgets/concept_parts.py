@@ -13,18 +13,10 @@ from app.format import concept_name, number, percent, plain, short
 from app.widgets import crops, gallery
 from app.widgets.pack import b64
 from data.queries import trees
+from data.queries.methods import Method, methods
 
 CODES = "codes"
-METHODS: dict[str, tuple[str, str]] = {
-    CODES: ("Codes", "Where the layer carries the concept: the code at every token"),
-    "integrated_gradients": (
-        "Integrated gradients",
-        "What the score rests on, through the whole model: shares of its difference from that of a "
-        "mean-coloured image",
-    ),
-    "grad_cam": ("Grad-CAM", "The layer's tokens weighted by the score's mean gradient there"),
-}
-"""method -> (title, what its maps show)"""
+OF_CODES = Method("Codes", "Where the layer carries the concept: the code at every token.")
 SIDE = 84
 """px"""
 
@@ -113,6 +105,7 @@ def choose_map(bank_id: int, concept_id: int) -> tuple[str, pd.DataFrame]:
         return CODES, rows
     asked = address.param("m")
     method = asked if asked is not None and asked in offered else CODES
+    known = {**methods(db.cursor(), "saliency"), CODES: OF_CODES}
     address.follow("map_of", method)
     st.segmented_control(
         "Maps show",
@@ -121,9 +114,9 @@ def choose_map(bank_id: int, concept_id: int) -> tuple[str, pd.DataFrame]:
         required=True,
         on_change=address.write,
         args=("m", "map_of"),
-        format_func=lambda m: METHODS.get(m, (m, ""))[0],
+        format_func=lambda m: known[m].title,
         label_visibility="collapsed",
-        help=METHODS.get(method, ("", ""))[1],
+        help=known[method].about,
     )
     return method, rows[rows["method"] == method]
 
@@ -139,7 +132,7 @@ def attributed(rows: pd.DataFrame, *, key: str, method: str, unit: str) -> int |
         for v, s in zip(rows["value"], rows["scale"], strict=True)
     ]
     limit = float(np.quantile(np.abs(np.concatenate(values)), 0.99))
-    title, about = METHODS.get(method, (method, ""))
+    known = methods(db.cursor(), "saliency")[method]
     items = []
     for (_, row), value in zip(rows.iterrows(), values, strict=True):
         total = number(float(value.sum()))
@@ -156,9 +149,9 @@ def attributed(rows: pd.DataFrame, *, key: str, method: str, unit: str) -> int |
         items.append(gallery.item(row, lines=lines, steps=steps))
     group = {
         "id": 0,
-        "title": f"Strongest images by {title.lower() if title != 'Grad-CAM' else title}",
+        "title": f"Strongest images by {known.title}",
         "note": f"{len(rows)} images · one scale for all",
-        "about": about,
+        "about": known.about,
         "scale": float(first["scale"]),
         "limit": limit,
         "lines": [],
@@ -171,12 +164,14 @@ def attributed(rows: pd.DataFrame, *, key: str, method: str, unit: str) -> int |
 def on_image(bank: pd.Series, image_id: int) -> list[dict[str, Any]]:
     """Such maps of one image, as the Image page takes saliency maps."""
     rows = trees.attributed_concepts(db.cursor(), int(bank["bank_id"]), image_id)
+    known = methods(db.cursor(), "saliency")
     return [
         {
             "method": f"{row['method']} #{row['concept_id']}",
             "signed": bool(row["signed"]),
             "unit": f"{bank['code_unit']} a cell",
-            "about": METHODS.get(row["method"], ("", row["method"]))[1],
+            "title": f"{known[row['method']].title} #{row['concept_id']}",
+            "about": known[row["method"]].about,
             "cls": f"concept {concept_name(row['name'], row['concept_id'])}",
             "h": int(row["map_h"]),
             "w": int(row["map_w"]),

@@ -14,23 +14,47 @@ from core.importance.sobol import sobol
 from core.importance.types import Function, LinearLogit, Method
 
 METHODS: Mapping[str, Method] = {
-    "linear": Method(linear, True, "logits", "Weight times score: exact for a linear head."),
+    "linear": Method(
+        linear,
+        "Weight x score",
+        signed=True,
+        unit="logits",
+        about="Weight times score: exact for a linear head.",
+        linear_only=True,
+    ),
     "gradient_input": Method(
-        gradient_input, True, "logits", "Slope of the logit at the scores, times the scores."
+        gradient_input,
+        "Gradient x input",
+        signed=True,
+        unit="logits",
+        about="Slope of the logit at the image as it is, times how much of the concept there is.",
     ),
     "integrated_gradients": Method(
-        integrated_gradients, True, "logits", "Slopes on the way from no concept to the scores."
+        integrated_gradients,
+        "Integrated gradients",
+        signed=True,
+        unit="logits",
+        about="Slopes of the logit on the way from no concept to the image as it is; they add up "
+        "to the change that all concepts make together.",
     ),
     "occlusion": Method(
-        occlusion, True, "logits", "What the logit loses when the concept alone is set to 0."
+        occlusion,
+        "Occlusion",
+        signed=True,
+        unit="logits",
+        about="What the logit loses when the concept alone is taken out.",
     ),
     "sobol": Method(
         sobol,
-        False,
-        "total Sobol index",
-        "Share of the logit's variance that needs the concept, when all are dimmed at random.",
+        "Sobol total index",
+        signed=False,
+        unit="total Sobol index",
+        about="Share of the logit's variance that needs the concept, 0..1, when concepts are "
+        "dimmed at random.",
+        costly=True,
     ),
 }
+"""Every table of importances lists what is here. `linear` is what the others are compared with."""
 
 __all__ = [
     "METHODS",

@@ -28,7 +28,14 @@ class LinearLogit:
 class Method:
     run: Callable[..., Float[Tensor, "n k"]]
     """(function, scores, *, seed) to the importance of every concept on every image"""
+    title: str
+    """the method's name for people"""
     signed: bool
     """evidence against is negative"""
     unit: str
     about: str
+    """one sentence for people: what a value says"""
+    linear_only: bool = False
+    """explains a `LinearLogit` and nothing else"""
+    costly: bool = False
+    """asks a function that is not linear so often that only few concepts of an image can be run"""

@@ -11,21 +11,26 @@ from core.saliency.types import Method, Saliency
 METHODS: dict[str, Method] = {
     "grad_cam": Method(
         grad_cam,
+        "Grad-CAM",
         signed=False,
         unit="logits a cell, positive part",
-        about="Gradient-weighted sum of the layer's tokens; shows evidence for the class only.",
+        about="The layer's tokens weighted by their mean gradient; shows only what speaks for the "
+        "target.",
     ),
     "integrated_gradients": Method(
         integrated_gradients,
+        "Integrated gradients",
         signed=True,
         unit="logits a cell",
-        about="Shares of the logit's difference from that of a mean-coloured image.",
+        about="What the target rests on, through the whole model: shares of its difference from "
+        "that of a mean-coloured image.",
     ),
     "occlusion": Method(
         occlusion,
+        "Occlusion",
         signed=True,
         unit="logits lost",
-        about="What the class loses when a window around the cell is painted in the mean colour.",
+        about="What the target loses when a window around the cell is painted in the mean colour.",
     ),
 }
 

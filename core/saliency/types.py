@@ -23,9 +23,12 @@ class Method:
     """`function(backbone, pixels, target, **params)` explains the target logit of each image."""
 
     function: Callable[..., Saliency]
+    title: str
+    """the method's name for people"""
     signed: bool  # whether values below zero are evidence against the target
     unit: str
     about: str
+    """one sentence for people, true of a logit and of a concept's score alike"""
 
 
 def target_logits(seen: Activations, target: Int[Tensor, " b"]) -> Float[Tensor, " b"]:

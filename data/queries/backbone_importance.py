@@ -42,9 +42,13 @@ def images(con: duckdb.DuckDBPyConnection, bank_id: int, class_id: int) -> pd.Da
 
 
 def methods(con: duckdb.DuckDBPyConnection, bank_id: int) -> list[str]:
-    """Keys of core.importance.METHODS, in order of their names."""
+    """Keys of core.importance.METHODS, in their order."""
     rows = con.execute(
-        "SELECT DISTINCT method FROM backbone_importance WHERE bank_id = $bank_id ORDER BY method",
+        """
+        SELECT method FROM method WHERE kind = 'importance' AND method IN
+            (SELECT method FROM backbone_importance WHERE bank_id = $bank_id)
+        ORDER BY place
+        """,
         {"bank_id": bank_id},
     ).fetchall()
     return [str(method) for (method,) in rows]
@@ -61,7 +65,7 @@ def importances(
     """concept_id, name, value, share, of_change, n of a class, or of one of its images.
 
     value: mean over the n images; share: sum of |value| over that of all concepts; of_change: value
-    over the mean change of the logit that all concepts make together, NaN for `sobol`, whose values
+    over the mean change of the logit that all concepts make together, NaN for a method whose values
     are no logits. The largest share first.
     """
     return con.execute(
@@ -79,9 +83,10 @@ def importances(
         )
         SELECT concept_id::BIGINT AS concept_id, concept.name, part.value / whole.n AS value,
             size / sum(size) OVER () AS share,
-            CASE WHEN $method <> 'sobol' THEN part.value / nullif(whole.change, 0) END AS of_change,
+            CASE WHEN unit = 'logits' THEN part.value / nullif(whole.change, 0) END AS of_change,
             whole.n
         FROM part CROSS JOIN whole JOIN concept USING (concept_id)
+        JOIN method ON kind = 'importance' AND method.method = $method
         WHERE concept.bank_id = $bank_id
         ORDER BY share DESC, concept_id
         """,

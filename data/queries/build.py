@@ -95,17 +95,6 @@ def skipped(con: duckdb.DuckDBPyConnection, *, limit: int = 200) -> pd.DataFrame
     ).df()
 
 
-def saliency_methods(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """Every method with the number of images it explains."""
-    return con.execute(
-        """
-        SELECT saliency_method.*, count(image_id) AS n
-        FROM saliency_method LEFT JOIN saliency USING (method)
-        GROUP BY ALL ORDER BY method
-        """
-    ).df()
-
-
 def sample_images(con: duckdb.DuckDBPyConnection, *, per_split: int = 6) -> pd.DataFrame:
     """A few images of each split, spread over it: image_id, file, split, class, thumb, view box."""
     return con.execute(

@@ -186,14 +186,14 @@ def facts(
 
 
 def saliency(con: duckdb.DuckDBPyConnection, image_id: int) -> pd.DataFrame:
-    """method, signed, unit, about, class_id, class_name, map_h, map_w, scale, value (a list)."""
+    """method, title, signed, unit, about, class_id, class_name, map_h, map_w, scale, value."""
     return _frame(
         con,
         """
-        SELECT method, signed, unit, about, class_id, class.name AS class_name,
+        SELECT method, method.title, signed, unit, about, class_id, class.name AS class_name,
                map_h, map_w, scale, value
-        FROM saliency JOIN saliency_method USING (method) JOIN class USING (class_id)
-        WHERE image_id = $image_id
+        FROM saliency JOIN method USING (method) JOIN class USING (class_id)
+        WHERE kind = 'saliency' AND image_id = $image_id
         ORDER BY signed, method
         """,
         {"image_id": image_id},

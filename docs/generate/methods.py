@@ -31,7 +31,11 @@ def page() -> str:
         _overview(concepts.METHODS),
         *_banks(),
         "## Heads",
-        *_each(heads.HEADS, lambda kind: heads.FITS.get(kind, (heads.HEADS[kind],))),
+        _overview(heads.HEADS),
+        *_each(
+            {name: kind.make for name, kind in heads.HEADS.items()},
+            lambda name: heads.HEADS[name].parameters or (heads.HEADS[name].make,),
+        ),
         "## Importance of concepts",
         _overview(importance.METHODS),
         "## Saliency",
@@ -67,7 +71,7 @@ def page() -> str:
 def _overview(methods: Mapping[str, Any]) -> str:
     """A row a method, a column for each of its facts."""
     kind = type(next(iter(methods.values())))
-    facts = [f.name for f in dataclasses.fields(kind) if not _callable(methods, f.name)]
+    facts = [f.name for f in dataclasses.fields(kind) if _told(methods, f.name)]
     facts.sort(key=("title", "about", *facts).index)
     rows = [
         (markdown.code(name), *(_fact(fact, getattr(method, fact)) for fact in facts))
@@ -76,8 +80,9 @@ def _overview(methods: Mapping[str, Any]) -> str:
     return markdown.table(("name", *(fact.replace("_", " ") for fact in facts)), rows)
 
 
-def _callable(methods: Mapping[str, Any], name: str) -> bool:
-    return any(callable(getattr(method, name)) for method in methods.values())
+def _told(methods: Mapping[str, Any], name: str) -> bool:
+    """A fact in words, a number or yes or no: no function."""
+    return all(isinstance(getattr(method, name), str | bool) for method in methods.values())
 
 
 def _fact(name: str, value: object) -> str:

@@ -27,8 +27,8 @@ from precompute.explain import fidelity
 from precompute.intake import ActivationStore, Ground, Sources, pixels_of
 from precompute.naming import Claims
 
-VARIED = 12
-"""concepts of an image that `sobol` dims, those of the largest integrated gradients"""
+VARIED, RANKED_BY = 12, "integrated_gradients"
+"""concepts of an image that a costly method varies: the largest by this one, which is run on all"""
 
 
 class Explained(NamedTuple):
@@ -125,19 +125,22 @@ def _image(
 
 
 def _importances(function: ResumedLogit, *, seed: int) -> dict[str, Float[Tensor, "1 k"]]:
-    """By method, but for `linear`, which this is not."""
+    """By method, but for those of linear functions, which this is not."""
     whole = torch.ones(1, len(function.directions)).double()
+    methods = {name: method for name, method in METHODS.items() if not method.linear_only}
     found = {
-        name: METHODS[name].run(function, whole, seed=seed)
-        for name in ("gradient_input", "integrated_gradients", "occlusion")
+        name: method.run(function, whole, seed=seed)
+        for name, method in methods.items()
+        if not method.costly
     }
-    largest = found["integrated_gradients"][0].abs().argsort(descending=True, stable=True)[:VARIED]
+    largest = found[RANKED_BY][0].abs().argsort(descending=True, stable=True)[:VARIED]
     fewer = ResumedLogit(
         function.stopped, function.codes[:, largest], function.directions[largest], function.output
     )
-    sobol = torch.zeros_like(whole)
-    sobol[:, largest] = METHODS["sobol"].run(fewer, whole[:, largest], seed=seed)
-    return {**found, "sobol": sobol}
+    for name in (name for name in methods if name not in found):
+        found[name] = torch.zeros_like(whole)
+        found[name][:, largest] = methods[name].run(fewer, whole[:, largest], seed=seed)
+    return found
 
 
 def _write(

@@ -28,8 +28,8 @@ SHUFFLES = 4
 """random orders an image behind each `random`"""
 SAME = 1e-9
 """largest difference, as a share of the largest importance, of methods that give the same"""
-TESTED = ("linear", "sobol")
-"""of a linear head: what the others give is `linear` once more"""
+EXACT = "linear"
+"""the method that the others are compared with on a linear head"""
 
 Pairs = dict[tuple[str, str], Float64[np.ndarray, "_ 2"]]
 """by method and metric each image's value and its mean over random orders"""
@@ -42,6 +42,8 @@ class JudgedHead(NamedTuple):
     title: str
     fitted: Fitted
     control: Fitted | None
+    methods: Sequence[str]
+    """of importance, those that are judged"""
 
 
 def put_fidelity(
@@ -53,23 +55,20 @@ def put_fidelity(
     splits: np.ndarray,
     scene: Scene,
 ) -> None:
-    """Writes `fidelity` and `same_importance` of a bank's linear heads.
+    """Writes `fidelity` of a bank's linear heads.
 
     `drawn`: scores of random directions, of the same shape.
     """
     for one in (h for h in heads if h.fitted.linear):
         with log.timed(f"fidelity {one.title}", min(JUDGED, len(splits)), "images"):
             rows, best = judged(one.fitted, scores, splits)
-            pairs = _head(one.fitted.head, scores[rows], best, seed=scene.seed)
+            pairs = _head(one.fitted.head, scores[rows], best, one.methods, seed=scene.seed)
             control: Pairs = {}
             if one.control is not None:
                 head, x = one.control.head, drawn[rows].toarray()
                 taken = bottleneck.logits(head, x, _rest(one.control, rows)).argmax(1)
-                control = _head(head, x, taken, seed=scene.seed)
+                control = _head(head, x, taken, one.methods, seed=scene.seed)
             write.frame(con, "fidelity", table(pairs, control), head_id=one.head_id)
-            few = evenly(len(rows), COMPARED)
-            same = coinciding(one.fitted.head, scores[rows[few]], best[few], seed=scene.seed)
-            write.frame(con, "same_importance", same, head_id=one.head_id)
 
 
 def _rest(fitted: Fitted, rows: Integer[np.ndarray, " m"]) -> Float[np.ndarray, "m y"] | None:
@@ -101,32 +100,49 @@ def logit(head: Head, y: int) -> LinearLogit:
 
 
 def _head(
-    head: Head, scores: Float[np.ndarray, "m k"], best: Integer[np.ndarray, " m"], *, seed: int
+    head: Head,
+    scores: Float[np.ndarray, "m k"],
+    best: Integer[np.ndarray, " m"],
+    methods: Sequence[str],
+    *,
+    seed: int,
 ) -> Pairs:
     """`best` is each image's predicted class index, whose logit is explained."""
     found = []
     for y in np.unique(best):
         function = logit(head, int(y))
         x = torch.from_numpy(scores[best == y].astype(np.float64))
-        importances = {name: METHODS[name].run(function, x, seed=seed) for name in TESTED}
+        importances = {name: METHODS[name].run(function, x, seed=seed) for name in methods}
         found.append(tested(function, x, importances, seed=seed))
     return joined(found)
 
 
 def coinciding(
+    fitted: Fitted, scores: Float[np.ndarray, "n k"], splits: np.ndarray, *, seed: int
+) -> pd.DataFrame:
+    """Rows of `same_importance` without the head: methods that were run and gave EXACT.
+
+    All methods in its unit are run on some of the images that are judged.
+    """
+    rows, best = judged(fitted, scores, splits)
+    few = evenly(len(rows), COMPARED)
+    return _coinciding(fitted.head, scores[rows[few]], best[few], seed=seed)
+
+
+def _coinciding(
     head: Head, scores: Float[np.ndarray, "m k"], best: Integer[np.ndarray, " m"], *, seed: int
 ) -> pd.DataFrame:
-    """Rows of `same_importance` without the head: methods that were run and gave `linear`."""
-    apart = dict.fromkeys((n for n in METHODS if n not in TESTED), 0.0)
+    unit = METHODS[EXACT].unit
+    apart = {n: 0.0 for n, method in METHODS.items() if n != EXACT and method.unit == unit}
     for y in np.unique(best):
         function = logit(head, int(y))
         x = torch.from_numpy(scores[best == y].astype(np.float64))
-        exact = METHODS["linear"].run(function, x, seed=seed)
+        exact = METHODS[EXACT].run(function, x, seed=seed)
         largest = float(exact.abs().max().clamp_min(1e-300))
         for name in apart:
             gap = float((METHODS[name].run(function, x, seed=seed) - exact).abs().max())
             apart[name] = max(apart[name], gap / largest)
-    rows = [(name, "linear", gap, len(best)) for name, gap in apart.items() if gap <= SAME]
+    rows = [(name, EXACT, gap, len(best)) for name, gap in apart.items() if gap <= SAME]
     return pd.DataFrame(rows, columns=["method", "same_as", "difference", "n"])
 
 

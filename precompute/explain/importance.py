@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import duckdb
 import numpy as np
 import pandas as pd
@@ -32,17 +34,29 @@ def put_importance(
     scores: Float[np.ndarray, "n k"],
     images: pd.DataFrame,
     scene: Scene,
-) -> None:
-    """All tables of one head but `fidelity`. `images`: image_id and split of every row."""
-    if not fitted.linear:  # no weights, so nothing to explain a logit by
-        return
+) -> list[str]:
+    """All tables of one head but `fidelity`. `images`: image_id and split of every row.
+
+    Returns the methods of `core.importance` whose values were written: all but those that give on
+    this head what `linear` gives. None for a head without weights, whose logits nothing explains.
+    """
+    if not fitted.linear:
+        return []
     with log.timed(f"explain {title}", len(scores), "images"):
-        for name, frames in _tables(fitted, scores, images, scene).items():
+        same = fidelity.coinciding(fitted, scores, images["split"].to_numpy(), seed=scene.seed)
+        methods = [name for name in METHODS if name not in set(same["method"])]
+        tables = {**_tables(fitted, scores, images, scene, methods), "same_importance": [same]}
+        for name, frames in tables.items():
             write.frame(con, name, pd.concat(frames, ignore_index=True), head_id=head_id)
+    return methods
 
 
 def _tables(
-    fitted: Fitted, scores: Float[np.ndarray, "n k"], images: pd.DataFrame, scene: Scene
+    fitted: Fitted,
+    scores: Float[np.ndarray, "n k"],
+    images: pd.DataFrame,
+    scene: Scene,
+    methods: Sequence[str],
 ) -> dict[str, list[pd.DataFrame]]:
     """Rows without the head."""
     logits = bottleneck.logits(fitted.head, scores, fitted.rest)
@@ -52,8 +66,11 @@ def _tables(
         rows = np.flatnonzero(best == y)
         parts = bottleneck.contributions(fitted.head, scores[rows], int(y))
         found = _class(parts, logits[rows, y], images.iloc[rows])
+        x = torch.from_numpy(scores[rows].astype(np.float64))
+        function = fidelity.logit(fitted.head, int(y))
         found["importance"] = pd.concat(
-            [found["importance"], shares("sobol", _sobol(fitted.head, scores[rows], int(y)))]
+            shares(name, METHODS[name].run(function, x, seed=scene.seed).numpy())
+            for name in methods
         )
         for name, frame in found.items():
             tables.setdefault(name, []).append(frame.assign(class_id=fitted.classes[y]))
@@ -87,15 +104,8 @@ def _class(
     frame.loc[best < 0, "concept_id"] = pd.NA
     return {
         "explanation": pd.DataFrame([facts]),
-        "importance": shares("linear", parts),
         "cluster": frame,
     }
-
-
-def _sobol(head: Head, scores: Float[np.ndarray, "n k"], y: int) -> Float64[np.ndarray, "n k"]:
-    """Exact for a linear head, so of all images."""
-    x = torch.from_numpy(scores.astype(np.float64))
-    return METHODS["sobol"].run(fidelity.logit(head, y), x).numpy()
 
 
 def shares(method: str, parts: Float64[np.ndarray, "n k"]) -> pd.DataFrame:

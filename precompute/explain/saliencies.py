@@ -7,7 +7,6 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from core import saliency
 from core.recipe import SaliencySpec
 from core.sampling import evenly_by_split
 from data import write
@@ -30,7 +29,6 @@ def put_saliency(
     log = sources.log
     rows = evenly_by_split(activations.rows["split"].to_numpy(), spec.limit)
     for name in spec.methods:
-        method = saliency.METHODS[name]
         try:
             columns, seconds = saliency_maps.explain(
                 sources.dataset,
@@ -45,14 +43,6 @@ def put_saliency(
             log.notice("saliency", name, error)
             continue
         log.stage(f"saliency {name}", seconds, len(rows), "images")
-        write.put_row(
-            con,
-            "saliency_method",
-            method=name,
-            signed=method.signed,
-            unit=method.unit,
-            about=method.about,
-        )
         with log.timed(f"measure {name}", len(rows), "images"):
             put_metrics(con, on_parts(columns, sources.dataset, activations, ground, method=name))
         with log.timed(f"faithfulness {name}", min(len(rows), spec.faithfulness), "images"):

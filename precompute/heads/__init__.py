@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from core import heads as core_heads
 from core.recipe import HeadSpec
@@ -13,14 +12,14 @@ from precompute.heads.given import imported, own
 from precompute.heads.judged import Probe, accuracies, logits_of, predictions, probe
 from precompute.heads.last_layer import backbone
 from precompute.heads.trained import hybrid, sparse
-from precompute.heads.types import Fitted, Material
+from precompute.heads.types import Fitted, Kind, Material
 from precompute.heads.zero_shot import bayesian, matrix_search
 from precompute.intake import check_parameters
 
 __all__ = [
-    "FITS",
     "HEADS",
     "Fitted",
+    "Kind",
     "Material",
     "Probe",
     "accuracies",
@@ -31,21 +30,40 @@ __all__ = [
     "put_baselines",
 ]
 
-HEADS: Mapping[str, Callable[..., Fitted]] = {
-    "sparse": sparse,
-    "backbone": backbone,
-    "hybrid": hybrid,
-    "own": own,
-    "matrix_search": matrix_search,
-    "bayesian": bayesian,
-    "imported": imported,
-    "energy": energy,
+HEADS: Mapping[str, Kind] = {
+    "sparse": Kind(
+        sparse,
+        "Sparse",
+        "A sparse linear layer, trained on labels after the concepts were found.",
+        (core_heads.fit_sparse,),
+    ),
+    "backbone": Kind(
+        backbone,
+        "Backbone",
+        "The model's own last layer, read through the bank; it equals the model while unedited.",
+    ),
+    "hybrid": Kind(
+        hybrid,
+        "Hybrid",
+        "A sparse head and, on what it leaves, a linear layer on the plain activations, which no "
+        "edit of a concept changes.",
+        (hybrid, core_heads.fit_sparse),
+    ),
+    "own": Kind(own, "Own", "Learned together with the bank's concepts."),
+    "matrix_search": Kind(
+        matrix_search,
+        "Matrix search",
+        "Not trained: the class whose profile of concepts is most like the image's.",
+    ),
+    "bayesian": Kind(
+        bayesian,
+        "Bayesian",
+        "Not trained: images against prompts of each class. It is not linear, so it cannot be "
+        "edited live.",
+    ),
+    "imported": Kind(imported, "Imported", "Read from a file that was made elsewhere."),
+    "energy": Kind(energy, "Energy", "Learned together with the concepts of an energy bank."),
 }
-FITS: Mapping[str, tuple[Callable[..., Any], ...]] = {
-    "sparse": (core_heads.fit_sparse,),
-    "hybrid": (hybrid, core_heads.fit_sparse),
-}
-"""whose parameters a recipe may set, where they are not those of the kind's own function"""
 
 
 def check(spec: HeadSpec) -> None:
@@ -54,9 +72,10 @@ def check(spec: HeadSpec) -> None:
         raise ValueError(
             f"head {spec.title!r}: unknown kind {spec.kind!r}; known: {', '.join(HEADS)}"
         )
+    kind = HEADS[spec.kind]
     check_parameters(
         spec.params,
-        *FITS.get(spec.kind, (HEADS[spec.kind],)),
+        *(kind.parameters or (kind.make,)),
         owner=f"head {spec.title!r}: {spec.kind}",
         given={"seed"},
     )

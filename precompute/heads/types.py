@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Integer
@@ -29,6 +30,20 @@ class Fitted:
     @property
     def linear(self) -> bool:
         return self.unlike is None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way to make a head: a line of `precompute.heads.HEADS`."""
+
+    make: Callable[..., Fitted]
+    """(material, **params); raises ValueError, with the reason, where there can be none"""
+    title: str
+    """the kind's name for people"""
+    about: str
+    """one sentence for people"""
+    parameters: tuple[Callable[..., Any], ...] = ()
+    """the functions whose parameters a recipe may set, where they are not those of `make`"""
 
 
 @dataclass(frozen=True)

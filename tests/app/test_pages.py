@@ -49,7 +49,7 @@ LITTLE: dict[str, tuple[str, ...]] = {
         "concept_class",
     ),
     "nothing judged": ("quality", "probe", "concept_probe"),
-    "no saliency": ("saliency", "saliency_method"),
+    "no saliency": ("saliency",),
     "no backbone predictions": ("prediction",),
     "no neighbours, examples or histograms": (
         "neighbour",

@@ -72,7 +72,6 @@ def _overview(con: Con, _: np.random.Generator) -> None:
         build.stages,
         build.notices,
         build.skipped,
-        build.saliency_methods,
         build.sample_images,
     ):
         query(con)

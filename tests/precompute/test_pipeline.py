@@ -49,7 +49,7 @@ FILLED = {
     "head_bias",
     "head_prediction",
     "accuracy",
-    "saliency_method",
+    "method",
     "saliency",
 }
 MEASURED_TIME = {"stage": "seconds", "bank": "seconds"}

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app import db
 from app.format import concept_name
-
-METHODS = {
-    "linear": "Weight x score",
-    "gradient_input": "Gradient x input",
-    "integrated_gradients": "Integrated gradients",
-    "occlusion": "Occlusion",
-    "sobol": "Sobol total index",
-}
+from data.queries import methods as of_store
+from data.queries.methods import Method
 
 
 def per_split(confusions: pd.DataFrame, class_id: int) -> pd.DataFrame:
@@ -192,14 +188,14 @@ BESIDE = {
 """column of queries.classes.fidelity -> title, definition for a metric"""
 
 
-def by_method(rows: pd.DataFrame) -> pd.DataFrame:
+def by_method(rows: pd.DataFrame, methods: Mapping[str, Method]) -> pd.DataFrame:
     """Numbers of `queries.classes.fidelity`, one row a method: Importance, each metric, the same
-    for each of BESIDE as "METRIC random" and "METRIC control", and n images."""
+    for each of BESIDE as "METRIC random" and "METRIC control", and n images; in the order of
+    `methods`, which are those of importance."""
     values = rows.pivot(index="method", columns="metric", values=["value", *BESIDE])
     metrics = [m for m in FIDELITY if m in set(rows["metric"])]
-    known = [m for m in METHODS if m in values.index]
-    values = values.loc[[*known, *(m for m in values.index if m not in METHODS)]]
-    out = pd.DataFrame({"Importance": [METHODS.get(m, m) for m in values.index]})
+    values = values.loc[[m for m in methods if m in values.index]]
+    out = pd.DataFrame({"Importance": [methods[m].title for m in values.index]})
     for metric in metrics:
         out[metric] = values["value", metric].to_numpy(np.float64)
         for what in BESIDE:
@@ -225,4 +221,5 @@ def fidelity(rows: pd.DataFrame) -> None:
             config[f"{metric} {what}"] = st.column_config.NumberColumn(
                 title, help=help_.format(metric), format="%.3g"
             )
-    st.dataframe(by_method(rows), hide_index=True, column_config=config)
+    methods = of_store.methods(db.cursor(), "importance")
+    st.dataframe(by_method(rows, methods), hide_index=True, column_config=config)

@@ -11,26 +11,17 @@ import streamlit as st
 from app import address, db
 from app.format import concept_name, number, plain, short, signed
 from app.views.classes import class_parts, class_tables
-from app.views.classes.class_tables import METHODS
 from data.queries import backbone_importance as own
 from data.queries import classes as one
+from data.queries.methods import Method, methods
 
-ABOUT = {
-    "linear": "Weight times score, in logits: exact for a linear head.",
-    "gradient_input": "Slope of the logit at the image as it is, times how much of the concept "
-    "there is, in logits.",
-    "integrated_gradients": "Slopes of the logit on the way from no concept to the image as it is, "
-    "in logits; they add up to the change that all concepts make together.",
-    "occlusion": "What the logit loses when the concept alone is taken out, in logits.",
-    "sobol": "Total Sobol index, 0..1: share of the logit's variance that needs the concept when "
-    "concepts are dimmed at random. It has no sign.",
-}
-"""key of core.importance.METHODS -> definition"""
 OF_CHANGE = (
     "Value over what all concepts together change: the mean logit minus that without any concept. "
     "Negative: it works against what all of them do."
 )
 HEAD, OWN = "head", "own"
+LOGITS = "logits"
+"""unit of the methods whose values are parts of a logit"""
 ALL = -1
 """in place of an image"""
 
@@ -120,24 +111,26 @@ def judged(bank_id: int) -> None:
 
 def _head(head_id: int, bank_name: str, class_id: int, now: Asked) -> None:
     con = db.cursor()
-    rows = {m: one.importances(con, head_id, class_id, method=m) for m in ("linear", "sobol")}
+    known = methods(con, "importance")
+    rows = {m: one.importances(con, head_id, class_id, method=m) for m in known}
     rows = {m: frame for m, frame in rows.items() if not frame.empty}
     explained = one.explanation(con, head_id, class_id)
     if explained is None or not rows:
         st.info("No concept contributes to this class.")
         return
-    method = _method({m: int(frame["n"].iloc[0]) for m, frame in rows.items()}, now)
+    method = _method(known, {m: int(frame["n"].iloc[0]) for m, frame in rows.items()}, now)
     same = one.same(con, head_id)
     if len(same):
-        names = ", ".join(METHODS.get(m, m).lower() for m in same["method"])
+        names = ", ".join(known[m].title.lower() for m in same["method"])
         st.caption(
             f"Not listed apart: {names}. On a linear head they give weight x score once more: run "
             f"on {int(same['n'].max()):,} images, they differ from it by at most "
             f"{number(float(same['difference'].max()))} of the largest importance."
         )
     frame, change = rows[method], float(explained["logit"] - explained["fixed"])
-    of = frame["value"] / change if method == "linear" and change else np.nan
-    _table(frame.assign(of_change=of), method, bank_name, key=f"{head_id}-{class_id}")
+    of = frame["value"] / change if known[method].unit == LOGITS and change else np.nan
+    frame = frame.assign(of_change=of)
+    _table(frame, known[method], bank_name, key=f"{head_id}-{class_id}-{method}")
 
 
 def _own(bank_id: int, bank_name: str, class_id: int | None, now: Asked) -> None:
@@ -154,7 +147,8 @@ def _own(bank_id: int, bank_name: str, class_id: int | None, now: Asked) -> None
         st.info("No concept is active on the images that were explained.")
         return
     chosen = images if image is None else images.loc[[image]]
-    method = _method(dict.fromkeys(found, len(chosen)), now)
+    known = methods(con, "importance")
+    method = _method(known, dict.fromkeys(found, len(chosen)), now)
     logit, without = chosen["logit"].mean(), chosen["without"].mean()
     st.caption(
         "This logit is no weighted sum of the concepts, so the rest of the network ran again with "
@@ -163,12 +157,12 @@ def _own(bank_id: int, bank_name: str, class_id: int | None, now: Asked) -> None
         f"{len(chosen)} image{'s' if len(chosen) > 1 else ''}"
         + (
             "; of each the 12 concepts of largest integrated gradients are dimmed"
-            if method == "sobol"
+            if known[method].costly
             else ""
         )
     )
     frame = own.importances(con, bank_id, y, method=method, image_id=image)
-    _table(frame, method, bank_name, key=f"own-{bank_id}-{y}-{image}")
+    _table(frame, known[method], bank_name, key=f"own-{bank_id}-{y}-{image}-{method}")
 
 
 def _which(listed: pd.DataFrame, images: pd.DataFrame, now: Asked) -> None:
@@ -200,9 +194,9 @@ def _which(listed: pd.DataFrame, images: pd.DataFrame, now: Asked) -> None:
         )
 
 
-def _method(n_of: dict[str, int], now: Asked) -> str:
-    """One of the keys, of METHODS, with the n of each."""
-    order = [m for m in METHODS if m in n_of]
+def _method(known: dict[str, Method], n_of: dict[str, int], now: Asked) -> str:
+    """One of the keys, with the n of each, in the order of the methods that are known."""
+    order = [m for m in known if m in n_of]
     method = now.method if now.method in order else order[0]
     address.follow("im_method", method)
     st.segmented_control(
@@ -210,8 +204,8 @@ def _method(n_of: dict[str, int], now: Asked) -> str:
         order,
         key="im_method",
         required=True,
-        format_func=lambda m: f"{METHODS[m]} · n = {n_of[m]:,}",
-        help="  \n".join(f"**{METHODS[m]}**: {ABOUT[m]}" for m in order)
+        format_func=lambda m: f"{known[m].title} · n = {n_of[m]:,}",
+        help="  \n".join(f"**{known[m].title}**: {_about(known[m])}" for m in order)
         + "  \nn: images of the class behind the mean",
         on_change=_write,
         args=("im_method", now),
@@ -219,7 +213,11 @@ def _method(n_of: dict[str, int], now: Asked) -> str:
     return method
 
 
-def _table(rows: pd.DataFrame, method: str, bank_name: str, *, key: str) -> None:
+def _about(method: Method) -> str:
+    return f"{method.about} Unit: {method.unit}{'' if method.signed else '; it has no sign'}."
+
+
+def _table(rows: pd.DataFrame, method: Method, bank_name: str, *, key: str) -> None:
     frame = pd.DataFrame(
         {
             "id": rows["concept_id"],
@@ -232,23 +230,22 @@ def _table(rows: pd.DataFrame, method: str, bank_name: str, *, key: str) -> None
             "n": rows["n"],
         }
     )
-    unit = "index" if method == "sobol" else "logits"
 
     def exact(title: str, about: str, shape: str = "%.3g") -> Any:
         return st.column_config.NumberColumn(title, help=about, format=shape)
 
     event = st.dataframe(
         frame,
-        key=f"importance-{key}-{method}",
+        key=f"importance-{key}",
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
         height=330 if len(frame) > 8 else "auto",
         # indices are no logits, so no part of a change of them
-        column_order=[str(c) for c in frame if c != "change" or method != "sobol"],
+        column_order=[str(c) for c in frame if c != "change" or method.unit == LOGITS],
         column_config={
             "id": exact("#", "Concept of the bank", "%d"),
-            "value": exact(f"Mean, {unit}", f"Mean over the n images. {ABOUT[method]}"),
+            "value": exact(f"Mean, {method.unit}", f"Mean over the n images. {_about(method)}"),
             "size": exact("Of the size, %", class_parts.OF_SIZE),
             "change": exact("Of the change, %", OF_CHANGE),
             "n": exact("n images", "Images of the class behind the mean", "localized"),

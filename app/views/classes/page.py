@@ -227,8 +227,8 @@ with dominant:
 with faithful:
     st.caption(
         "Does the order of importance say what the logit does? For a linear head weight x score is "
-        "the best possible, and gradient x input, integrated gradients and occlusion equal it; "
-        "Sobol indices have no sign, so they order by size alone."
+        "the best possible. Methods that give the same there are not listed apart; those without "
+        "a sign order by size alone."
     )
     class_tables.fidelity(one.fidelity(con, head_id))
     importance_methods.judged(bank_id)

@@ -8,8 +8,10 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
+from app import db
 from app.format import number, percent, plain, rate, short
 from app.widgets import concept_names
+from data.queries import methods
 
 FLAGS: dict[str, str] = {
     "dead": "No image activates it.",
@@ -32,11 +34,13 @@ Colour = Literal["red", "orange", "blue", "green", "gray"]
 
 def chips(concept: pd.Series, bank: pd.Series, *, n_images: int) -> None:
     """Badges in one line."""
+    made_by = methods.method(db.cursor(), "bank", bank["method"])
     found: list[tuple[str, Colour, str]] = [
         (
             f"{plain(short(bank['name'], 30))} #{concept['concept_id']}",
             "blue",
-            f"Bank and number; made by {plain(bank['method'])}. A number never changes in a store.",
+            f"Bank and number; made by {plain(made_by.title)}. {made_by.about} A number never "
+            "changes in a store.",
         )
     ]
     for flag in filter(None, concept["flags"].split(", ")):

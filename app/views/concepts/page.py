@@ -19,7 +19,7 @@ from app.widgets import (
     figures,
     image_map,
 )
-from data.queries import build, trees
+from data.queries import build, methods, trees
 from data.queries import concepts as list_of
 
 VIEWS = {"table": "Table", "gallery": "Gallery", "map": "Map", "tree": "Tree"}
@@ -71,13 +71,15 @@ def pick_bank() -> None:
 
 
 def about_bank() -> None:
+    made_by = methods.method(db.cursor(), "bank", bank["method"])
     loss = "" if bank["r2"] != bank["r2"] else f"R² {number(bank['r2'])} · "
     st.caption(
-        f"{plain(bank['method'])} · {bank['n_concepts']:,} concepts, {bank['n_dead']:,} dead · "
+        f"{plain(made_by.title)} · {bank['n_concepts']:,} concepts, {bank['n_dead']:,} dead · "
         f"{loss}{number(bank['l0'])} non-zero codes a token · a code is "
         f"{plain(bank['code_unit'])}{', signed' if bank['signed'] else ''} · "
         f"fitted in {seconds(bank['seconds'])}",
-        help="Dead: no image activates it. R²: share of the variance of all images' tokens that "
+        help=f"**{plain(made_by.title)}**: {made_by.about}  \n"
+        "Dead: no image activates it. R²: share of the variance of all images' tokens that "
         "the bank reconstructs. Code: how strongly a token shows the concept.",
     )
 

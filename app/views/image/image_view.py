@@ -97,6 +97,7 @@ def _saliency(image_id: int) -> tuple[list[dict[str, Any]], str]:
     packed = [
         {
             "method": row["method"],
+            "title": row["title"],
             "signed": bool(row["signed"]),
             "unit": row["unit"],
             "about": row["about"],

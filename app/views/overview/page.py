@@ -11,7 +11,7 @@ from app import address, db
 from app.format import number, percent, plain, rate, seconds, short, size
 from app.views.overview import accuracy
 from app.widgets import figures, gallery, image_map
-from data.queries import build
+from data.queries import build, methods
 
 USES = (
     (
@@ -33,15 +33,6 @@ USES = (
         "Change concept scores of a bottleneck and watch the prediction answer.",
     ),
 )
-KINDS = {
-    "backbone": "equals the backbone while unedited",
-    "own": "learned with its concepts",
-    "energy": "learned with its concepts",
-    "matrix_search": "not trained",
-    "bayesian": "not trained, and not linear: it cannot be edited live",
-    "imported": "from a file",
-}
-"""of heads that are not trained on labels after their concepts"""
 con = db.cursor()
 facts = build.build(con)
 splits = build.splits(con)
@@ -103,10 +94,11 @@ def contents() -> None:
     if banks.empty:
         st.info("This store has no concept bank.")
     else:
+        known = {m: methods.method(con, "bank", m) for m in banks["method"]}
         shown = pd.DataFrame(
             {
                 "Bank": banks["name"],
-                "Method": banks["method"],
+                "Method": [known[m].title for m in banks["method"]],
                 "Concepts": banks["n_concepts"],
                 "Dead": banks["n_dead"],
                 "R²": [number(v) for v in banks["r2"]],
@@ -117,6 +109,9 @@ def contents() -> None:
             }
         )
         help_of = {
+            "Method": "  \n".join(
+                f"**{known[m].title}**: {known[m].about}" for m in dict.fromkeys(banks["method"])
+            ),
             "Dead": "Concepts that no image activates",
             "R²": "Share of token variance that the bank reconstructs, at most 1; "
             "a dash: it does not reconstruct",
@@ -141,13 +136,14 @@ def contents() -> None:
     if heads.empty:
         st.info("This store has no head, so there is nothing to intervene on.")
     for _, row in heads.iterrows():
-        kind = f"; {KINDS[row['kind']]}" if row["kind"] in KINDS else ""
+        kind = methods.method(con, "head", row["kind"])
         name, about = st.columns([1, 5], vertical_alignment="top")
         with name:
             address.link(f"**{plain(short(row['name'], 24))}**", "intervene", h=row["name"])
         about.caption(
             f"{plain(row['about'])} {row['n_classes']:,} classes, {row['n_weights']:,} "
-            f"non-zero weights{kind}."
+            "non-zero weights.",
+            help=f"**{plain(kind.title)}**: {kind.about}",
         )
 
 

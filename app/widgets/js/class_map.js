@@ -22,5 +22,5 @@ export function classMap(codes, weights, y, { n, nTokens }) {
 export function classLayers({ codes, weights, scores, grid, classes, pool }, y) {
   if (weights === null || !classes.length) return [];
   const map = classMap(codes, weights, y, { n: scores.length, nTokens: grid[0] * grid[1] });
-  return [{ method: CLASS_MAP, map, grid, signed: true, unit: "logits", cls: classes[y].name, about: CLASS_ABOUT[pool] }];
+  return [{ method: CLASS_MAP, title: CLASS_MAP, map, grid, signed: true, unit: "logits", cls: classes[y].name, about: CLASS_ABOUT[pool] }];
 }

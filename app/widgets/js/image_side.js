@@ -180,7 +180,7 @@ function saliencyList(view) {
         onpointerenter: () => view.preview(chosen), onpointerleave: () => view.preview(null),
         onclick: () => view.lock(chosen),
         onkeydown: (e) => { if (e.key === "Enter") view.lock(chosen); } },
-      mini(view, s.map, { ...s, top, size: 168 }), el("b", {}, s.method),
+      mini(view, s.map, { ...s, top, size: 168 }), el("b", {}, s.title),
       el("small", { class: "cx-soft" }, `${s.signed ? "signed ±" : "0 to "}${num(top)} ${s.unit} · for ${s.cls}`),
       against && el("small", {}, Number.isNaN(rho) ? "ρ undefined: a map is constant" : `ρ = ${num(rho)}`));
     }))];

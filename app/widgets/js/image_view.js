@@ -35,7 +35,7 @@ function layerOf(data, chosen, scaleMode) {
   if (chosen.kind === "saliency") {
     const s = data.saliency[chosen.index];
     return { map: s.map, grid: s.grid, signed: s.signed, unit: s.unit, top: largest(s.map),
-      name: `${s.method} for ${s.cls}`, range: "largest of this map" };
+      name: `${s.title} for ${s.cls}`, range: "largest of this map" };
   }
   const map = mapOf(data.codes, chosen.index);
   const whole = scaleMode === "concept" && data.p99[chosen.index] > 0;

@@ -100,7 +100,7 @@ def test_the_store_has_every_method_beside_random_orders(tiny_store: Path) -> No
             "SELECT name, variant, value, n, chance FROM metric WHERE name IN "
             "('insertion', 'deletion', 'average_drop', 'increase') AND scope = 'backbone'"
         ).fetchall()
-        methods = {m for (m,) in con.execute("SELECT method FROM saliency_method").fetchall()}
+        methods = {m for (m,) in con.execute("SELECT DISTINCT method FROM saliency").fetchall()}
         split = con.execute(
             "SELECT count(*) FROM saliency JOIN image USING (image_id) "
             "WHERE split = 'test' AND method = 'grad_cam'"

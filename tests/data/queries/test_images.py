@@ -30,7 +30,8 @@ INSERT INTO image_label VALUES (3, 0, FALSE), (3, 1, TRUE), (4, 0, TRUE);
 INSERT INTO part VALUES (3, 'wing', 8, 9, TRUE), (3, 'wing', 5, 6, TRUE), (3, 'beak', NULL, NULL,
     FALSE);
 INSERT INTO mask VALUES (3, 'wing', 2, 4, [3, 2, 3]);
-INSERT INTO saliency_method VALUES ('ig', TRUE, 'logits', 'a'), ('cam', FALSE, 'x', 'b');
+INSERT INTO method VALUES ('saliency', 'ig', 0, 'IG', 'a', 'logits', TRUE, NULL),
+    ('saliency', 'cam', 1, 'CAM', 'b', 'x', FALSE, NULL);
 INSERT INTO saliency VALUES (4, 'ig', 2, 2, 3, 0.5, [1, -2, 3, 0, 0, 9]),
     (4, 'cam', 2, 1, 2, 0.5, [1, 2]), (9, 'cam', 1, 1, 2, 0.5, [1, 2]);
 INSERT INTO code VALUES (0, 3, [0, 2, 2], [5, 0, 4], [10, -20, 30]),

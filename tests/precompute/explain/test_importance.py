@@ -7,14 +7,17 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from scipy.sparse import csc_array
 from sklearn.decomposition import PCA
 
+from core.importance import METHODS, LinearLogit, Method
 from core.types import Head
 from data.queries import classes, comparing, heads
 from data.store import SCHEMA
-from precompute.explain import fidelity
+from precompute.explain import fidelity, importance
 from precompute.explain.importance import plane
 from precompute.heads import Fitted
 from precompute.intake.scene import Scene
@@ -185,11 +188,11 @@ def test_the_control_is_the_value_of_a_head_on_random_directions() -> None:
     with duckdb.connect() as con:
         con.execute(SCHEMA.read_text(encoding="utf-8"))
         judged = [
-            fidelity.JudgedHead(0, "own", own, other),
-            fidelity.JudgedHead(1, "bare", own, None),
+            fidelity.JudgedHead(0, "own", own, other, ("linear", "sobol")),
+            fidelity.JudgedHead(1, "bare", own, None, ("linear", "sobol")),
         ]
         fidelity.put_fidelity(con, Log(), judged, scores, csc_array(drawn), splits, scene)
-        alone = [fidelity.JudgedHead(2, "other", other, None)]
+        alone = [fidelity.JudgedHead(2, "other", other, None, ("linear", "sobol"))]
         fidelity.put_fidelity(con, Log(), alone, drawn, csc_array(scores), splits, scene)
         first, bare, twin = (classes.fidelity(con, i) for i in range(3))
     assert (first["n"] == 18).all()
@@ -243,3 +246,29 @@ def test_examples_fall_and_spread_from_strongest_to_weakest(
     np.testing.assert_allclose(spread["score"], ranked[places])
     few = comparing.shown(con, 0, 1, image_ids=ids[:3], most=4, spread=True)
     assert len(few) == 3
+
+
+def test_a_method_that_says_something_else_is_stored_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def half(function: LinearLogit, scores: torch.Tensor, *, seed: int = 0) -> torch.Tensor:
+        return function.weight * scores / 2
+
+    foo = Method(half, "Foo", signed=True, unit="logits", about="Half.")
+    monkeypatch.setitem(METHODS, "foo", foo)
+    rng = np.random.default_rng(0)
+    scores = rng.random((40, 5)).astype(np.float32)
+    head = Head(rng.normal(size=(3, 5)).astype(np.float32), np.zeros(3, np.float32))
+    fitted = Fitted(head, np.arange(3), "a head")
+    images = pd.DataFrame({"image_id": np.arange(40), "split": ["train", "test"] * 20})
+    con = duckdb.connect()
+    con.execute(SCHEMA.read_text(encoding="utf-8"))
+    rows, none = np.arange(40), np.arange(0)
+    classes_of = np.zeros(40, dtype=np.int64)
+    scene = Scene(classes_of, 3, rows[::2], rows[1::2], None, none, np.zeros((0, 0)), 0)
+    stored = importance.put_importance(con, Log(), 0, "h", fitted, scores, images, scene)
+    assert stored == ["linear", "sobol", "foo"]
+    listed = con.execute("SELECT DISTINCT method FROM importance").fetchall()
+    assert {m for (m,) in listed} == {"linear", "sobol", "foo"}
+    same = {m for (m,) in con.execute("SELECT method FROM same_importance").fetchall()}
+    assert same == {"gradient_input", "integrated_gradients", "occlusion"}

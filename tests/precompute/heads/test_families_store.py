@@ -233,9 +233,9 @@ def test_what_the_app_exports_is_read_back(
     )
     if kind == "hybrid":
         with pytest.raises(ValueError, match="which the file does not hold"):
-            HEADS["imported"](material, path=str(path))
+            HEADS["imported"].make(material, path=str(path))
         return
-    back = HEADS["imported"](material, path=str(path))
+    back = HEADS["imported"].make(material, path=str(path))
     assert back.classes.tolist() == found.loaded.class_ids.tolist()
     expected = np.zeros((len(back.classes), k))
     expected[:, found.loaded.concept_ids] = edited.weight

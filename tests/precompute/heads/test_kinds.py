@@ -77,7 +77,7 @@ def right(fitted: Fitted, given: Material) -> float:
 @pytest.mark.parametrize("per_class", [1, 2, 4])
 def test_a_class_gets_as_many_weights_as_asked(per_class: int) -> None:
     given = material()
-    fitted = HEADS["sparse"](given, per_class=per_class)
+    fitted = HEADS["sparse"].make(given, per_class=per_class)
     each = (fitted.head.weight != 0).sum(1)
     assert abs(each.mean() - per_class) <= 0.5
     assert f"{each.mean():.3g} a class where {per_class} were asked for" in fitted.about
@@ -86,23 +86,23 @@ def test_a_class_gets_as_many_weights_as_asked(per_class: int) -> None:
 
 def test_more_weights_than_concepts_are_refused() -> None:
     with pytest.raises(ValueError, match="between 0 and the 5 concepts"):
-        HEADS["sparse"](material(), per_class=6)
+        HEADS["sparse"].make(material(), per_class=6)
 
 
 def test_without_bias_nothing_but_concepts_counts() -> None:
     given = material()
-    fitted = HEADS["sparse"](given, fit_bias=False)
+    fitted = HEADS["sparse"].make(given, fit_bias=False)
     assert (fitted.head.bias == 0).all()
     assert (logits(fitted.head, np.zeros((1, K))) == 0).all()
     assert right(fitted, given) > 0.6
-    assert (HEADS["sparse"](given).head.bias != 0).any()
+    assert (HEADS["sparse"].make(given).head.bias != 0).any()
 
 
 def test_a_hybrid_adds_what_the_concepts_leave() -> None:
     """A class that no concept shows is read off the activations; the concept part stays itself."""
     given = material()
     blind = replace(given, scores=given.scores[:, [3, 4, 3, 4, 3]] * 1.0)
-    plain, hybrid = HEADS["sparse"](blind), HEADS["hybrid"](blind)
+    plain, hybrid = HEADS["sparse"].make(blind), HEADS["hybrid"].make(blind)
     np.testing.assert_array_equal(hybrid.head.weight, plain.head.weight)
     np.testing.assert_array_equal(hybrid.head.bias, plain.head.bias)
     assert hybrid.head.residual
@@ -116,7 +116,7 @@ def test_every_trained_kind_is_made_again_from_other_scores() -> None:
     given = material()
     noise = np.random.default_rng(5).normal(size=(N, K))
     for kind in ("sparse", "matrix_search"):
-        fitted = HEADS[kind](given)
+        fitted = HEADS[kind].make(given)
         assert fitted.refit is not None
         again = fitted.refit(noise)
         predicted, _ = predictions(again, noise)
@@ -133,7 +133,7 @@ def test_own_is_the_banks_read_out() -> None:
     bank = concept_layer.of(
         np.eye(K, D), np.zeros(K), readout=Readout(head, np.array([2, 0, 1]), "So it was.")
     )
-    fitted = HEADS["own"](material(bank=bank))
+    fitted = HEADS["own"].make(material(bank=bank))
     np.testing.assert_array_equal(fitted.head.weight, head.weight)
     assert fitted.classes.tolist() == [2, 0, 1]
     assert fitted.about == "So it was."
@@ -141,7 +141,7 @@ def test_own_is_the_banks_read_out() -> None:
     assert fitted.refit(np.random.default_rng(0).normal(size=(N, K))).head.weight.shape == (Y, K)
     named = Readout(head, ("Finch", "eagle", "grey heron"), "Trained elsewhere.")
     bank = concept_layer.of(np.eye(K, D), np.zeros(K), readout=named)
-    fitted = HEADS["own"](material(bank=bank))
+    fitted = HEADS["own"].make(material(bank=bank))
     assert fitted.classes.tolist() == [2, 1]
     np.testing.assert_array_equal(fitted.head.weight, head.weight[[0, 2]])
     assert "1 of its 3 classes are not of this build" in fitted.about
@@ -159,14 +159,14 @@ def test_a_read_out_of_other_classes_is_refused(classes: tuple[str, ...], said: 
     readout = Readout(Head(np.eye(Y, K), np.zeros(Y)), classes, "")
     bank = concept_layer.of(np.eye(K, D), np.zeros(K), readout=readout)
     with pytest.raises(ValueError, match=said):
-        HEADS["own"](material(bank=bank))
+        HEADS["own"].make(material(bank=bank))
 
 
 def test_a_bank_without_read_out_has_no_own_head() -> None:
     x = torch.rand(9, 4, D, generator=torch.Generator().manual_seed(0))
     for bank in (nmf.fit(fakes.fit_data(x), n_concepts=K), material().bank):
         with pytest.raises(ValueError, match="learned no classes"):
-            HEADS["own"](material(bank=bank))
+            HEADS["own"].make(material(bank=bank))
 
 
 # -- not trained -------------------------------------------------------------------------------
@@ -199,7 +199,7 @@ def test_a_constant_score_and_an_empty_profile_count_for_nothing() -> None:
 
 def test_matrix_search_takes_profiles_from_labels_or_from_texts() -> None:
     given = material()
-    by_labels = HEADS["matrix_search"](given)
+    by_labels = HEADS["matrix_search"].make(given)
     assert right(by_labels, given) > 0.8
     assert (by_labels.head.weight[:, 3:] == 0).all()
     words = ("a", "b", "c", "d", "e", "wren", "grey heron", "finch")
@@ -207,14 +207,14 @@ def test_matrix_search_takes_profiles_from_labels_or_from_texts() -> None:
     vectors[5:, :] = 0
     vectors[[5, 6, 7], [0, 1, 2]] = 1  # each class is its own concept's word
     texts = Texts(words, vectors, np.zeros((N, 8), np.float32))
-    by_texts = HEADS["matrix_search"](replace(given, texts=texts))
+    by_texts = HEADS["matrix_search"].make(replace(given, texts=texts))
     assert right(by_texts, given) > 0.8
     assert "cosines of its name" in by_texts.about
     few = Texts(words[:-1], vectors[:-1], texts.images_in)
     with pytest.raises(ValueError, match=r"1 of 3 class names are not in the vocabulary \(finch\)"):
-        HEADS["matrix_search"](replace(given, texts=few))
+        HEADS["matrix_search"].make(replace(given, texts=few))
     with pytest.raises(ValueError, match="which concepts a class shows"):
-        HEADS["matrix_search"](replace(given, label_of=np.full(K, -1)))
+        HEADS["matrix_search"].make(replace(given, label_of=np.full(K, -1)))
 
 
 def trimmed(values: np.ndarray, limit: float) -> float:
@@ -252,7 +252,7 @@ def prompts() -> Texts:
 
 def test_bayesian_reads_classes_off_their_own_phrases() -> None:
     given = material(texts=prompts())
-    fitted = HEADS["bayesian"](given)
+    fitted = HEADS["bayesian"].make(given)
     assert not fitted.linear
     assert (fitted.head.weight == 0).all()
     assert right(fitted, given) > 0.8
@@ -277,12 +277,12 @@ def test_bayesian_composes_phrases_where_the_vocabulary_has_too_few() -> None:
 
     few = Texts(tuple("pqrs"), texts.words_in[:4], texts.images_in)  # type: ignore[index]
     with pytest.raises(ValueError, match=r"has 0 phrases about 'wren', and a class needs 3"):
-        HEADS["bayesian"](material(texts=few))
-    fitted = HEADS["bayesian"](material(texts=replace(few, embed=embed)), per_class=3)
+        HEADS["bayesian"].make(material(texts=few))
+    fitted = HEADS["bayesian"].make(material(texts=replace(few, embed=embed)), per_class=3)
     assert "grey heron with p" in asked
     assert "3 prompts" in fitted.about
     with pytest.raises(ValueError, match="this build has none"):
-        HEADS["bayesian"](material())
+        HEADS["bayesian"].make(material())
 
 
 # -- from a file -------------------------------------------------------------------------------
@@ -306,7 +306,7 @@ def written(path: Path, *, drop: tuple[str, ...] = (), **facts: object) -> Path:
 
 def test_a_head_from_a_file_lands_on_its_concepts_and_classes(tmp_path: Path) -> None:
     path = written(tmp_path / "h.safetensors", concepts=["e", "a", "#2"])
-    fitted = HEADS["imported"](material(), path=str(path))
+    fitted = HEADS["imported"].make(material(), path=str(path))
     expected = np.random.default_rng(6).normal(size=(2, 3))
     np.testing.assert_array_equal(fitted.head.weight[:, [4, 0, 2]], expected)
     assert (fitted.head.weight[:, [1, 3]] == 0).all()
@@ -334,16 +334,16 @@ def test_a_file_that_does_not_fit_says_why(
 ) -> None:
     path = written(tmp_path / "h.safetensors", **change)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=said):
-        HEADS["imported"](material(), path=str(path))
+        HEADS["imported"].make(material(), path=str(path))
 
 
 def test_files_that_are_no_head_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="'' is none"):
-        HEADS["imported"](material())
+        HEADS["imported"].make(material())
     for name, text in (("h.json", "[1]"), ("h.safetensors", "no weights")):
         (tmp_path / name).write_text(text)
         with pytest.raises(ValueError, match="cannot be read as a head"):
-            HEADS["imported"](material(), path=str(tmp_path / name))
+            HEADS["imported"].make(material(), path=str(tmp_path / name))
 
 
 # -- names and sides ---------------------------------------------------------------------------

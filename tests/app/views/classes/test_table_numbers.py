@@ -13,7 +13,7 @@ import pytest
 from app.views.classes import class_tables
 from app.widgets import learnability
 from data import store
-from data.queries import build, classes, leaderboard
+from data.queries import build, classes, leaderboard, methods
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +66,14 @@ def test_a_concept_dominant_in_one_split_only_has_none_of_the_other() -> None:
 
 
 def test_fidelity_holds_value_and_what_is_beside_it_apart(con: duckdb.DuckDBPyConnection) -> None:
+    known = methods.methods(con, "importance")
     for head_id in build.heads(con)["head_id"]:
         rows = classes.fidelity(con, int(head_id))
-        found = class_tables.by_method(rows)
+        found = class_tables.by_method(rows, known)
         assert _texts(found) == ["Importance"]
         named = found.set_index("Importance")
         for row in rows.to_dict("records"):
-            mine = named.loc[class_tables.METHODS[row["method"]]]
+            mine = named.loc[known[row["method"]].title]
             assert mine[row["metric"]] == row["value"]
             assert mine[f"{row['metric']} random"] == row["random"]
             assert mine[f"{row['metric']} control"] == pytest.approx(row["control"], nan_ok=True)
