@@ -251,7 +251,7 @@ def test_examples_fall_and_spread_from_strongest_to_weakest(
 def test_a_method_that_says_something_else_is_stored_apart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def half(function: LinearLogit, scores: torch.Tensor, *, seed: int = 0) -> torch.Tensor:
+    def half(function: LinearLogit, scores: torch.Tensor, **_: int) -> torch.Tensor:
         return function.weight * scores / 2
 
     foo = Method(half, "Foo", signed=True, unit="logits", about="Half.")
