@@ -32,7 +32,7 @@ def slow(backbone: huggingface.HuggingFaceBackbone, pixels: torch.Tensor, edit) 
 
     hook = backbone.network.get_submodule(backbone.layer).register_forward_hook(replace)
     with torch.no_grad():
-        out = huggingface._call(backbone.network, pixels).logits
+        out = huggingface.call(backbone.network, pixels).logits
     hook.remove()
     return out
 
