@@ -6,6 +6,7 @@ import argparse
 import re
 from pathlib import Path
 
+import how_to
 import pytest
 from paths import ROOT
 
@@ -51,8 +52,27 @@ def test_every_path_in_code_exists(name: str) -> None:
     text = PAPERS[name].read_text(encoding="utf-8")
     paths = re.findall(r"`((?:core|data|app|precompute|tests|docs)/[\w/.-]+)`", text)
 
-    made = ("foo", "data/artifacts")  # examples, and what a build makes
+    made = ("foo", "data/artifacts", *how_to.new_files(text))  # examples, and what a build makes
     assert [p for p in paths if not any(m in p for m in made) and not (ROOT / p).exists()] == []
+
+
+def test_rows_of_the_readme_and_pages_of_how_to_are_the_same() -> None:
+    text = PAPERS["README.md"].read_text(encoding="utf-8").split("## How to add")[1]
+    rows = re.findall(r"^\| \[([^\]]+)\]\(docs/how-to/([\w-]+)\.md\)", text, flags=re.MULTILINE)
+
+    assert sorted(row for _, row in rows) == sorted(how_to.ROWS)
+    assert len(rows) == text.count("\n|") - 2
+    for title, row in rows:
+        page = PAPERS[f"docs/how-to/{row}.md"].read_text(encoding="utf-8")
+        assert page.startswith(f"# Add {title}\n")
+
+
+@pytest.mark.parametrize("row", how_to.ROWS)
+def test_every_how_to_says_where_it_appears_and_what_tests_it(row: str) -> None:
+    page = PAPERS[f"docs/how-to/{row}.md"].read_text(encoding="utf-8")
+
+    assert "**Where it appears.**" in page
+    assert "**Which tests pick it up.**" in page
 
 
 @pytest.mark.parametrize("name", PAPERS)

@@ -109,9 +109,19 @@ def test_sobol_divides_by_the_variance_at_the_first_design(scores: torch.Tensor)
         assert moved.nonzero().flatten().tolist() == [k]
 
 
-def test_a_score_of_zero_has_no_importance(logit: LinearLogit, scores: torch.Tensor) -> None:
-    for name, method in METHODS.items():
-        assert method.run(logit, scores, seed=0)[1, 2] == 0, name
+@pytest.mark.parametrize("name", METHODS)
+def test_a_score_of_zero_has_no_importance(
+    name: str, logit: LinearLogit, scores: torch.Tensor
+) -> None:
+    assert METHODS[name].run(logit, scores, seed=0)[1, 2] == 0
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_same_seed_gives_the_same_importances(
+    name: str, logit: LinearLogit, scores: torch.Tensor
+) -> None:
+    first, again = (METHODS[name].run(logit, scores, seed=3) for _ in range(2))
+    assert torch.equal(first, again)
 
 
 def test_occlusion_is_what_is_lost(scores: torch.Tensor) -> None:

@@ -11,7 +11,7 @@ from app.views.intervene.tabs import curve_data, curve_figure
 from app.views.intervene.tabs.curve_data import Asked, Line, Ready
 from app.widgets import figures
 from core.intervention.policies import POLICIES
-from core.intervention.strategies import STRATEGIES
+from core.intervention.strategies import STRATEGIES, TYPICAL
 
 LIMITS = (500, 200, 2000, None)
 
@@ -63,6 +63,7 @@ def _asked(found: whole.Whole) -> Asked:
         strategy = st.selectbox(
             "Set to",
             list(STRATEGIES),
+            list(STRATEGIES).index(TYPICAL),
             key="curves_values",
             width=150,
             format_func=lambda s: STRATEGIES[s].title,
