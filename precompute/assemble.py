@@ -19,7 +19,7 @@ from data import write
 from data.datasets import Dataset
 from precompute.banks import Codes, FittedBank
 from precompute.heads import HEADS, Fitted, logits_of, predictions
-from precompute.intake import ActivationStore, Classes
+from precompute.intake import ActivationStore, Classes, Log
 from precompute.quality import Description
 
 Con = duckdb.DuckDBPyConnection
@@ -266,3 +266,13 @@ def put_head(
         },
     )
     return predicted
+
+
+def put_log(con: Con, log: Log) -> None:
+    """What was done, how long it took, and what could not be done."""
+    for i, (name, seconds, n, unit, bank_id) in enumerate(log.stages):
+        write.put_row(
+            con, "stage", stage_id=i, name=name, bank_id=bank_id, seconds=seconds, n=n, unit=unit
+        )
+    for stage, subject, message in log.notices:
+        write.put_row(con, "notice", stage=stage, subject=subject, message=message)

@@ -12,7 +12,7 @@ import duckdb
 import pandas as pd
 
 from core.concepts import METHODS
-from core.recipe import HeadSpec, Recipe
+from core.recipe import Recipe
 from core.types import words_of
 from data import store, write
 from precompute import assemble, heads, perturb
@@ -30,7 +30,6 @@ from precompute.intake import (
     ActivationStore,
     Classes,
     Ground,
-    Log,
     Sources,
     classes_of,
     extract,
@@ -136,12 +135,7 @@ def _write(
     started = time.perf_counter()
     n_scores = write.put_staged_scores(con)
     log.stage("sort scores", time.perf_counter() - started, n_scores, "rows")
-    for i, (name, seconds, n, unit, bank_id) in enumerate(log.stages):
-        write.put_row(
-            con, "stage", stage_id=i, name=name, bank_id=bank_id, seconds=seconds, n=n, unit=unit
-        )
-    for stage, subject, message in log.notices:
-        write.put_row(con, "notice", stage=stage, subject=subject, message=message)
+    assemble.put_log(con, log)
     write.put_row(
         con,
         "build",
@@ -250,7 +244,7 @@ def _concepts(
         )
         made, explained = [], dict[int, list[str]]()
         for head in (h for h in recipe.heads if h.bank == spec.title):
-            result = _head(material, head, log)
+            result = heads.fit_head(material, head, log)
             if result is None:
                 continue
             predicted = assemble.put_head(con, n_heads, bank_id, head, result, scores, image_ids)
@@ -299,12 +293,3 @@ def _concepts(
         )
     log.bank_id = None
     return accuracy
-
-
-def _head(material: heads.Material, spec: HeadSpec, log: Log) -> heads.Fitted | None:
-    try:
-        with log.timed(f"head {spec.title}", len(material.scores), "images"):
-            return heads.HEADS[spec.kind].make(material, **spec.params)
-    except ValueError as error:
-        log.notice("heads", spec.title, error)
-        return None

@@ -9,8 +9,7 @@ from jaxtyping import Int
 
 from app import address, db
 from app.widgets import concept_names, concept_order, people
-from data.queries import build, trees
-from data.queries import concepts as list_of
+from data.queries import build, concepts, trees
 from data.queries.concepts import Filters
 
 
@@ -85,7 +84,7 @@ def _ids(
     rises: bool,
     spoken: tuple[int, ...],
 ) -> Int[np.ndarray, " n"]:
-    return list_of.matching(
+    return concepts.matching(
         db.cursor(), bank_id, filters=chosen, order=by, rising=rises, people=spoken
     )
 

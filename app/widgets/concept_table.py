@@ -11,8 +11,7 @@ import streamlit as st
 from app import db
 from app.format import concept_name, number, percent
 from app.widgets import concept_names, gallery, minis, people
-from data.queries import concept as one
-from data.queries import concepts
+from data.queries import concept, concepts
 
 COLUMNS: dict[str, tuple[str, str]] = {
     "by": ("Named by", concept_names.ABOUT),
@@ -193,7 +192,7 @@ def _cards(
     rows = concepts.concepts(con, bank_id, ids)
     found = concepts.thumbs(con, bank_id, ids, n=PICTURES)
     pairs = list(zip(found["concept_id"], found["image_id"], strict=True))
-    steps = one.maps(con, bank_id, pairs, n_tokens=n_tokens)
+    steps = concept.maps(con, bank_id, pairs, n_tokens=n_tokens)
     groups = []
     for _, row in rows.iterrows():
         concept_id = int(row["concept_id"])

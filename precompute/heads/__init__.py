@@ -14,7 +14,7 @@ from precompute.heads.last_layer import backbone
 from precompute.heads.trained import hybrid, sparse
 from precompute.heads.types import Fitted, Kind, Material
 from precompute.heads.zero_shot import bayesian, matrix_search
-from precompute.intake import check_parameters
+from precompute.intake import Log, check_parameters
 
 __all__ = [
     "HEADS",
@@ -24,6 +24,7 @@ __all__ = [
     "Probe",
     "accuracies",
     "check",
+    "fit_head",
     "logits_of",
     "predictions",
     "probe",
@@ -79,3 +80,13 @@ def check(spec: HeadSpec) -> None:
         owner=f"head {spec.title!r}: {spec.kind}",
         given={"seed"},
     )
+
+
+def fit_head(material: Material, spec: HeadSpec, log: Log) -> Fitted | None:
+    """None where the head cannot be had from this bank; the log says why."""
+    try:
+        with log.timed(f"head {spec.title}", len(material.scores), "images"):
+            return HEADS[spec.kind].make(material, **spec.params)
+    except ValueError as error:
+        log.notice("heads", spec.title, error)
+        return None

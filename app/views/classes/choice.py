@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import address, db
 from core import diverse
-from data.queries import heads as head_of
+from data.queries import heads
 
 SHOWN = (12, diverse.MOST)
 
@@ -55,7 +55,7 @@ def chosen(rows: pd.DataFrame, images: pd.DataFrame, *, bank_id: int) -> pd.Data
     if not differ or rows.empty:
         return rows.head(most)
     ordered = rows.sort_values("concept_id")
-    scores = head_of.image_scores(
+    scores = heads.image_scores(
         db.cursor(),
         bank_id,
         ordered["concept_id"].to_numpy(np.int64),

@@ -11,7 +11,7 @@ import streamlit as st
 
 from app import db
 from app.format import concept_name
-from data.queries import methods as of_store
+from data.queries import methods
 from data.queries.methods import Method
 
 
@@ -188,14 +188,14 @@ BESIDE = {
 """column of queries.classes.fidelity -> title, definition for a metric"""
 
 
-def by_method(rows: pd.DataFrame, methods: Mapping[str, Method]) -> pd.DataFrame:
+def by_method(rows: pd.DataFrame, known: Mapping[str, Method]) -> pd.DataFrame:
     """Numbers of `queries.classes.fidelity`, one row a method: Importance, each metric, the same
     for each of BESIDE as "METRIC random" and "METRIC control", and n images; in the order of
-    `methods`, which are those of importance."""
+    `known`, which are those of importance."""
     values = rows.pivot(index="method", columns="metric", values=["value", *BESIDE])
     metrics = [m for m in FIDELITY if m in set(rows["metric"])]
-    values = values.loc[[m for m in methods if m in values.index]]
-    out = pd.DataFrame({"Importance": [methods[m].title for m in values.index]})
+    values = values.loc[[m for m in known if m in values.index]]
+    out = pd.DataFrame({"Importance": [known[m].title for m in values.index]})
     for metric in metrics:
         out[metric] = values["value", metric].to_numpy(np.float64)
         for what in BESIDE:
@@ -221,5 +221,5 @@ def fidelity(rows: pd.DataFrame) -> None:
             config[f"{metric} {what}"] = st.column_config.NumberColumn(
                 title, help=help_.format(metric), format="%.3g"
             )
-    methods = of_store.methods(db.cursor(), "importance")
-    st.dataframe(by_method(rows, methods), hide_index=True, column_config=config)
+    known = methods.methods(db.cursor(), "importance")
+    st.dataframe(by_method(rows, known), hide_index=True, column_config=config)

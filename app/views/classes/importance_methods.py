@@ -11,8 +11,7 @@ import streamlit as st
 from app import address, db
 from app.format import concept_name, number, plain, short, signed
 from app.views.classes import class_parts, class_tables
-from data.queries import backbone_importance as own
-from data.queries import classes as one
+from data.queries import backbone_importance, classes
 from data.queries.methods import Method, methods
 
 OF_CHANGE = (
@@ -55,7 +54,7 @@ def show(*, bank_id: int, bank_name: str, head: Any | None, class_id: int | None
     `head`: a row of `queries.build.heads`; None: the store has none that can be explained.
     """
     sources = {} if head is None else {HEAD: f"Logit of {short(str(head['name']), 40)}"}
-    if not own.classes(db.cursor(), bank_id).empty:
+    if not backbone_importance.classes(db.cursor(), bank_id).empty:
         sources[OWN] = "The backbone's own logit"
     if not sources:
         return
@@ -103,7 +102,7 @@ def of_banks(banks: pd.DataFrame) -> None:
 
 def judged(bank_id: int) -> None:
     """Fidelity of what the backbone's own logits are said to rest on; nothing where nothing is."""
-    rows = own.fidelity(db.cursor(), bank_id)
+    rows = backbone_importance.fidelity(db.cursor(), bank_id)
     if not rows.empty:
         st.markdown("**Fidelity, of the backbone's own logits**")
         class_tables.fidelity(rows)
@@ -112,14 +111,14 @@ def judged(bank_id: int) -> None:
 def _head(head_id: int, bank_name: str, class_id: int, now: Asked) -> None:
     con = db.cursor()
     known = methods(con, "importance")
-    rows = {m: one.importances(con, head_id, class_id, method=m) for m in known}
+    rows = {m: classes.importances(con, head_id, class_id, method=m) for m in known}
     rows = {m: frame for m, frame in rows.items() if not frame.empty}
-    explained = one.explanation(con, head_id, class_id)
+    explained = classes.explanation(con, head_id, class_id)
     if explained is None or not rows:
         st.info("No concept contributes to this class.")
         return
     method = _method(known, {m: int(frame["n"].iloc[0]) for m, frame in rows.items()}, now)
-    same = one.same(con, head_id)
+    same = classes.same(con, head_id)
     if len(same):
         names = ", ".join(known[m].title.lower() for m in same["method"])
         st.caption(
@@ -135,14 +134,14 @@ def _head(head_id: int, bank_name: str, class_id: int, now: Asked) -> None:
 
 def _own(bank_id: int, bank_name: str, class_id: int | None, now: Asked) -> None:
     con = db.cursor()
-    listed = own.classes(con, bank_id).set_index("class_id")
+    listed = backbone_importance.classes(con, bank_id).set_index("class_id")
     wanted = [y for y in (now.class_id, class_id) if y is not None and y in listed.index]
     y = wanted[0] if wanted else int(listed.index[0])
-    images = own.images(con, bank_id, y).set_index("image_id")
+    images = backbone_importance.images(con, bank_id, y).set_index("image_id")
     image = now.image_id if now.image_id in images.index else None
     now = now._replace(class_id=y, image_id=image)
     _which(listed, images, now)
-    found = own.methods(con, bank_id)
+    found = backbone_importance.methods(con, bank_id)
     if not found:
         st.info("No concept is active on the images that were explained.")
         return
@@ -161,7 +160,7 @@ def _own(bank_id: int, bank_name: str, class_id: int | None, now: Asked) -> None
             else ""
         )
     )
-    frame = own.importances(con, bank_id, y, method=method, image_id=image)
+    frame = backbone_importance.importances(con, bank_id, y, method=method, image_id=image)
     _table(frame, known[method], bank_name, key=f"own-{bank_id}-{y}-{image}-{method}")
 
 

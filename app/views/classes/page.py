@@ -11,8 +11,7 @@ from app import address, db
 from app.format import number, percent, plain, short, signed
 from app.views.classes import bars, choice, class_parts, class_tables, importance_methods
 from app.widgets import cluster, figures, gallery, linear_heads
-from data.queries import backbone_importance
-from data.queries import classes as one
+from data.queries import backbone_importance, classes
 
 st.title("Classes", anchor=False)
 con = db.cursor()
@@ -36,7 +35,7 @@ if asked and matching.empty:
     st.warning(f"This store has no head called “{plain(short(asked))}”. The first is shown.")
 head: Any = (heads if matching.empty else matching).iloc[0]
 head_id, bank_name, bank_id = int(head["head_id"]), str(head["bank"]), int(head["bank_id"])
-listed = one.classes(con, head_id)
+listed = classes.classes(con, head_id)
 wanted = address.int_param("y") if address.param("y") else int(listed["class_id"].iloc[0])
 if wanted not in set(listed["class_id"]):
     address.unknown(
@@ -93,7 +92,7 @@ def turn() -> None:
 
 
 def rests_on(explained: pd.Series, images: pd.DataFrame) -> None:
-    rows = one.importances(con, head_id, class_id)
+    rows = classes.importances(con, head_id, class_id)
     st.markdown(
         "**What the logit rests on**",
         help="Contribution: weight x score, exact for a linear head; the bars are means over the "
@@ -155,7 +154,7 @@ def lies(explained: pd.Series, images: pd.DataFrame) -> None:
 
 
 def confusions() -> None:
-    rows = one.confusions(con, head_id, class_id)
+    rows = classes.confusions(con, head_id, class_id)
     if rows.empty:
         st.info("No labelled image carries this class or is taken for it.")
         return
@@ -165,7 +164,7 @@ def confusions() -> None:
         other = class_tables.others(rows, class_id, key=f"others-{head_id}-{class_id}")
         if other is not None:
             address.open_page("classes", h=head["name"], y=other)
-    images = one.confused(con, head_id, class_id)
+    images = classes.confused(con, head_id, class_id)
     groups = []
     for missed, title in ((True, "Missed: taken for another"), (False, "Mistaken: another class")):
         mine = images[images["missed"] == missed]
@@ -198,11 +197,11 @@ st.caption(
     f"{int(facts['n_labelled']):,} images carry **{plain(short(facts['name'], 60))}**, the head "
     f"takes {int(facts['n_predicted']):,} for it (all splits)"
 )
-found = one.explanation(con, head_id, class_id)
+found = classes.explanation(con, head_id, class_id)
 if found is None:
     st.info("The head takes no image for this class, so there is nothing to explain.")
 else:
-    points = one.cluster(con, head_id, class_id)
+    points = classes.cluster(con, head_id, class_id)
     narrow, wide = st.columns([5, 6], gap="medium")
     with narrow:
         rests_on(found, points)
@@ -221,7 +220,7 @@ with dominant:
         "how often the head is right then. A concept that is reliable on one split and not on "
         "another points to a shortcut."
     )
-    picked = class_tables.dominance(one.dominance(con, head_id), key=f"dominance-{head_id}")
+    picked = class_tables.dominance(classes.dominance(con, head_id), key=f"dominance-{head_id}")
     if picked is not None:
         address.open_page("concept", b=bank_name, c=picked)
 with faithful:
@@ -230,5 +229,5 @@ with faithful:
         "the best possible. Methods that give the same there are not listed apart; those without "
         "a sign order by size alone."
     )
-    class_tables.fidelity(one.fidelity(con, head_id))
+    class_tables.fidelity(classes.fidelity(con, head_id))
     importance_methods.judged(bank_id)

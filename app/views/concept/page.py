@@ -10,8 +10,7 @@ from app import address, db
 from app.format import concept_name, number, plain, rate, short
 from app.views.concept import charts, chips, concept_probes, concept_tables, examples, name_form
 from app.widgets import concept_list, concept_names, concept_order, concept_parts, figures, gallery
-from data.queries import build, probes
-from data.queries import concept as one
+from data.queries import build, concept, probes
 
 con = db.cursor()
 found = address.bank()
@@ -29,7 +28,7 @@ bank_id, bank_name = int(bank["bank_id"]), str(bank["name"])
 ids = concept_list.ids(bank_id)
 asked = address.param("c")
 wanted = address.int_param("c") if asked else (int(ids[0]) if len(ids) else 0)
-row = None if wanted is None else one.concept(con, bank_id, wanted)
+row = None if wanted is None else concept.concept(con, bank_id, wanted)
 if row is None or wanted is None:
     st.title("Concept", anchor=False)
     last = int(bank["n_concepts"]) - 1
@@ -45,12 +44,12 @@ if row is None or wanted is None:
         ],
     )
     st.stop()
-concept_id, concept = wanted, row
+concept_id, chosen = wanted, row
 facts = build.build(con)
 grid = (int(facts["grid_h"]), int(facts["grid_w"]))
 n_tokens = grid[0] * grid[1]
 unit = str(bank["code_unit"])
-alive = concept["map_scale"] > 0
+alive = chosen["map_scale"] > 0
 
 
 def turn() -> None:
@@ -92,9 +91,9 @@ def left() -> None:
         help="Mean code over tokens, one score an image. "
         "Dotted: lower edges of the groups on the right.",
     )
-    spread = one.histogram(con, bank_id, concept_id)
+    spread = concept.histogram(con, bank_id, concept_id)
     if spread is not None and alive:
-        groups = one.example_groups(con, bank_id, concept_id)
+        groups = concept.example_groups(con, bank_id, concept_id)
         figures.show(charts.scores(spread, groups, unit=unit), key="scores")
         if spread["n_zero"]:
             st.caption(
@@ -104,8 +103,8 @@ def left() -> None:
         st.caption("No score differs from 0.")
     st.markdown("**Classes**", help="Largest difference first, over labelled images")
     concept_tables.classes(
-        one.class_scores(con, bank_id, concept_id),
-        one.weights(con, bank_id, concept_id),
+        concept.class_scores(con, bank_id, concept_id),
+        concept.weights(con, bank_id, concept_id),
         key=f"classes-{concept_id}",
     )
     st.markdown(
@@ -113,20 +112,22 @@ def left() -> None:
         help="The name is a claim; this is how well the scores and maps tell every label on "
         "held-out images. A click on a title sorts",
     )
-    concept_tables.labels(one.label_scores(con, bank_id, concept_id), key=f"labels-{concept_id}")
+    concept_tables.labels(
+        concept.label_scores(con, bank_id, concept_id), key=f"labels-{concept_id}"
+    )
     concept_probes.show(
         probes.of_concept(con, bank_id, concept_id),
         probes.learnability(con, bank_id, concept_id),
-        label=concept["label"] if isinstance(concept["label"], str) else None,
+        label=chosen["label"] if isinstance(chosen["label"], str) else None,
         key=f"probes-{bank_id}-{concept_id}",
     )
     st.markdown("**Neighbours in this bank**")
     other = concept_tables.neighbours(
-        one.neighbours(con, bank_id, concept_id), key=f"near-{bank_id}-{concept_id}"
+        concept.neighbours(con, bank_id, concept_id), key=f"near-{bank_id}-{concept_id}"
     )
     if other is not None:
         address.open_page("concept", **(concept_list.place() | {"b": bank_name, "c": other}))
-    mean_map = np.array(concept["mean_map"], dtype=np.float64)
+    mean_map = np.array(chosen["mean_map"], dtype=np.float64)
     if alive and len(mean_map) == n_tokens:
         st.markdown(
             "**Where in the frame**",
@@ -136,13 +137,13 @@ def left() -> None:
         where = rearrange(mean_map, "(h w) -> h w", h=grid[0])
         figures.show(charts.frame(where, signed=bool(bank["signed"]), unit=unit), key="frame")
         st.caption(
-            f"{grid[0]} x {grid[1]} tokens · {number(concept['position_entropy'])} of at "
+            f"{grid[0]} x {grid[1]} tokens · {number(chosen['position_entropy'])} of at "
             f"most {number(float(np.log2(n_tokens)))} bits"
         )
 
 
 def right() -> None:
-    scale, limit = float(concept["map_scale"]), float(concept["peak_p99"])
+    scale, limit = float(chosen["map_scale"]), float(chosen["peak_p99"])
     if not alive:
         st.info(
             "This concept is dead: no image activates it. The images below are chosen among "
@@ -170,13 +171,13 @@ def right() -> None:
 
 
 turn()
-name = concept_name(concept["name"], concept_id)
+name = concept_name(chosen["name"], concept_id)
 st.title(plain(short(name, 70)), anchor=False, help=plain(name) if len(name) > 70 else None)
-concept_names.show(bank_id, concept)
+concept_names.show(bank_id, chosen)
 name_form.show(bank_name, concept_id)
-chips.chips(concept, bank, n_images=int(facts["n_images"]))
-chips.numbers(concept, bank, n_tokens=n_tokens)
-chips.purity(concept)
+chips.chips(chosen, bank, n_images=int(facts["n_images"]))
+chips.numbers(chosen, bank, n_tokens=n_tokens)
+chips.purity(chosen)
 concept_parts.lineage(bank_id, concept_id, bank_name=bank_name)
 narrow, wide = st.columns([4, 7], gap="medium")
 with narrow:

@@ -19,8 +19,7 @@ from app.widgets import (
     figures,
     image_map,
 )
-from data.queries import build, methods, trees
-from data.queries import concepts as list_of
+from data.queries import build, concepts, methods, trees
 
 VIEWS = {"table": "Table", "gallery": "Gallery", "map": "Map", "tree": "Tree"}
 ICONS = {
@@ -169,7 +168,7 @@ def pick_view(n: int) -> str:
 
 
 def on_the_plane() -> int | None:
-    layout = list_of.layout(con, bank_id)
+    layout = concepts.layout(con, bank_id)
     if layout.empty:
         st.info("This bank has no layout: it has too few concepts, or the build skipped it.")
         return None

@@ -9,8 +9,7 @@ from app import address, db
 from app.format import number, plain, rate, short
 from app.views.depth import charts
 from app.widgets import figures
-from data.queries import build
-from data.queries import depth as of_store
+from data.queries import build, depth
 
 SHOWN, MOST = 4, 8
 """concepts drawn at first, and at most"""
@@ -26,11 +25,11 @@ st.caption(
     "that the probe memorises and its AUC means little."
 )
 con = db.cursor()
-rows = of_store.depth(con)
+rows = depth.depth(con)
 if rows.empty:
     with st.container(border=True):
         st.subheader("This store has no probes of several layers", anchor=False)
-        if of_store.n_labelled(con):
+        if depth.n_labelled(con):
             st.write("Its recipe names no layers. Add these lines to it and build again:")
         else:
             st.write(

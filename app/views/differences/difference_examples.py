@@ -11,8 +11,7 @@ from app import db
 from app.format import number, short, signed, with_id
 from app.views.differences.image_sets import ImageSet, members
 from app.widgets import gallery
-from data.queries import comparing
-from data.queries import concept as one
+from data.queries import comparing, concept
 
 EACH = 6
 """images a set and concept"""
@@ -45,7 +44,7 @@ def groups(
                 con, bank_id, concept_id, image_ids=ids, most=EACH, spread=classes is not None
             )
             pairs = [(concept_id, int(i)) for i in shown["image_id"]]
-            steps = one.maps(con, bank_id, pairs, n_tokens=n_tokens) if pairs else {}
+            steps = concept.maps(con, bank_id, pairs, n_tokens=n_tokens) if pairs else {}
             items = [
                 gallery.item(
                     item, lines=_lines(item), steps=steps.get((concept_id, int(item["image_id"])))

@@ -10,8 +10,7 @@ from jaxtyping import Int64
 
 from app import address, db
 from app.format import short
-from data.queries import build, comparing
-from data.queries import images as pictures
+from data.queries import build, comparing, images
 
 JUDGED = {"right": True, "wrong": False}
 MOST = 5000
@@ -44,7 +43,7 @@ def read(text: str | None, *, splits: list[str], classes: dict[int, str]) -> Ima
 
 
 def classes() -> dict[int, str]:
-    found = pictures.labelled_classes(db.cursor())
+    found = images.labelled_classes(db.cursor())
     return {int(r["class_id"]): str(r["name"]) for r in found.to_dict("records")}
 
 

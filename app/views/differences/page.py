@@ -15,9 +15,8 @@ from app.views.differences import difference_kinds as kinds
 from app.views.differences import difference_table as table
 from app.widgets import figures, gallery
 from core.compare import class_shifts
-from core.compare import image_sets as comparing
-from data.queries import build
-from data.queries import comparing as asking
+from core.compare.image_sets import RESAMPLES, delta, temperature
+from data.queries import build, comparing
 
 TIMES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
@@ -111,7 +110,7 @@ def pick_kind(bar: Any, n_classes: int, *, paired: bool) -> str:
 
 def pick_temperature(bar: Any, rows: pd.DataFrame) -> float:
     """As a multiple of the default, so that the address fits every bank."""
-    default = comparing.temperature(rows["difference"].to_numpy())
+    default = temperature(rows["difference"].to_numpy())
     text = address.param("d")
     times = next((t for t in TIMES if f"{t:g}" == text), 1.0)
     address.follow("times", times)
@@ -126,7 +125,7 @@ def pick_temperature(bar: Any, rows: pd.DataFrame) -> float:
         "differences at 0.9. A smaller T makes δ more decided.",
     )
     value = times * default
-    strong = comparing.delta(rows["difference"].to_numpy(), value)
+    strong = delta(rows["difference"].to_numpy(), value)
     beyond = ((rows["lo"] > 0) | (rows["hi"] < 0)).to_numpy()
     told = [
         f"{sign} for {int(those.sum()):,} ({int((those & beyond).sum()):,})"
@@ -188,13 +187,13 @@ def summary(
     )
     if kind == "energy":
         return told + (
-            f"Measured on {n[0]:,} and {n[1]:,} images; 95 % intervals from {comparing.RESAMPLES} "
+            f"Measured on {n[0]:,} and {n[1]:,} images; 95 % intervals from {RESAMPLES} "
             f"bootstrap resamples of {drawn}. Hollow: the interval holds 0."
         )
     swapped = "images of a class" if matched is None else "the two of a pair"
     return told + (
         f"Measured on {n[0]:,} and {n[1]:,} images of the {n_classes:,} classes with two or more "
-        f"on both sides. Chance: {swapped} change sides at random, {comparing.RESAMPLES} times; "
+        f"on both sides. Chance: {swapped} change sides at random, {RESAMPLES} times; "
         f"95 % intervals from as many bootstrap resamples of the {drawn} of each class. Hollow: "
         "within 95 % of chance."
     )
@@ -208,7 +207,7 @@ if not n_a or not n_b:
 both = len(set(ids_a) & set(ids_b))
 matched = compared.pairs(a, b)
 if matched is not None:
-    done = [note for s in (a, b) if s.split and (note := asking.altered(con, s.split))]
+    done = [note for s in (a, b) if s.split and (note := comparing.altered(con, s.split))]
     st.caption(
         f":material/link: The sets are {len(matched[0]):,} pairs of one image before and after"
         f"{': ' if done else ''}{plain('; '.join(done))}. Everything below is of the pairs: "
@@ -233,7 +232,7 @@ if rows.empty:
     st.stop()
 if kind == "energy":
     value = pick_temperature(right, rows)
-    rows = rows.assign(delta=comparing.delta(rows["difference"].to_numpy(), value))
+    rows = rows.assign(delta=delta(rows["difference"].to_numpy(), value))
     used = len(ids_a), len(ids_b)
 else:
     used = int(np.isin(of_a, comparable).sum()), int(np.isin(of_b, comparable).sum())

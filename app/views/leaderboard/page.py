@@ -9,8 +9,7 @@ from app.format import plain, short
 from app.views.leaderboard import standings
 from app.views.leaderboard.standing_columns import GROUPS
 from app.widgets import figures, learnability
-from data.queries import build
-from data.queries import leaderboard as board
+from data.queries import build, leaderboard
 
 st.title("Leaderboard", anchor=False)
 con = db.cursor()
@@ -32,7 +31,7 @@ def all_banks() -> None:
         "concepts close the table. n is what a number was counted on. A click on a title sorts; "
         "titles explain themselves on hover."
     )
-    figures, baselines = board.figures(con), board.baseline_accuracies(con)
+    figures, baselines = leaderboard.figures(con), leaderboard.baseline_accuracies(con)
     if figures.empty:
         st.info("Nothing was measured of the banks of this store.")
         return
@@ -58,7 +57,7 @@ def all_banks() -> None:
     splits = sorted(build.splits(con)["split"], key=lambda split: split == "train")
     wanted = standings.measures(groups, splits, rows)
     standings.table(rows, counts, wanted=wanted, kinds=kinds)
-    readers = board.readers(con)
+    readers = leaderboard.readers(con)
     said = ", ".join(plain(short(head)) for head in readers.loc[~readers["residual"], "head"])
     st.caption(
         "Empty cells: what cannot be measured of a bank, as reconstruction where nothing is "
@@ -74,7 +73,7 @@ def learnable() -> None:
         "cross-validated on held-out images. A concept worth its name comes close to the plain "
         "probe, and well above the same of random directions."
     )
-    found = board.probe_summary(con)
+    found = leaderboard.probe_summary(con)
     if found.empty:
         st.info("No label was probed: no held-out image carries labels of both kinds.")
         return
@@ -99,7 +98,7 @@ def learnable() -> None:
             "plain probe sees only four fifths of the held-out ones. A narrow win here may be "
             "more labels rather than better concepts."
         )
-    rows = learnability.prepared(board.probes(con, bank_id))
+    rows = learnability.prepared(leaderboard.probes(con, bank_id))
     if rows.empty:
         st.info("No label was probed on this bank.")
         return

@@ -9,8 +9,7 @@ import pandas as pd
 from app import db
 from app.format import concept_name, number
 from app.widgets import gallery
-from data.queries import concept as one
-from data.queries import metrics
+from data.queries import concept, metrics
 
 SHOWN = 8
 """concepts"""
@@ -29,7 +28,7 @@ def _cards(
     ids = [int(i) for i in rows["concept_id"]]
     images = metrics.showing(con, bank_id, ids)
     pairs = list(zip(images["concept_id"], images["image_id"], strict=True))
-    steps = one.maps(con, bank_id, pairs, n_tokens=n_tokens)
+    steps = concept.maps(con, bank_id, pairs, n_tokens=n_tokens)
     groups = []
     for _, row in rows.iterrows():
         concept_id = int(row["concept_id"])
