@@ -95,21 +95,22 @@ import json, resource, sys
 from pathlib import Path
 import numpy as np
 import pandas as pd
-from precompute import activations, encode, shards, streams
-from core.concepts import sae
+from core.concepts import METHODS
 from core.types import FitData
+from precompute.banks import encode_bank
+from precompute.intake import FACTS, ActivationStore, StoredTokens, publish
 folder, n = Path(sys.argv[1]), int(sys.argv[2])
 rng = np.random.default_rng(0)
 for i in range(n // 256):
-    with shards.publish(folder / f"{i:05d}") as out:
+    with publish(folder / f"{i:05d}") as out:
         tokens = rng.random((256, 192, 64), dtype=np.float32)
         np.save(out / "tokens.npy", tokens)
         np.save(out / "pooled.npy", tokens.mean(1))
-        (out / shards.FACTS).write_text(json.dumps({"n": 256, "grid": [12, 16], "seconds": 0}))
-store = activations.ActivationStore(sorted(folder.glob("0*")))
-data = FitData(streams.Tokens(store, np.arange(n)), store.pooled(), store.pooled()[:2], None)
-bank = sae.fit(data, n_concepts=256, top_k=8, n_steps=200)
-encode.encode(bank, store, folder / "codes", title="sae")
+        (out / FACTS).write_text(json.dumps({"n": 256, "grid": [12, 16], "seconds": 0}))
+store = ActivationStore(sorted(folder.glob("0*")))
+data = FitData(StoredTokens(store, np.arange(n)), store.pooled(), store.pooled()[:2], None)
+bank = METHODS["sae"].fit(data, n_concepts=256, top_k=8, n_steps=200)
+encode_bank(bank, store, folder / "codes", title="sae")
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 
