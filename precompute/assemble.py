@@ -14,12 +14,11 @@ from safetensors.torch import save
 from core import concepts, importance, saliency
 from core.maps import quantise, scales
 from core.recipe import BankSpec, HeadSpec
-from core.types import Backbone, words_of
+from core.types import words_of
 from data import write
-from data.datasets import Dataset
 from precompute.banks import Codes, FittedBank
 from precompute.heads import HEADS, Fitted, logits_of, predictions
-from precompute.intake import ActivationStore, Classes, Log
+from precompute.intake import Build, Log
 from precompute.quality import Description
 
 Con = duckdb.DuckDBPyConnection
@@ -27,18 +26,18 @@ DENSE = 1 / 3
 """share of non-zero codes from which ids cost more than zeros"""
 
 
-def put_images(con: Con, activations: ActivationStore, classes: Classes) -> None:
-    write.frame(con, "class", classes.frame)
-    rows = activations.rows
+def put_images(con: Con, build: Build) -> None:
+    write.frame(con, "class", build.classes.frame)
+    rows = build.rows
     batch = {name: rows[name] for name in rows.columns if name != "label"}
-    write.put(con, "image", {**batch, "class_id": write.ids(classes.of_image)})
-    for folder in activations.folders:
+    write.put(con, "image", {**batch, "class_id": write.ids(build.class_of)})
+    for folder in build.activations.folders:
         pictures = pq.read_table(folder / "rows.parquet", columns=["image_id", "thumb", "picture"])
         write.put(con, "picture", {n: pictures[n] for n in ("image_id", "thumb", "picture")})
 
 
-def put_backbone(con: Con, backbone: Backbone, activations: ActivationStore) -> None:
-    facts = activations.facts
+def put_backbone(con: Con, build: Build) -> None:
+    backbone, facts = build.backbone, build.activations.facts
     write.put_row(
         con,
         "backbone",
@@ -46,7 +45,7 @@ def put_backbone(con: Con, backbone: Backbone, activations: ActivationStore) -> 
         layer=backbone.layer,
         grid_h=facts["grid"][0],
         grid_w=facts["grid"][1],
-        width=activations.tokens(0).shape[2],
+        width=build.activations.tokens(0).shape[2],
         input_h=facts["input"][0],
         input_w=facts["input"][1],
         n_extra=facts["n_extra"],
@@ -79,19 +78,19 @@ def put_methods(con: Con) -> None:
         write.put_row(con, "method", place=place, **row)
 
 
-def put_predictions(con: Con, activations: ActivationStore, classes: Classes) -> np.ndarray | None:
+def put_predictions(con: Con, build: Build) -> np.ndarray | None:
     """class_id of each image's prediction; None when the backbone does not classify."""
-    logits = activations.logits()
+    logits = build.logits
     if logits is None:
         return None
     shifted = np.exp(logits - logits.max(1, keepdims=True), dtype=np.float64)
     best = logits.argmax(1)
-    predicted = classes.of_output[best]
+    predicted = build.output_classes[best]
     write.put(
         con,
         "prediction",
         {
-            "image_id": activations.rows["image_id"],
+            "image_id": build.image_ids,
             "class_id": predicted,
             "prob": (shifted / shifted.sum(1, keepdims=True))[np.arange(len(best)), best],
             "logit": write.lists(logits),
@@ -100,11 +99,12 @@ def put_predictions(con: Con, activations: ActivationStore, classes: Classes) ->
     return predicted
 
 
-def put_truth(con: Con, dataset: Dataset, activations: ActivationStore, classes: Classes) -> None:
-    """Ground truth, of usable images only."""
-    used = set(activations.rows["image_id"])
+def put_truth(con: Con, build: Build) -> None:
+    """Build truth, of usable images only."""
+    dataset, classes = build.dataset, build.classes.frame
+    used = set(build.image_ids)
     write.frame(con, "labelled_concept", dataset.labelled)
-    names = {name: i for i, name in zip(classes.frame.class_id, classes.frame.name, strict=True)}
+    names = {name: i for i, name in zip(classes.class_id, classes.name, strict=True)}
     by_class = dataset.class_labels[dataset.class_labels["label"].isin(names)]
     if len(by_class):
         class_id = by_class["label"].map(names).astype(np.uint32)

@@ -9,12 +9,12 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from core.concepts import METHODS
-from core.recipe import BankSpec, Recipe
+from core.recipe import BankSpec
 from core.types import ConceptBank
 from precompute.banks import Codes
 from precompute.explain import concept_faithfulness, put_backbone_importance, put_effects
-from precompute.intake import ActivationStore, Ground, Sources
-from precompute.naming import Claims, stored_codes
+from precompute.intake import Build
+from precompute.naming import LabelledScores
 from precompute.quality import put_metrics
 
 
@@ -27,56 +27,22 @@ def bank(
     scores: Float[np.ndarray, "n k"],
     *,
     label_of: Integer[np.ndarray, " k"],
-    classes: Integer[np.ndarray, " y"],
-    recipe: Recipe,
-    sources: Sources,
-    activations: ActivationStore,
-    ground: Ground,
+    build: Build,
 ) -> None:
-    """`classes`: class_id of each logit of the backbone. What cannot be done is a notice."""
-    log = sources.log
-    claims = Claims(scores, label_of, False, stored_codes(codes))
+    """What cannot be done is a notice."""
+    log, recipe = build.log, build.recipe
+    concepts = LabelledScores(scores, label_of, False, codes.of_images())
     with log.timed(f"faithfulness {spec.title}", recipe.saliency.faithfulness, "images"):
-        rows = concept_faithfulness(
-            claims,
-            fitted,
-            sources,
-            activations,
-            ground,
-            pool=METHODS[spec.method].pool,
-            n=recipe.saliency.faithfulness,
-        )
+        rows = concept_faithfulness(concepts, fitted, build, pool=METHODS[spec.method].pool)
         put_metrics(con, rows, bank_id=bank_id)
     try:
         with log.timed(f"effects {spec.title}", recipe.effects.latents, "latents"):
-            put_effects(
-                con,
-                bank_id,
-                fitted,
-                codes,
-                claims,
-                classes=classes,
-                spec=recipe.effects,
-                sources=sources,
-                activations=activations,
-                ground=ground,
-            )
+            put_effects(con, bank_id, fitted, codes, concepts, build)
     except ValueError as error:
         log.notice("effects", spec.title, error)
     started = time.perf_counter()
     try:
-        n = put_backbone_importance(
-            con,
-            bank_id,
-            fitted,
-            codes,
-            claims,
-            classes=classes,
-            spec=recipe.effects,
-            sources=sources,
-            activations=activations,
-            ground=ground,
-        )
+        n = put_backbone_importance(con, bank_id, fitted, codes, concepts, build)
         if n:
             log.stage(f"own logits by {spec.title}", time.perf_counter() - started, n, "images")
     except ValueError as error:

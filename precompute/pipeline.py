@@ -28,18 +28,17 @@ from precompute.explain import (
 from precompute.heads import put_baselines
 from precompute.intake import (
     ActivationStore,
-    Classes,
-    Ground,
+    Build,
     Sources,
     classes_of,
     extract,
     fingerprint_store,
+    gather,
     lend_crops,
+    notice_missing,
     open_sources,
     read_texts,
-    set_scene,
     short_hash,
-    survey,
     versions,
 )
 from precompute.naming import named_for, prepare_names, put_image_layout
@@ -47,10 +46,10 @@ from precompute.quality import (
     MeasuredHead,
     complete_leakage,
     describe,
+    draw_held_out,
     measure_bank,
     put_depth,
     put_quality,
-    set_bench,
 )
 from precompute.recipe_check import check_recipe
 
@@ -100,35 +99,23 @@ def _write(
     activations: ActivationStore,
     work: Path,
 ) -> None:
-    dataset, backbone, log = sources.dataset, sources.backbone, sources.log
-    rows = activations.rows
-    classes = classes_of(rows["label"], backbone.outputs)
-    with log.timed("write images", len(rows), "images"):
-        assemble.put_images(con, activations, classes)
-        assemble.put_backbone(con, backbone, activations)
+    dataset, log = sources.dataset, sources.log
+    classes = classes_of(activations.rows["label"], sources.backbone.outputs)
+    build = gather(recipe, sources, activations, classes, work)
+    with log.timed("write images", len(build.rows), "images"):
+        assemble.put_images(con, build)
+        assemble.put_backbone(con, build)
         assemble.put_methods(con)
-        assemble.put_truth(con, dataset, activations, classes)
-    predicted = assemble.put_predictions(con, activations, classes)
-    scene = set_scene(dataset, activations, classes, seed=recipe.seed)
-    accuracy = put_baselines(scene, activations, classes, predicted, log)
-    ground = survey(dataset, activations, scene, log)
-    put_image_layout(con, activations, seed=recipe.seed, log=log)
-    put_depth(
-        con,
-        recipe.depth,
-        dataset,
-        backbone,
-        activations,
-        scene,
-        work / "depth",
-        batch=recipe.backbone.batch,
-        log=log,
-    )
-    accuracy += _concepts(con, recipe, sources, activations, classes, ground, work)
+        assemble.put_truth(con, build)
+    accuracy = put_baselines(build, assemble.put_predictions(con, build))
+    notice_missing(build)
+    put_image_layout(con, build)
+    put_depth(con, build)
+    accuracy += _concepts(con, build)
     if accuracy:
         write.frame(con, "accuracy", pd.DataFrame(accuracy))
     complete_leakage(con)
-    put_saliency(con, recipe.saliency, sources, activations, classes, ground, work)
+    put_saliency(con, build)
     skipped = pd.DataFrame([*dataset.skipped.to_dict("records"), *activations.skipped])
     if len(skipped):
         write.frame(con, "skipped", skipped[["file", "reason"]])
@@ -146,43 +133,23 @@ def _write(
         seed=recipe.seed,
         versions=json.dumps(versions()),
         dataset=dataset.name,
-        n_images=len(rows),
+        n_images=len(build.rows),
         n_skipped=len(skipped),
     )
 
 
-def _concepts(
-    con: duckdb.DuckDBPyConnection,
-    recipe: Recipe,
-    sources: Sources,
-    activations: ActivationStore,
-    classes: Classes,
-    ground: Ground,
-    work: Path,
-) -> list[dict[str, Any]]:
-    dataset, log, scene = sources.dataset, sources.log, ground.scene
-    rows = activations.rows
-    image_ids = rows["image_id"].to_numpy()
-    texts = read_texts(recipe.text, activations, sources, work)
-    name_concepts = prepare_names(con, recipe.text, sources, texts, scene)
-    names = dataset.labelled.sort_values("labelled_id")["name"].tolist()
+def _concepts(con: duckdb.DuckDBPyConnection, build: Build) -> list[dict[str, Any]]:
+    recipe, log, names = build.recipe, build.log, build.label_names
+    texts = read_texts(build)
+    name_concepts = prepare_names(con, texts, build)
     accuracy: list[dict[str, Any]] = []
     n_heads = 0
-    bench = set_bench(con, scene, activations, sources, of_output=classes.of_output)
+    held = draw_held_out(con, build)
     for bank_id, spec in enumerate(recipe.banks):
         log.bank_id = bank_id
-        folder = work / (bank_key(spec, recipe.seed) + texts.tag)
+        folder = build.work / (bank_key(spec, recipe.seed) + texts.tag)
         try:
-            data = fit_data(
-                spec,
-                dataset,
-                activations,
-                scene,
-                texts,
-                layer=sources.backbone.layer,
-                device=sources.device,
-            )
-            data = lend_crops(data, sources, work=work, batch=recipe.backbone.batch)
+            data = lend_crops(fit_data(spec, build, texts), build)
             fitted = fit_bank(spec, data, folder / "bank", seed=recipe.seed)
         except ValueError as error:
             log.notice("banks", spec.title, error)
@@ -190,15 +157,15 @@ def _concepts(
         log.stage(f"fit {spec.title}", fitted.seconds, len(fitted.bank.directions), "concepts")
         codes, seconds = encode_bank(
             fitted.bank,
-            activations,
+            build.activations,
             folder / "codes",
             title=spec.title,
             pool=METHODS[spec.method].pool,
         )
-        log.stage(f"maps of {spec.title}", seconds, len(rows), "images")
+        log.stage(f"maps of {spec.title}", seconds, len(build.rows), "images")
         with log.timed(f"describe {spec.title}", codes.n_concepts, "concepts"):
-            description = describe(fitted, codes, scene)
-        drawn = draw_control(fitted.bank, codes, activations, scene, pool=METHODS[spec.method].pool)
+            description = describe(fitted, codes, build)
+        drawn = draw_control(fitted.bank, codes, build, pool=METHODS[spec.method].pool)
         put_quality(
             con,
             bank_id,
@@ -207,10 +174,9 @@ def _concepts(
             codes,
             description,
             drawn=drawn,
-            bench=bench,
+            held=held,
             data=data,
             folder=folder,
-            log=log,
         )
         put_trees(
             con,
@@ -218,41 +184,32 @@ def _concepts(
             spec.title,
             fitted.bank,
             description,
-            names=names,
-            bench=bench,
+            held=held,
             data=data,
-            sources=sources,
             folder=folder,
         )
-        with log.timed(f"write {spec.title}", len(rows), "images"):
-            assemble.put_bank(con, bank_id, spec, fitted, codes, description, names, image_ids)
+        with log.timed(f"write {spec.title}", len(build.rows), "images"):
+            assemble.put_bank(
+                con, bank_id, spec, fitted, codes, description, names, build.image_ids
+            )
         name_concepts(bank_id, spec.title, fitted.bank, codes)
-        put_text_effects(con, bank_id, fitted.bank, texts, scene, tuple(classes.frame["name"]), log)
+        put_text_effects(con, bank_id, fitted.bank, texts, build)
         scores = codes.scores.toarray()
         label_of = named_for(description.concept, words=words_of(fitted.bank), labels=names)
-        material = heads.Material(
-            scene,
-            sources.backbone,
-            fitted.bank,
-            scores,
-            activations.logits(),
-            classes.of_output,
-            activations.pooled(),
-            tuple(classes.frame["name"]),
-            label_of,
-            texts,
-        )
+        given = heads.HeadInput(build, fitted.bank, scores, label_of, texts)
         made, explained = [], dict[int, list[str]]()
         for head in (h for h in recipe.heads if h.bank == spec.title):
-            result = heads.fit_head(material, head, log)
+            result = heads.fit_head(given, head)
             if result is None:
                 continue
-            predicted = assemble.put_head(con, n_heads, bank_id, head, result, scores, image_ids)
+            predicted = assemble.put_head(
+                con, n_heads, bank_id, head, result, scores, build.image_ids
+            )
             found = heads.accuracies(
-                predicted, scene.class_of, rows["split"].to_numpy(), countable=result.classes
+                predicted, build.class_of, build.split, countable=result.classes
             )
             accuracy += [{"model": head.title, "target": "label", **row} for row in found]
-            methods = put_importance(con, log, n_heads, head.title, result, scores, rows, scene)
+            methods = put_importance(con, build, n_heads, head.title, result, scores)
             explained[n_heads] = methods
             made.append(MeasuredHead(n_heads, head, result))
             n_heads += 1
@@ -265,9 +222,8 @@ def _concepts(
                 scores,
                 label_of=label_of,
                 heads=made,
-                ground=ground,
+                build=build,
                 drawn=drawn,
-                log=log,
             )
         judged = [
             JudgedHead(
@@ -275,8 +231,7 @@ def _concepts(
             )
             for m in made
         ]
-        splits, random = rows["split"].to_numpy(), drawn.scores
-        put_fidelity(con, log, judged, scores, random, splits, scene)
+        put_fidelity(con, build, judged, scores, drawn.scores)
         perturb.bank(
             con,
             bank_id,
@@ -285,11 +240,7 @@ def _concepts(
             codes,
             scores,
             label_of=label_of,
-            classes=classes.of_output,
-            recipe=recipe,
-            sources=sources,
-            activations=activations,
-            ground=ground,
+            build=build,
         )
     log.bank_id = None
     return accuracy

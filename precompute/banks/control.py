@@ -15,7 +15,7 @@ from torch import Tensor
 from core.metrics import dictionary
 from core.types import ConceptBank
 from precompute.banks.encode import Codes, sparse
-from precompute.intake import ActivationStore, Scene, StoredTokens
+from precompute.intake import ActivationStore, Build, StoredTokens
 
 SAMPLE = 5_000
 """train tokens that the thresholds are set on"""
@@ -93,21 +93,19 @@ class ControlCodes(Codes):
             yield self.directions.encode(torch.from_numpy(np.array(tokens[start : start + step])))
 
 
-def draw_control(
-    bank: ConceptBank, codes: Codes, activations: ActivationStore, scene: Scene, *, pool: str
-) -> ControlCodes:
+def draw_control(bank: ConceptBank, codes: Codes, build: Build, *, pool: str) -> ControlCodes:
     """Random directions, as many as the bank has, and what they say of every image.
 
     Signed codes are signed distances to separators through the mean train token. Others are
     non-negative: each direction is on for the tokens furthest along it, as large a share of them
     as the bank's codes are on for, so that a token has as many non-zero codes on average.
     """
-    rows = dictionary.random_like(bank.directions, seed=scene.seed).float()
+    rows = dictionary.random_like(bank.directions, seed=build.seed).float()
     if bank.signed:
-        pooled = torch.from_numpy(activations.pooled()[scene.train])
+        pooled = torch.from_numpy(build.pooled[build.train])
         threshold = rows @ pooled.mean(0)
     else:
-        tokens = StoredTokens(activations, scene.train).sample(SAMPLE, seed=scene.seed)
+        tokens = StoredTokens(build.activations, build.train).sample(SAMPLE, seed=build.seed)
         threshold = _exceeded(tokens @ rows.T, share=codes.l0 / len(rows))
     return ControlCodes(
         codes.folders,
@@ -115,7 +113,7 @@ def draw_control(
         codes.n_tokens,
         codes.n_concepts,
         directions=Directions(rows, threshold, bank.signed),
-        activations=activations,
+        activations=build.activations,
         pool=pool,
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -195,3 +196,24 @@ class Codes:
             ours = (row >= 0) & (at >= 0)
             out[at[ours], row[ours] * self.n_tokens + piece["token"][ours]] = piece["value"][ours]
         return out.T
+
+    def of_images(self) -> Callable[[int], Float[np.ndarray, "t k"]]:
+        """Codes of one image (a row); the last one asked for is kept, and so is its shard, so that
+        ascending rows read every shard once."""
+        starts = np.cumsum([0, *self.sizes])
+
+        @lru_cache(maxsize=1)
+        def shard(i: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+            piece = self.shard(i)
+            return piece, np.searchsorted(piece["image"], np.arange(self.sizes[i] + 1))
+
+        @lru_cache(maxsize=1)
+        def one(row: int) -> Float[np.ndarray, "t k"]:
+            i = int(np.searchsorted(starts, row, side="right")) - 1
+            piece, edges = shard(i)
+            mine = slice(edges[row - starts[i]], edges[row - starts[i] + 1])
+            out = np.zeros((self.n_tokens, self.n_concepts), dtype=np.float32)
+            out[piece["token"][mine], piece["concept"][mine]] = piece["value"][mine]
+            return out
+
+        return one

@@ -9,11 +9,9 @@ from jaxtyping import Integer
 
 from core.recipe import BankSpec
 from core.types import FitData
-from data.datasets import Dataset
 from precompute.intake import (
-    ActivationStore,
+    Build,
     ImageCrops,
-    Scene,
     StoredImages,
     StoredTokens,
     Texts,
@@ -23,31 +21,26 @@ from precompute.intake import (
 
 def fit_data(
     spec: BankSpec,
-    dataset: Dataset,
-    activations: ActivationStore,
-    scene: Scene,
+    build: Build,
     texts: Texts,
-    *,
-    layer: str,
-    device: str = "cpu",
 ) -> FitData:
     """Raises ValueError when the bank asks for labels of a level that the data set lacks."""
     level = str(spec.params.get("labels", ""))
     labels = labels_of(
-        dataset, activations.rows, train=scene.train, test=scene.held_out, level=level
+        build.dataset, build.rows, train=build.train, test=build.held_out, level=level
     )
-    pooled = activations.pooled()
-    classes = scene.class_of[scene.train]
+    pooled, activations = build.pooled, build.activations
+    classes = build.class_of[build.train]
     return FitData(
-        StoredTokens(activations, scene.train),
-        pooled[scene.train],
-        pooled[scene.held_out],
+        StoredTokens(activations, build.train),
+        pooled[build.train],
+        pooled[build.held_out],
         labels,
-        images=StoredImages(activations, scene.train),
+        images=StoredImages(activations, build.train),
         classes=classes if (classes >= 0).any() else None,
-        text=texts.side(scene.train, scene.held_out),
-        layer=layer,
-        device=device,
+        text=texts.side(build.train, build.held_out),
+        layer=build.backbone.layer,
+        device=build.device,
     )
 
 

@@ -16,7 +16,7 @@ from core.maps import quantise_alike
 from core.types import ConceptBank
 from data import write
 from data.images import open_image
-from precompute.intake import ActivationStore, Sources, run_shards, short_hash
+from precompute.intake import Build, run_shards, short_hash
 from precompute.quality import Description
 
 METHODS = ("integrated_gradients", "grad_cam")
@@ -31,19 +31,18 @@ def put(
     title: str,
     bank: ConceptBank,
     description: Description,
-    activations: ActivationStore,
-    sources: Sources,
+    build: Build,
     *,
     folder: Path,
 ) -> None:
     """Rows of `concept_attribution`, for banks whose codes can be differentiated (craft)."""
     if not isinstance(bank, CraftBank) or bank.n_attributed == 0:
         return
-    scored = ScoredBackbone(sources.backbone, bank)
+    scored = ScoredBackbone(build.backbone, bank)
     top = _strongest(description, int(bank.n_attributed))
     concepts = sorted(top)
     parts = [concepts[i : i + _SHARD] for i in range(0, len(concepts), _SHARD)]
-    files = activations.rows["file"].to_numpy()
+    files = build.rows["file"].to_numpy()
     seconds = 0.0
     for method in METHODS:
         name = f"attribution-{method}-{short_hash(str(top))}"
@@ -51,7 +50,7 @@ def put(
 
         def work(i: int, out: Path, method: str = method) -> dict[str, Any]:
             for concept in parts[i]:
-                opened = [open_image(sources.dataset.path(files[r]))[0] for r in top[concept]]
+                opened = [open_image(build.dataset.path(files[r]))[0] for r in top[concept]]
                 target = torch.full((len(opened),), concept)
                 function = saliency.METHODS[method].function
                 maps = function(scored, scored.preprocess(opened), target).maps
@@ -61,7 +60,7 @@ def put(
         units = [len(part) for part in parts]
         label = f"{method} of {title}"[:24]
         seconds += run_shards(label, folders, work, units=units, unit="concepts")
-        image_ids = activations.rows["image_id"].to_numpy()
+        image_ids = build.image_ids
         for part, out in zip(parts, folders, strict=True):
             for concept in part:
                 found = _rows(np.load(out / f"{concept}.npy"), image_ids[top[concept]])
@@ -73,7 +72,7 @@ def put(
                 }
                 found |= {name: [value] * len(top[concept]) for name, value in same.items()}
                 write.put(con, "concept_attribution", found)
-    sources.log.stage(f"attributions of {title}", seconds, len(concepts), "concepts")
+    build.log.stage(f"attributions of {title}", seconds, len(concepts), "concepts")
 
 
 def _strongest(description: Description, images: int) -> dict[int, list[int]]:

@@ -7,7 +7,7 @@ head of kind "backbone" is exact, and nothing is done here.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import duckdb
@@ -19,13 +19,12 @@ from torch import Tensor
 
 from core.backbones import Resumes, Stopped
 from core.importance import METHODS, ResumedLogit
-from core.recipe import EffectSpec
 from core.types import ConceptBank
 from data import write
 from precompute.banks import Codes, RandomDictionary, random_dictionary
 from precompute.explain import fidelity
-from precompute.intake import ActivationStore, Ground, Sources, pixels_of
-from precompute.naming import Claims
+from precompute.intake import Build, pixels_of
+from precompute.naming import LabelledScores
 
 VARIED, RANKED_BY = 12, "integrated_gradients"
 """concepts of an image that a costly method varies: the largest by this one, which is run on all"""
@@ -48,22 +47,16 @@ def put_backbone_importance(
     bank_id: int,
     bank: ConceptBank,
     codes: Codes,
-    claims: Claims,
-    *,
-    classes: Integer[np.ndarray, " y"],
-    spec: EffectSpec,
-    sources: Sources,
-    activations: ActivationStore,
-    ground: Ground,
+    concepts: LabelledScores,
+    build: Build,
 ) -> int:
     """Writes the three tables `backbone_...` of one bank; returns how many images were explained.
 
-    `classes`: class_id of each logit. Nothing for a bank that does not reconstruct, a backbone that
-    does not classify, or a linear read-out. Raises ValueError, with the reason, where the logit
-    cannot be explained.
+    Nothing for a bank that does not reconstruct, a backbone that does not classify, or a linear
+    read-out. Raises ValueError, with the reason, where the logit cannot be explained.
     """
-    logits, backbone = activations.logits(), sources.backbone
-    if bank.offset is None or logits is None or not spec.explained:
+    logits, backbone, n = build.logits, build.backbone, build.recipe.effects.explained
+    if bank.offset is None or logits is None or not n:
         return 0
     if backbone.linear_readout() is not None:
         return 0
@@ -73,39 +66,34 @@ def put_backbone_importance(
             "own logits rest on is unknown"
         )
     best = logits.argmax(1)
-    mean = torch.from_numpy(activations.pooled()[ground.scene.train]).mean(0)
-    control = random_dictionary(bank, codes, mean, seed=ground.scene.seed)
+    mean = torch.from_numpy(build.pooled[build.train]).mean(0)
+    control = random_dictionary(bank, codes, mean, seed=build.seed)
     found = []
-    for row in fidelity.by_class(best, ground.split, spec.explained):
-        pixels = pixels_of([int(activations.rows["image_id"].iloc[row])], sources, activations)
-        z = torch.from_numpy(claims.codes(int(row)))
-        found.append(_image(int(row), pixels, z, bank, control, backbone, int(best[row]), ground))
+    for row in fidelity.by_class(best, build.split, n):
+        pixels = pixels_of(build, [int(build.image_ids[row])])
+        z = torch.from_numpy(concepts.codes(int(row)))
+        resume = partial(_stopped, backbone, pixels)
+        function = ResumedLogit(lru_cache(resume), z, bank.directions, int(best[row]))
+        found.append(_image(int(row), function, control, seed=build.seed + int(row)))
     if any(len(one.active) for one in found) and not any(one.importances for one in found):
         raise ValueError(
             f"no concept at layer {backbone.layer!r} reaches the logits (they are read from the "
             "CLS token alone), so they rest on none; choose an earlier layer"
         )
-    _write(con, bank_id, found, classes[best], activations)
+    _write(con, bank_id, found, build.output_classes[best], build.image_ids)
     return len(found)
 
 
-def _image(
-    row: int,
-    pixels: Float[Tensor, "1 3 H W"],
-    z: Float[Tensor, "t k"],
-    bank: ConceptBank,
-    control: RandomDictionary,
-    backbone: Resumes,
-    output: int,
-    ground: Ground,
-) -> Explained:
-    @lru_cache
-    def stopped(n: int) -> Stopped:
-        return backbone.resume(pixels.expand(n, -1, -1, -1))
+def _stopped(backbone: Resumes, pixels: Float[Tensor, "1 3 H W"], n: int) -> Stopped:
+    """So many copies of one image, up to the layer."""
+    return backbone.resume(pixels.expand(n, -1, -1, -1))
 
-    seed = ground.scene.seed + row
-    active = torch.nonzero(z.any(0))[:, 0]
-    function = ResumedLogit(stopped, z[:, active], bank.directions[active], output)
+
+def _image(row: int, every: ResumedLogit, control: RandomDictionary, *, seed: int) -> Explained:
+    """`every`: the image's logit as a function of all concepts."""
+    stopped, output = every.stopped, every.output
+    active = torch.nonzero(every.codes.any(0))[:, 0]
+    function = ResumedLogit(stopped, every.codes[:, active], every.directions[active], output)
     whole = torch.ones(1, len(active)).double()
     with torch.no_grad():
         # one by one: rows of a batch differ by rounding
@@ -148,9 +136,8 @@ def _write(
     bank_id: int,
     found: list[Explained],
     class_of: Integer[np.ndarray, " n"],
-    activations: ActivationStore,
+    ids: Integer[np.ndarray, " n"],
 ) -> None:
-    ids = activations.rows["image_id"].to_numpy()
     images = [
         (ids[one.row], class_of[one.row], one.logit, one.without, len(one.active)) for one in found
     ]

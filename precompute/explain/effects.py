@@ -18,13 +18,12 @@ from jaxtyping import Bool, Float, Float64, Integer
 
 from core.backbones import Resumes
 from core.intervention import sae_edits
-from core.recipe import EffectSpec
 from core.sampling import evenly
 from core.types import ConceptBank
 from data import write
 from precompute.banks import Codes
-from precompute.intake import ActivationStore, Ground, Sources, pixels_of
-from precompute.naming import Claims
+from precompute.intake import Build, pixels_of
+from precompute.naming import LabelledScores
 
 CLASSES = 10
 """in `effect_class`"""
@@ -68,41 +67,34 @@ def put_effects(
     bank_id: int,
     bank: ConceptBank,
     codes: Codes,
-    claims: Claims,
-    *,
-    classes: Integer[np.ndarray, " y"],
-    spec: EffectSpec,
-    sources: Sources,
-    activations: ActivationStore,
-    ground: Ground,
+    concepts: LabelledScores,
+    build: Build,
 ) -> int:
     """Writes `effect` and `effect_class` of one bank; returns how many edits were judged.
 
-    `classes`: class_id of each logit. Nothing for a bank that does not reconstruct, or a backbone
-    that does not classify. Raises ValueError, with the reason, where an edit cannot be run.
+    Nothing for a bank that does not reconstruct, or a backbone that does not classify. Raises
+    ValueError, with the reason, where an edit cannot be run.
     """
-    before = activations.logits()
+    before, backbone, spec = build.logits, build.backbone, build.recipe.effects
     if bank.offset is None or before is None or not spec.latents:
         return 0
-    readout = sources.backbone.linear_readout()
-    if readout is None and not isinstance(sources.backbone, Resumes):
-        raise ValueError(
-            f"backbone {sources.backbone.name!r} cannot go on from other tokens at its layer"
-        )
+    readout = backbone.linear_readout()
+    if readout is None and not isinstance(backbone, Resumes):
+        raise ValueError(f"backbone {backbone.name!r} cannot go on from other tokens at its layer")
     size = len(before) if readout is not None else spec.images
     found: list[Outcome] = []
-    for latent in _latents(bank, codes, claims, n=spec.latents):
+    for latent in _latents(bank, codes, concepts, n=spec.latents):
         direction = bank.directions[latent.concept_id].double().numpy()
-        drawn = np.random.default_rng((ground.scene.seed, latent.concept_id))
+        drawn = np.random.default_rng((build.seed, latent.concept_id))
         random = drawn.normal(size=direction.shape)
         random *= np.linalg.norm(direction) / np.linalg.norm(random)
-        for edit in edits(latent, ground, most=size):
+        for edit in edits(latent, build, most=size):
             steps = np.stack([direction, random])
             if readout is not None:
                 means = latent.means[edit.rows, None]
                 moved = (edit.codes(means) - means)[:, None] * (steps @ readout[0].T)
             else:
-                moved = _rerun(edit, steps, before, latent, claims, sources, activations)
+                moved = _rerun(edit, steps, latent, concepts, build)
             edited = ~np.isclose(
                 edit.codes(latent.means[edit.rows, None])[:, 0],
                 latent.means[edit.rows],
@@ -112,16 +104,18 @@ def put_effects(
             found.append(Outcome(latent.concept_id, edit, before[edit.rows], moved, edited))
     if readout is None and found and not any(o.moved.any() for o in found):
         raise ValueError(
-            f"no edit of the tokens of layer {sources.backbone.layer!r} reaches the logits (they "
+            f"no edit of the tokens of layer {backbone.layer!r} reaches the logits (they "
             "are read from the CLS token alone); choose an earlier layer"
         )
-    _put(con, bank_id, found, classes, exact=readout is not None)
+    _put(con, bank_id, found, build.output_classes, exact=readout is not None)
     return len(found)
 
 
-def _latents(bank: ConceptBank, codes: Codes, claims: Claims, *, n: int) -> Iterator[Latent]:
+def _latents(
+    bank: ConceptBank, codes: Codes, concepts: LabelledScores, *, n: int
+) -> Iterator[Latent]:
     """Those of most energy, the mean square of their share of the reconstruction, by images."""
-    energy = (claims.scores**2).mean(0) * bank.directions.double().square().sum(1).numpy()
+    energy = (concepts.scores**2).mean(0) * bank.directions.double().square().sum(1).numpy()
     order = np.argsort(-energy, kind="stable")[:n]
     order = order[energy[order] > 0]
     place = np.full(codes.n_concepts, -1)
@@ -139,12 +133,12 @@ def _latents(bank: ConceptBank, codes: Codes, claims: Claims, *, n: int) -> Iter
         first += size
     for j, concept_id in enumerate(order):
         high = float(np.percentile(np.concatenate(values[j]), CLAMP))
-        label = int(claims.label_of[concept_id])
-        scores = claims.scores[:, concept_id].astype(np.float64)
+        label = int(concepts.label_of[concept_id])
+        scores = concepts.scores[:, concept_id].astype(np.float64)
         yield Latent(int(concept_id), label, scores, means[:, j], high)
 
 
-def edits(latent: Latent, ground: Ground, *, most: int) -> Iterator[Edit]:
+def edits(latent: Latent, build: Build, *, most: int) -> Iterator[Edit]:
     """The grid: off, weaker, stronger, high; and only as far as a labelled concept is likely."""
     order = np.argsort(-latent.scores, kind="stable")
     active = order[latent.scores[order] > 0][:most]
@@ -161,9 +155,9 @@ def edits(latent: Latent, ground: Ground, *, most: int) -> Iterator[Edit]:
             yield Edit(mode, "active", active, strength)
     if len(silent):
         yield Edit("clamp", "silent", silent, latent.high)
-    if ground.labels is None or latent.label < 0:
+    if build.presence is None or latent.label < 0:
         return
-    truth, train = ground.labels[:, latent.label], ground.scene.train
+    truth, train = build.presence[:, latent.label], build.train
     known = train[~np.isnan(truth[train])]
     shown = truth[known] == 1
     if shown.all() or not shown.any():
@@ -180,21 +174,20 @@ def edits(latent: Latent, ground: Ground, *, most: int) -> Iterator[Edit]:
 def _rerun(
     edit: Edit,
     steps: Float64[np.ndarray, "s d"],
-    before: Float[np.ndarray, "n y"],
     latent: Latent,
-    claims: Claims,
-    sources: Sources,
-    activations: ActivationStore,
+    concepts: LabelledScores,
+    build: Build,
 ) -> Float64[np.ndarray, "m s y"]:
     """Changes of the logits, by the rest of the network."""
-    assert isinstance(sources.backbone, Resumes)  # the caller has looked
-    maps = np.stack([claims.codes(int(row))[:, latent.concept_id] for row in edit.rows])
+    backbone = build.backbone
+    assert isinstance(backbone, Resumes)  # the caller has looked
+    maps = np.stack([concepts.codes(int(row))[:, latent.concept_id] for row in edit.rows])
     delta = edit.codes(maps[:, :, None]) - maps[:, :, None]
-    ids = activations.rows["image_id"].to_numpy()[edit.rows].tolist()
-    out = np.zeros((len(ids), len(steps), before.shape[1]))
+    ids = build.image_ids[edit.rows].tolist()
+    out = np.zeros((len(ids), len(steps), len(build.output_classes)))
     for start in range(0, len(ids), _BATCH):
         part = slice(start, start + _BATCH)
-        stopped = sources.backbone.resume(pixels_of(ids[part], sources, activations))
+        stopped = backbone.resume(pixels_of(build, ids[part]))
         base = stopped(stopped.tokens).double().cpu().numpy()
         for s, step in enumerate(steps):
             moved = torch.from_numpy(delta[part] * step).to(stopped.tokens)

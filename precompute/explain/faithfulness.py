@@ -16,9 +16,9 @@ from core.measure import mean_of
 from core.metrics import faithfulness
 from core.metrics.perturbation import curve_area
 from core.sampling import evenly
-from core.types import Backbone, ConceptBank, Grid
-from precompute.intake import ActivationStore, Ground, Sources, pixels_of
-from precompute.naming import Claims
+from core.types import Backbone, ConceptBank
+from precompute.intake import Build, pixels_of
+from precompute.naming import LabelledScores
 from precompute.quality import MetricRow
 
 STEPS = 10
@@ -28,32 +28,24 @@ PAIRS = 4
 _BATCH = 64
 
 
-def of_saliency(
-    columns: Mapping[str, list[Any]],
-    sources: Sources,
-    activations: ActivationStore,
-    ground: Ground,
-    *,
-    method: str,
-    n: int,
-) -> list[MetricRow]:
-    """`columns` are those of the table `saliency`; n images of them, held-out ones if any."""
-    split = dict(zip(activations.rows["image_id"], activations.rows["split"], strict=True))
-    judged = set(ground.held_out.split(" + "))
+def of_saliency(columns: Mapping[str, list[Any]], build: Build, *, method: str) -> list[MetricRow]:
+    """`columns` are those of the table `saliency`; on some of its images, held-out ones if any."""
+    split = dict(zip(build.image_ids, build.split, strict=True))
+    judged = set(build.held_out_splits.split(" + "))
     every = np.arange(len(columns["image_id"]))
     held_out = [i for i in every if split[columns["image_id"][i]] in judged]
     pool = np.array(held_out or every, dtype=np.int64)
-    chosen = pool[evenly(len(pool), n)]
+    chosen = pool[evenly(len(pool), build.recipe.saliency.faithfulness)]
     if not len(chosen):
         return []
-    pixels = pixels_of([int(columns["image_id"][i]) for i in chosen], sources, activations)
+    pixels = pixels_of(build, [int(columns["image_id"][i]) for i in chosen])
     found: dict[str, list[tuple[float, float]]] = {}
     soft = faithfulness.blurred(pixels)
     for place, i in enumerate(chosen):
         shape = (columns["map_h"][i], columns["map_w"][i])
         # only the order and the ratios of a map's values count, and its step is positive
         values = np.asarray(columns["value"][i], dtype=np.float64).reshape(shape)
-        one, seed = pixels[place], ground.scene.seed + int(i)
+        one, seed = pixels[place], build.seed + int(i)
         orders = [faithfulness.by_value(values), faithfulness.at_random(shape, seed=seed)]
         series = [
             faithfulness.stepwise(start, end, order, n_steps=STEPS)
@@ -63,7 +55,7 @@ def of_saliency(
         kept = [
             faithfulness.masked(one, v) for v in (values, faithfulness.shuffled(values, seed=seed))
         ]
-        p = _class(sources.backbone, torch.cat([*series, torch.stack(kept)]), columns["output"][i])
+        p = _class(build.backbone, torch.cat([*series, torch.stack(kept)]), columns["output"][i])
         insertion, deletion = rearrange(p[:-2], "(c o s) -> c o s", c=2, o=2)
         for name, curves in (("insertion", insertion), ("deletion", deletion)):
             area = curve_area(curves)
@@ -79,47 +71,43 @@ def of_saliency(
 
 
 def concept_faithfulness(
-    claims: Claims,
+    concepts: LabelledScores,
     bank: ConceptBank,
-    sources: Sources,
-    activations: ActivationStore,
-    ground: Ground,
+    build: Build,
     *,
     pool: str,
-    n: int,
 ) -> list[MetricRow]:
     """Concepts named for a label, on held-out images that show it.
 
     Y is the probability that the concept is present, from its score by a logistic curve fitted to
     the train images' labels (the paper takes the sigmoid of a score that is a logit).
     """
-    labels, scene = ground.labels, ground.scene
-    named = np.flatnonzero(claims.label_of >= 0)
-    if labels is None or not len(named) or not len(scene.held_out) or not n:
+    labels, n = build.presence, build.recipe.saliency.faithfulness
+    named = np.flatnonzero(concepts.label_of >= 0)
+    if labels is None or not len(named) or not len(build.held_out) or not n:
         return []
-    truth = labels[:, claims.label_of[named]]
-    known = presence.fit(claims.scores[scene.train][:, named], truth[scene.train])
+    truth = labels[:, concepts.label_of[named]]
+    known = presence.fit(concepts.scores[build.train][:, named], truth[build.train])
     told = np.flatnonzero((known.n_present > 0) & (known.n_absent > 0) & (known.slope > 0))
-    pairs = _pairs(truth[scene.held_out], told, most=PAIRS * n, seed=scene.seed)
+    pairs = _pairs(truth[build.held_out], told, most=PAIRS * n, seed=build.seed)
     if not pairs:
         return []
-    rows = scene.held_out[[row for row, _ in pairs]]
-    ids = activations.rows["image_id"].to_numpy()[rows]
-    images = dict(zip(rows.tolist(), pixels_of(ids.tolist(), sources, activations), strict=True))
-    grid = Grid(*activations.facts["grid"])
+    rows = build.held_out[[row for row, _ in pairs]]
+    ids = build.image_ids[rows].tolist()
+    images = dict(zip(rows.tolist(), pixels_of(build, ids), strict=True))
     kept: list[Tensor] = []
     for row, (_, place) in zip(rows, pairs, strict=True):
-        values = claims.codes(int(row))[:, named[place]].reshape(grid).astype(np.float64)
-        other = faithfulness.shuffled(values, seed=scene.seed + int(row))
+        values = concepts.codes(int(row))[:, named[place]].reshape(build.grid).astype(np.float64)
+        other = faithfulness.shuffled(values, seed=build.seed + int(row))
         kept += [faithfulness.masked(images[int(row)], v) for v in (values, other)]
     places = np.array([place for _, place in pairs])
-    scores = _scores(sources.backbone, bank, torch.stack(kept), pool=pool)
+    scores = _scores(build.backbone, bank, torch.stack(kept), pool=pool)
     after = known.probability(scores[:, named])
-    before = known.probability(claims.scores[rows][:, named])[np.arange(len(rows)), places]
+    before = known.probability(concepts.scores[rows][:, named])[np.arange(len(rows)), places]
     after = rearrange(after[np.arange(len(after)), places.repeat(2)], "(n c) -> c n", c=2)
     ours, control = (_confidence(before, part) for part in after)
     return [
-        MetricRow("bank", name, mean_of(values, control[name]), ground.held_out)
+        MetricRow("bank", name, mean_of(values, control[name]), build.held_out_splits)
         for name, values in ours.items()
     ]
 

@@ -19,7 +19,7 @@ from core.sampling import evenly
 from core.types import Head
 from data import write
 from precompute.heads import Fitted
-from precompute.intake import Log, Scene
+from precompute.intake import Build
 
 JUDGED, COMPARED = 96, 24
 """held-out images of a head that are judged, evenly over the predicted classes; those of them on
@@ -48,26 +48,24 @@ class JudgedHead(NamedTuple):
 
 def put_fidelity(
     con: duckdb.DuckDBPyConnection,
-    log: Log,
+    build: Build,
     heads: Sequence[JudgedHead],
     scores: Float[np.ndarray, "n k"],
     drawn: csc_array,
-    splits: np.ndarray,
-    scene: Scene,
 ) -> None:
     """Writes `fidelity` of a bank's linear heads.
 
     `drawn`: scores of random directions, of the same shape.
     """
     for one in (h for h in heads if h.fitted.linear):
-        with log.timed(f"fidelity {one.title}", min(JUDGED, len(splits)), "images"):
-            rows, best = judged(one.fitted, scores, splits)
-            pairs = _head(one.fitted.head, scores[rows], best, one.methods, seed=scene.seed)
+        with build.log.timed(f"fidelity {one.title}", min(JUDGED, len(scores)), "images"):
+            rows, best = judged(one.fitted, scores, build.split)
+            pairs = _head(one.fitted.head, scores[rows], best, one.methods, seed=build.seed)
             control: Pairs = {}
             if one.control is not None:
                 head, x = one.control.head, drawn[rows].toarray()
                 taken = bottleneck.logits(head, x, _rest(one.control, rows)).argmax(1)
-                control = _head(head, x, taken, one.methods, seed=scene.seed)
+                control = _head(head, x, taken, one.methods, seed=build.seed)
             write.frame(con, "fidelity", table(pairs, control), head_id=one.head_id)
 
 

@@ -17,7 +17,7 @@ from core.types import Head
 from data import write
 from precompute.explain import fidelity
 from precompute.heads import Fitted
-from precompute.intake import Log, Scene
+from precompute.intake import Build
 
 KEPT = 64
 """concepts a class in `importance`"""
@@ -27,25 +27,23 @@ PLACED = 300
 
 def put_importance(
     con: duckdb.DuckDBPyConnection,
-    log: Log,
+    build: Build,
     head_id: int,
     title: str,
     fitted: Fitted,
     scores: Float[np.ndarray, "n k"],
-    images: pd.DataFrame,
-    scene: Scene,
 ) -> list[str]:
-    """All tables of one head but `fidelity`. `images`: image_id and split of every row.
+    """All tables of one head but `fidelity`.
 
     Returns the methods of `core.importance` whose values were written: all but those that give on
     this head what `linear` gives. None for a head without weights, whose logits nothing explains.
     """
     if not fitted.linear:
         return []
-    with log.timed(f"explain {title}", len(scores), "images"):
-        same = fidelity.coinciding(fitted, scores, images["split"].to_numpy(), seed=scene.seed)
+    with build.log.timed(f"explain {title}", len(scores), "images"):
+        same = fidelity.coinciding(fitted, scores, build.split, seed=build.seed)
         methods = [name for name in METHODS if name not in set(same["method"])]
-        tables = {**_tables(fitted, scores, images, scene, methods), "same_importance": [same]}
+        tables = {**_tables(fitted, scores, build, methods), "same_importance": [same]}
         for name, frames in tables.items():
             write.frame(con, name, pd.concat(frames, ignore_index=True), head_id=head_id)
     return methods
@@ -54,8 +52,7 @@ def put_importance(
 def _tables(
     fitted: Fitted,
     scores: Float[np.ndarray, "n k"],
-    images: pd.DataFrame,
-    scene: Scene,
+    build: Build,
     methods: Sequence[str],
 ) -> dict[str, list[pd.DataFrame]]:
     """Rows without the head."""
@@ -65,17 +62,17 @@ def _tables(
     for y in np.unique(best):
         rows = np.flatnonzero(best == y)
         parts = bottleneck.contributions(fitted.head, scores[rows], int(y))
-        found = _class(parts, logits[rows, y], images.iloc[rows])
+        found = _class(parts, logits[rows, y], build.rows.iloc[rows])
         x = torch.from_numpy(scores[rows].astype(np.float64))
         function = fidelity.logit(fitted.head, int(y))
         found["importance"] = pd.concat(
-            shares(name, METHODS[name].run(function, x, seed=scene.seed).numpy())
+            shares(name, METHODS[name].run(function, x, seed=build.seed).numpy())
             for name in methods
         )
         for name, frame in found.items():
             tables.setdefault(name, []).append(frame.assign(class_id=fitted.classes[y]))
     top = dominant(fitted.head, scores, best)
-    tables["dominance"] = [_dominance(fitted, top, fitted.classes[best], images, scene.class_of)]
+    tables["dominance"] = [_dominance(fitted, top, fitted.classes[best], build)]
     return tables
 
 
@@ -163,10 +160,9 @@ def _dominance(
     fitted: Fitted,
     top: Integer[np.ndarray, " n"],
     predicted: Integer[np.ndarray, " n"],
-    images: pd.DataFrame,
-    truth: Integer[np.ndarray, " n"],
+    build: Build,
 ) -> pd.DataFrame:
-    frame = pd.DataFrame({"split": images["split"].to_numpy(), "concept_id": top})
+    frame, truth = pd.DataFrame({"split": build.split, "concept_id": top}), build.class_of
     known = np.isin(truth, fitted.classes)
     frame["right"] = np.where(known, predicted == truth, np.nan)
     groups = frame[top >= 0].groupby(["split", "concept_id"])["right"]

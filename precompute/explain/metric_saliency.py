@@ -10,31 +10,24 @@ import numpy as np
 from core.measure import mean_of
 from core.metrics.mask_overlap import localisation
 from core.types import Box, Grid
-from data.datasets import Dataset
 from data.images import from_runs
-from precompute.intake import VIEW, ActivationStore, Ground, cell_share
+from precompute.intake import VIEW, Build, cell_share
 from precompute.quality import MetricRow
 
 EXPLAINED = 300
 """maps of one method looked at"""
 
 
-def on_parts(
-    columns: Mapping[str, list[Any]],
-    dataset: Dataset,
-    activations: ActivationStore,
-    ground: Ground,
-    *,
-    method: str,
-) -> list[MetricRow]:
+def on_parts(columns: Mapping[str, list[Any]], build: Build, *, method: str) -> list[MetricRow]:
     """`columns` are those of the table `saliency`. Nothing without masks."""
+    dataset = build.dataset
     if not len(dataset.masks):
         return []
-    facts = {row["image_id"]: row for row in activations.rows.to_dict("records")}
+    facts = {row["image_id"]: row for row in build.rows.to_dict("records")}
     kept = [
         (image_id, i)
         for i, image_id in enumerate(columns["image_id"])
-        if facts[image_id]["split"] in ground.judged
+        if facts[image_id]["split"] in build.judged
     ][:EXPLAINED]
     place = dict(kept)
     found: dict[tuple[str, str], list[tuple[float, float]]] = {}

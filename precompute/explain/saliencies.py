@@ -2,55 +2,35 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import duckdb
 import numpy as np
 
-from core.recipe import SaliencySpec
 from core.sampling import evenly_by_split
 from data import write
 from precompute.explain import faithfulness, saliency_maps
 from precompute.explain.metric_saliency import on_parts
-from precompute.intake import ActivationStore, Classes, Ground, Sources
+from precompute.intake import Build
 from precompute.quality import put_metrics
 
 
-def put_saliency(
-    con: duckdb.DuckDBPyConnection,
-    spec: SaliencySpec,
-    sources: Sources,
-    activations: ActivationStore,
-    classes: Classes,
-    ground: Ground,
-    work: Path,
-) -> None:
+def put_saliency(con: duckdb.DuckDBPyConnection, build: Build) -> None:
     """What cannot be explained is a notice."""
-    log = sources.log
-    rows = evenly_by_split(activations.rows["split"].to_numpy(), spec.limit)
+    log, spec = build.log, build.recipe.saliency
+    rows = evenly_by_split(build.split, spec.limit)
     for name in spec.methods:
         try:
             columns, seconds = saliency_maps.explain(
-                sources.dataset,
-                sources.backbone,
-                activations,
-                work / "saliency",
-                method=name,
-                params=spec.params.get(name, {}),
-                rows=rows,
+                build, method=name, params=spec.params.get(name, {}), rows=rows
             )
         except ValueError as error:
             log.notice("saliency", name, error)
             continue
         log.stage(f"saliency {name}", seconds, len(rows), "images")
         with log.timed(f"measure {name}", len(rows), "images"):
-            put_metrics(con, on_parts(columns, sources.dataset, activations, ground, method=name))
+            put_metrics(con, on_parts(columns, build, method=name))
         with log.timed(f"faithfulness {name}", min(len(rows), spec.faithfulness), "images"):
-            found = faithfulness.of_saliency(
-                columns, sources, activations, ground, method=name, n=spec.faithfulness
-            )
-            put_metrics(con, found)
+            put_metrics(con, faithfulness.of_saliency(columns, build, method=name))
         outputs = np.array(columns.pop("output"))
-        columns["class_id"] = list(classes.of_output[outputs])
+        columns["class_id"] = list(build.output_classes[outputs])
         columns["method"] = [name] * len(outputs)
         write.put(con, "saliency", columns)

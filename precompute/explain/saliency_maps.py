@@ -12,19 +12,14 @@ from jaxtyping import Integer
 
 from core.maps import quantise_alike
 from core.saliency import METHODS
-from core.types import Backbone
-from data.datasets import Dataset
 from data.images import open_image
-from precompute.intake import ActivationStore, run_shards, short_hash
+from precompute.intake import Build, run_shards, short_hash
 
 _SHARD = 32
 
 
 def explain(
-    dataset: Dataset,
-    backbone: Backbone,
-    activations: ActivationStore,
-    folder: Path,
+    build: Build,
     *,
     method: str,
     params: Mapping[str, Any],
@@ -34,7 +29,7 @@ def explain(
 
     The images are decoded again: explaining a spread costs less than keeping all pixels.
     """
-    logits = activations.logits()
+    logits, backbone = build.logits, build.backbone
     if logits is None:
         raise ValueError(
             "the backbone does not classify, so there is no logit to explain; saliency needs a "
@@ -43,12 +38,12 @@ def explain(
     targets = logits.argmax(1)
     parts = [rows[i : i + _SHARD] for i in range(0, len(rows), _SHARD)]
     # another recipe on the same activations may explain other images
-    folder = folder / f"{method}-{short_hash(str(sorted(params.items())), *map(str, rows))}"
-    folders = [folder / f"{i:05d}" for i in range(len(parts))]
-    files = activations.rows["file"].to_numpy()
+    name = f"{method}-{short_hash(str(sorted(params.items())), *map(str, rows))}"
+    folders = [build.work / "saliency" / name / f"{i:05d}" for i in range(len(parts))]
+    files = build.rows["file"].to_numpy()
 
     def work(i: int, out: Path) -> dict[str, Any]:
-        images = [open_image(dataset.path(files[row]))[0] for row in parts[i]]
+        images = [open_image(build.dataset.path(files[row]))[0] for row in parts[i]]
         pixels = backbone.preprocess(images)
         target = torch.from_numpy(targets[parts[i]])
         result = METHODS[method].function(backbone, pixels, target, **params)
@@ -56,7 +51,7 @@ def explain(
         return {"n": len(images)}
 
     seconds = run_shards(f"saliency {method}"[:24], folders, work, units=[len(p) for p in parts])
-    ids = activations.rows["image_id"].to_numpy()
+    ids = build.image_ids
     columns: dict[str, list[Any]] = {
         name: [] for name in ("image_id", "output", "map_h", "map_w", "scale", "value")
     }

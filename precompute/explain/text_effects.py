@@ -9,7 +9,7 @@ from core.naming import text_edits
 from core.readouts import words_of
 from core.types import ConceptBank
 from data import write
-from precompute.intake import Log, Scene, Texts
+from precompute.intake import Build, Texts
 
 IMAGES = 400
 """held-out images looked at"""
@@ -22,12 +22,10 @@ def put_text_effects(
     bank_id: int,
     bank: ConceptBank,
     texts: Texts,
-    scene: Scene,
-    class_names: tuple[str, ...],
-    log: Log,
+    build: Build,
 ) -> None:
     """Nothing where the bank's concepts are not words of the build, or no image is held out."""
-    side = texts.side(scene.train, scene.held_out[:IMAGES])
+    side = texts.side(build.train, build.held_out[:IMAGES])
     place = {word: i for i, word in enumerate(texts.words)}
     at = [place[word] for word in words_of(bank) if word in place]
     if side is None or len(at) < max(2, len(words_of(bank))) or not len(side.images_in_test):
@@ -36,11 +34,11 @@ def put_text_effects(
     axes = text_edits.directions(words)
     mean = side.images_in.mean(0, dtype=np.float64)
     classes = None
-    if texts.embed is not None and scene.n_classes > 1:
+    if texts.embed is not None and build.n_classes > 1:
         try:
-            classes = texts.embed(class_names).astype(np.float64)
+            classes = texts.embed(build.class_names).astype(np.float64)
         except ValueError as error:  # names that the text model cannot read
-            log.notice("texts", "names of classes", error)
+            build.log.notice("texts", "names of classes", error)
     images = side.images_in_test.astype(np.float64)
     for concept, axis in enumerate(axes):
         codes = text_edits.code(side.images_in.astype(np.float64), axis, mean=mean)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -17,8 +16,8 @@ from core.metrics import dictionary, reconstruction
 from core.types import ConceptBank, FitData
 from data import write
 from precompute.explain import attributions
-from precompute.intake import Sources
-from precompute.quality import Bench, Description
+from precompute.intake import Build
+from precompute.quality import Description, HeldOut
 
 _BOX = ["x0", "y0", "x1", "y1"]
 _TRAIN = 2_000
@@ -32,25 +31,23 @@ def put_trees(
     bank: ConceptBank,
     description: Description,
     *,
-    names: Sequence[str],
-    bench: Bench,
+    held: HeldOut,
     data: FitData,
-    sources: Sources,
     folder: Path,
 ) -> None:
     """Rows of `concept_tree`, `bank_prefix`, `concept_crop`, `subconcept`, `subconcept_crop` and
     `concept_attribution`; concepts of one class are named after it in `description`."""
-    x = bench.tokens if len(bench.tokens) else data.tokens.sample(_TRAIN, seed=bench.scene.seed)
+    x = held.tokens if len(held.tokens) else data.tokens.sample(_TRAIN, seed=held.build.seed)
     with torch.inference_mode():
         if isinstance(bank, HierarchicalBank):
             write.frame(con, "concept_tree", tree(bank, x), bank_id=bank_id)
         if isinstance(bank, MatryoshkaBank):
             write.frame(
-                con, "bank_prefix", prefixes(bank, x, seed=bench.scene.seed), bank_id=bank_id
+                con, "bank_prefix", prefixes(bank, x, seed=held.build.seed), bank_id=bank_id
             )
     if not isinstance(bank, CraftBank):
         return
-    rows = bench.store.rows["image_id"].to_numpy()[bench.scene.train]
+    rows = held.build.image_ids[held.build.train]
     write.frame(con, "concept_crop", _crops(bank.crops, rows), bank_id=bank_id)
     if len(bank.subs):
         subs = _subs(bank)
@@ -60,16 +57,13 @@ def put_trees(
         crops["sub_id"], crops["concept_id"] = (of[n].to_numpy() for n in ("sub_id", "concept_id"))
         write.frame(con, "subconcept_crop", crops, bank_id=bank_id)
     if bank.offset is None:
-        of_class = con.execute("SELECT class_id, name FROM class ORDER BY class_id").fetchall()
-        description.concept["name"] = _titled(bank, description.concept, dict(of_class), names)
-    attributions.put(con, bank_id, title, bank, description, bench.store, sources, folder=folder)
+        description.concept["name"] = _titled(bank, description.concept, held.build)
+    attributions.put(con, bank_id, title, bank, description, held.build, folder=folder)
 
 
-def _titled(
-    bank: CraftBank, concept: pd.DataFrame, of_class: dict[int, str], names: Sequence[str]
-) -> list[str]:
+def _titled(bank: CraftBank, concept: pd.DataFrame, build: Build) -> list[str]:
     """The class first: "heron · red" where a label names the concept, "heron · #3" elsewhere."""
-    owners = bank.owners.tolist()
+    owners, of_class, names = bank.owners.tolist(), build.class_names, build.label_names
     named = concept["labelled_id"].where(concept["name_source"] != "unnamed")
     return [
         f"{of_class[owner]} · {names[int(at)] if pd.notna(at) else f'#{i - owners.index(owner)}'}"

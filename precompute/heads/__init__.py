@@ -12,15 +12,15 @@ from precompute.heads.given import imported, own
 from precompute.heads.judged import Probe, accuracies, logits_of, predictions, probe
 from precompute.heads.last_layer import backbone
 from precompute.heads.trained import hybrid, sparse
-from precompute.heads.types import Fitted, Kind, Material
+from precompute.heads.types import Fitted, HeadInput, Kind
 from precompute.heads.zero_shot import bayesian, matrix_search
-from precompute.intake import Log, check_parameters
+from precompute.intake import check_parameters
 
 __all__ = [
     "HEADS",
     "Fitted",
+    "HeadInput",
     "Kind",
-    "Material",
     "Probe",
     "accuracies",
     "check",
@@ -82,11 +82,12 @@ def check(spec: HeadSpec) -> None:
     )
 
 
-def fit_head(material: Material, spec: HeadSpec, log: Log) -> Fitted | None:
+def fit_head(given: HeadInput, spec: HeadSpec) -> Fitted | None:
     """None where the head cannot be had from this bank; the log says why."""
+    log = given.build.log
     try:
-        with log.timed(f"head {spec.title}", len(material.scores), "images"):
-            return HEADS[spec.kind].make(material, **spec.params)
+        with log.timed(f"head {spec.title}", len(given.scores), "images"):
+            return HEADS[spec.kind].make(given, **spec.params)
     except ValueError as error:
         log.notice("heads", spec.title, error)
         return None

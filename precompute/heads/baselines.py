@@ -7,27 +7,23 @@ from typing import Any
 import numpy as np
 
 from precompute import heads
-from precompute.intake import ActivationStore, Classes, Log, Scene
+from precompute.intake import Build
 
 
-def put_baselines(
-    scene: Scene,
-    activations: ActivationStore,
-    classes: Classes,
-    predicted: np.ndarray | None,
-    log: Log,
-) -> list[dict[str, Any]]:
-    """Accuracies of the backbone and of a plain linear probe on its pooled activations."""
-    split = activations.rows["split"].to_numpy()
-    out = []
+def put_baselines(build: Build, predicted: np.ndarray | None) -> list[dict[str, Any]]:
+    """Accuracies of the backbone and of a plain linear probe on its pooled activations.
+
+    `predicted`: class_id that the backbone gives each image; None: it does not classify.
+    """
+    out, truth = [], build.class_of
     if predicted is not None:
-        rows = heads.accuracies(predicted, scene.class_of, split, countable=classes.of_output)
+        rows = heads.accuracies(predicted, truth, build.split, countable=build.output_classes)
         out += [{"model": "backbone", "target": "label", **row} for row in rows]
     try:
-        with log.timed("linear probe", len(scene.train), "images"):
-            probe = heads.probe(scene, activations.pooled())
+        with build.log.timed("linear probe", len(build.train), "images"):
+            probe = heads.probe(build)
     except ValueError as error:
-        log.notice("heads", "linear probe", error)
+        build.log.notice("heads", "linear probe", error)
         return out
-    rows = heads.accuracies(probe.predicted, scene.class_of, split, countable=probe.classes)
+    rows = heads.accuracies(probe.predicted, truth, build.split, countable=probe.classes)
     return [*out, *({"model": "linear probe", "target": "label", **row} for row in rows)]

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core.concepts import EnergyBank
-from precompute.heads.types import Fitted, Material
+from precompute.heads.types import Fitted, HeadInput
 
 
-def energy(material: Material) -> Fitted:
+def energy(given: HeadInput) -> Fitted:
     """Global energy read linearly from scores, plus each image's class energy, which stays.
 
     Raises ValueError for a bank that has no energies.
     """
-    bank = material.bank
-    if not isinstance(bank, EnergyBank) or material.pooled is None:
+    bank = given.bank
+    if not isinstance(bank, EnergyBank):
         raise ValueError(
             "a head of kind energy needs a bank of method energy; for other banks that learned "
             "classes with their concepts use own"
@@ -26,5 +26,5 @@ def energy(material: Material) -> Fitted:
         readout.classes,
         "What concepts and classes say of one another (global energy), plus what the image says of "
         "its class apart from concepts (class energy), which stays fixed in each image.",
-        bank.class_logits(material.pooled),
+        bank.class_logits(given.build.pooled),
     )

@@ -15,15 +15,15 @@ from core import heads as core_heads
 from core.naming.labels import same_words
 from core.types import Head, ReadsClasses, words_of
 from precompute.heads.last_layer import backbone
-from precompute.heads.types import Fitted, Material, labelled
+from precompute.heads.types import Fitted, HeadInput, labelled
 
 
-def own(material: Material) -> Fitted:
+def own(given: HeadInput) -> Fitted:
     """The read-out that was learned together with the concept layer.
 
     Raises ValueError for a bank that learned none, or whose classes are not the store's.
     """
-    bank = material.bank
+    bank = given.bank
     readout = bank.readout if isinstance(bank, ReadsClasses) else None
     if readout is None:
         raise ValueError(
@@ -31,20 +31,20 @@ def own(material: Material) -> Fitted:
             '"sparse", or a bank such as cbm on images of two labelled classes or more'
         )
     if isinstance(readout.classes, tuple):
-        rows, classes, left_out = _matched(readout.classes, material, "the bank's folder")
+        rows, classes, left_out = _matched(readout.classes, given, "the bank's folder")
         head = Head(readout.head.weight[rows], readout.head.bias[rows])
         return Fitted(head, classes, readout.about + left_out)
 
     def again(scores: Float[np.ndarray, "n k"]) -> Fitted:
-        known = labelled(material.scene)
-        targets = material.scene.class_of[known]
-        head, present = core_heads.fit_probe(scores[known], targets, seed=material.scene.seed)
+        known = labelled(given.build)
+        targets = given.build.class_of[known]
+        head, present = core_heads.fit_probe(scores[known], targets, seed=given.build.seed)
         return Fitted(head, present, "A linear read-out of random directions.")
 
     return Fitted(readout.head, readout.classes, readout.about, refit=again)
 
 
-def imported(material: Material, *, path: str = "") -> Fitted:
+def imported(given: HeadInput, *, path: str = "") -> Fitted:
     """A linear head from a file, as the app exports it or any other program.
 
     .safetensors: tensors `weight` (classes x concepts) and `bias`; metadata `classes`, a JSON list
@@ -56,7 +56,7 @@ def imported(material: Material, *, path: str = "") -> Fitted:
     if not path or not file.is_file():
         raise ValueError(f"imported needs path, a .safetensors or .json file; {path!r} is none")
     found = _read_json(file) if file.suffix == ".json" else _read_safetensors(file)
-    k = material.scores.shape[1]
+    k = given.scores.shape[1]
     (n_classes, n_columns), n_bias = found.weight.shape, len(found.bias)
     if n_bias != n_classes or len(found.classes) != n_classes:
         raise ValueError(
@@ -73,12 +73,12 @@ def imported(material: Material, *, path: str = "") -> Fitted:
         raise ValueError(
             f"{file}: concept_ids must be {n_columns} numbers of 0..{k - 1}, one a column of weight"
         )
-    _check_concepts(found.concepts, columns, material, file)
+    _check_concepts(found.concepts, columns, given, file)
     weight = np.zeros((n_classes, k))
     weight[:, columns] = found.weight
     if not (np.isfinite(weight).all() and np.isfinite(found.bias).all()):
         raise ValueError(f"{file}: weight or bias has values that are NaN or infinite")
-    rows, classes, left_out = _matched(found.classes, material, str(file))
+    rows, classes, left_out = _matched(found.classes, given, str(file))
     about = f"Read from {file.name}, made elsewhere.{left_out}"
     head = Head(weight[rows], found.bias[rows])
     if not found.residual:
@@ -88,7 +88,7 @@ def imported(material: Material, *, path: str = "") -> Fitted:
             f"{file} is a head of kind {found.kind or 'unknown'!r} that adds each image's rest, "
             'which the file does not hold; only such heads of kind "backbone" can be read again'
         )
-    first = backbone(material)
+    first = backbone(given)
     assert first.rest is not None
     at = {int(c): i for i, c in enumerate(first.classes)}
     if any(int(c) not in at for c in classes):
@@ -160,7 +160,7 @@ def _file(file: Path, tensors: dict[str, np.ndarray], facts: dict[str, Any]) -> 
 
 
 def _matched(
-    names: tuple[str, ...], material: Material, where: str
+    names: tuple[str, ...], given: HeadInput, where: str
 ) -> tuple[Integer[np.ndarray, " y"], Integer[np.ndarray, " y"], str]:
     """Rows whose class this build has, their class_ids, and a sentence on the others."""
     if not names:
@@ -169,13 +169,13 @@ def _matched(
             "list them, one a line, in classes.txt beside the tensors"
         )
     at = same_words(
-        [n.replace("_", " ") for n in names], [n.replace("_", " ") for n in material.class_names]
+        [n.replace("_", " ") for n in names], [n.replace("_", " ") for n in given.build.class_names]
     )
-    rows = np.flatnonzero(at >= 0)
+    rows, ours = np.flatnonzero(at >= 0), given.build.class_names
     if len(rows) < 2 or len(np.unique(at[rows])) < len(rows):
         raise ValueError(
             f"{where} names {len(names)} classes ({', '.join(names[:3])}, ...), of which "
-            f"{len(rows)} are among this build's ({', '.join(material.class_names[:3])}, ...); two "
+            f"{len(rows)} are among this build's ({', '.join(ours[:3])}, ...); two "
             "or more must match by name, each once"
         )
     left = len(names) - len(rows)
@@ -184,13 +184,13 @@ def _matched(
 
 
 def _check_concepts(
-    names: tuple[str, ...], columns: Integer[np.ndarray, " m"], material: Material, file: Path
+    names: tuple[str, ...], columns: Integer[np.ndarray, " m"], given: HeadInput, file: Path
 ) -> None:
     """Raises ValueError where a column is called something else here."""
-    here: dict[int, str] = dict(enumerate(words_of(material.bank)))
-    labels = material.scene.labels
-    if not here and labels is not None and material.label_of is not None:
-        here = {i: labels.names[j] for i, j in enumerate(material.label_of) if j >= 0}
+    here: dict[int, str] = dict(enumerate(words_of(given.bank)))
+    labels = given.build.labels
+    if not here and labels is not None:
+        here = {i: labels.names[j] for i, j in enumerate(given.label_of) if j >= 0}
     if not names:
         return
     if len(names) != len(columns):

@@ -11,7 +11,7 @@ from jaxtyping import Float, Integer
 from core import heads as core_heads
 from core.bottleneck import logits, probabilities
 from precompute.heads.types import Fitted, labelled
-from precompute.intake import Scene
+from precompute.intake import Build
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,10 @@ class Probe:
     classes: Integer[np.ndarray, " y"]
 
 
-def probe(scene: Scene, pooled: Float[np.ndarray, "n d"]) -> Probe:
+def probe(build: Build) -> Probe:
     """The plain linear probe on pooled activations: what a head has to be measured against."""
-    rows = labelled(scene)
-    head, present = core_heads.fit_probe(pooled[rows], scene.class_of[rows], seed=scene.seed)
+    rows, pooled = labelled(build), build.pooled
+    head, present = core_heads.fit_probe(pooled[rows], build.class_of[rows], seed=build.seed)
     return Probe(present[logits(head, pooled).argmax(1)], present)
 
 

@@ -4,39 +4,40 @@ from __future__ import annotations
 
 from core import heads as core_heads
 from core.bottleneck import rest
-from precompute.heads.types import Fitted, Material
+from precompute.heads.types import Fitted, HeadInput
 
 
-def backbone(material: Material) -> Fitted:
+def backbone(given: HeadInput) -> Fitted:
     """The model's own last layer, read through the bank; unedited it equals the model exactly.
 
     Raises ValueError when the model does not classify, its logits are no linear map of the mean
     token, or the bank does not reconstruct activations.
     """
-    if material.backbone_logits is None:
+    if given.build.logits is None:
         raise ValueError(
             "the backbone does not classify, so it has no last layer to read concepts through"
         )
-    readout = material.backbone.linear_readout()
+    model = given.build.backbone
+    readout = model.linear_readout()
     if readout is None:
         raise ValueError(
-            f"the logits are not a linear map of the mean token of layer {material.backbone.layer},"
+            f"the logits are not a linear map of the mean token of layer {model.layer},"
             " so concepts have no exact weights; choose the layer before the pooling, or use a "
             'head of kind "sparse"'
         )
-    if material.bank.offset is None:
+    if given.bank.offset is None:
         raise ValueError(
             "this bank does not reconstruct activations, so the model cannot be read through it; "
             'use nmf or sae, or a head of kind "sparse"'
         )
     head = core_heads.fold_backbone(
-        readout, material.bank.directions.numpy(), material.bank.offset.numpy()
+        readout, given.bank.directions.numpy(), given.bank.offset.numpy()
     )
     return Fitted(
         head,
-        material.output_classes,
+        given.build.output_classes,
         "The model's own last layer read through the bank: each concept's weight is its "
         "direction's exact effect on the logit. What the bank does not reconstruct stays fixed in "
         "each image.",
-        rest(head, material.scores, material.backbone_logits),
+        rest(head, given.scores, given.build.logits),
     )

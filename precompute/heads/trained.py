@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 
 from core import heads as core_heads
-from precompute.heads.types import Fitted, Material, labelled
+from precompute.heads.types import Fitted, HeadInput, labelled
 
 
-def sparse(material: Material, **params: Any) -> Fitted:
+def sparse(given: HeadInput, **params: Any) -> Fitted:
     """The post-hoc concept bottleneck: sparse read-out of labels from scores.
 
     Raises ValueError when the labels cannot support it: fewer than two classes, or on average
     fewer than three labelled train images a class.
     """
-    scene = material.scene
-    rows = labelled(scene)
-    targets = scene.class_of[rows]
-    head, present = core_heads.fit_sparse(material.scores[rows], targets, seed=scene.seed, **params)
+    build = given.build
+    rows = labelled(build)
+    targets = build.class_of[rows]
+    head, present = core_heads.fit_sparse(given.scores[rows], targets, seed=build.seed, **params)
     share = np.count_nonzero(head.weight) / head.weight.size
     each = np.count_nonzero(head.weight) / len(head.weight)
     aimed = f", {each:.3g} a class where {params.get('per_class')} were asked for"
@@ -30,11 +30,11 @@ def sparse(material: Material, **params: Any) -> Fitted:
         f"Sparse linear layer on concept scores, trained on the labels of {len(rows):,} train "
         f"images; {100 * share:.0f} % of its weights are not zero"
         f"{aimed if params.get('per_class') else ''}.",
-        refit=lambda scores: sparse(replace(material, scores=scores), **params),
+        refit=lambda scores: sparse(replace(given, scores=scores), **params),
     )
 
 
-def hybrid(material: Material, *, strength: float = 0.01, **params: Any) -> Fitted:
+def hybrid(given: HeadInput, *, strength: float = 0.01, **params: Any) -> Fitted:
     """The sparse head and, on what it leaves, a linear layer on the pooled activations (PCBM-h).
 
     Yuksekgonul et al. 2023 (arXiv 2205.15480), section 3.3: the concept head is trained first and
@@ -42,15 +42,14 @@ def hybrid(material: Material, *, strength: float = 0.01, **params: Any) -> Fitt
     (`core.intervention.refit`), further parameters are those of `sparse`. Its logits are fixed in
     each image, so that edits of concepts stay live. Raises what `sparse` raises.
     """
-    assert material.pooled is not None
-    scene = material.scene
-    rows = labelled(scene)
-    first = sparse(material, **params)
-    targets = np.searchsorted(first.classes, scene.class_of[rows])
+    build = given.build
+    rows = labelled(build)
+    first = sparse(given, **params)
+    targets = np.searchsorted(first.classes, build.class_of[rows])
     left = core_heads.fit_residual(
-        first.head, material.scores[rows], material.pooled[rows], targets, strength=strength
+        first.head, given.scores[rows], given.build.pooled[rows], targets, strength=strength
     )
-    pooled = material.pooled.astype(np.float64)
+    pooled = given.build.pooled.astype(np.float64)
     return Fitted(
         replace(first.head, residual=True),
         first.classes,
@@ -58,5 +57,5 @@ def hybrid(material: Material, *, strength: float = 0.01, **params: Any) -> Fitt
         f"on what the concepts leave, with the labels of {len(rows)} train images. The second part "
         "stays fixed in each image, whatever is edited.",
         pooled @ left.weight.T + left.bias,
-        refit=lambda scores: hybrid(replace(material, scores=scores), strength=strength, **params),
+        refit=lambda scores: hybrid(replace(given, scores=scores), strength=strength, **params),
     )

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Integer
 
-from core.types import Backbone, ConceptBank, Head
-from precompute.intake import Scene, Texts
+from core.types import ConceptBank, Head
+from precompute.intake import Build, Texts
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Kind:
     """A way to make a head: a line of `precompute.heads.HEADS`."""
 
     make: Callable[..., Fitted]
-    """(material, **params); raises ValueError, with the reason, where there can be none"""
+    """(given, **params); raises ValueError, with the reason, where there can be none"""
     title: str
     """the kind's name for people"""
     about: str
@@ -47,29 +47,21 @@ class Kind:
 
 
 @dataclass(frozen=True)
-class Material:
+class HeadInput:
     """What a head may be made from."""
 
-    scene: Scene
-    backbone: Backbone
+    build: Build
     bank: ConceptBank
     scores: Float[np.ndarray, "n k"]
-    backbone_logits: Float[np.ndarray, "n y"] | None
-    output_classes: Integer[np.ndarray, " y"]
-    """class_id of each logit of the backbone"""
-    pooled: Float[np.ndarray, "n d"] | None = None
-    """mean over an image's tokens"""
-    class_names: tuple[str, ...] = ()
-    """by class_id"""
-    label_of: Integer[np.ndarray, " k"] | None = None
-    """labelled concept that each concept is fitted to or named for, -1: none"""
+    label_of: Integer[np.ndarray, " k"]
+    """labelled concept that each concept is fitted to or named for; -1: none"""
     texts: Texts = field(default_factory=Texts)
 
 
-def labelled(scene: Scene) -> Integer[np.ndarray, " m"]:
+def labelled(build: Build) -> Integer[np.ndarray, " m"]:
     """Train images that carry a label. Raises ValueError when they are too few to train on."""
-    rows = scene.train[scene.class_of[scene.train] >= 0]
-    n_classes = len(np.unique(scene.class_of[rows]))
+    rows = build.train[build.class_of[build.train] >= 0]
+    n_classes = len(np.unique(build.class_of[rows]))
     if n_classes == 0:
         raise ValueError("no train image carries a label, so nothing can be trained on labels")
     if len(rows) < 3 * n_classes:

@@ -13,7 +13,7 @@ from core.diverse import MOST, pick
 from core.heads import match_profiles, soft_trimmed_mean
 from core.naming.labels import same_words
 from core.types import Head, words_of
-from precompute.heads.types import Fitted, Material
+from precompute.heads.types import Fitted, HeadInput
 
 COMPOSED = "{} with {}"
 """class and word; the recipe's template goes round it, "a photo of a {}" say"""
@@ -21,58 +21,58 @@ _LEAST = 3
 """prompts a class needs: of fewer the median is one of them"""
 
 
-def matrix_search(material: Material, *, centred: bool = True) -> Fitted:
+def matrix_search(given: HeadInput, *, centred: bool = True) -> Fitted:
     """Concept Matrix Search (`core.heads.profiles`): the class of the most similar profile.
 
     A class's profile is the cosine of its name and the bank's words, where the bank consists of
     words and the build has texts; else how often its train images show the concepts that the bank's
     are named for. Raises ValueError where neither is known.
     """
-    if words_of(material.bank) and material.texts.words_in is not None:
-        profiles, classes = _from_texts(material)
+    if words_of(given.bank) and given.texts.words_in is not None:
+        profiles, classes = _from_texts(given)
         origin = "cosines of its name and the concepts' words"
     else:
-        profiles, classes = _from_labels(material)
+        profiles, classes = _from_labels(given)
         origin = "the share of its train images that show each concept"
-    train = material.scores[material.scene.train] if centred else None
+    train = given.scores[given.build.train] if centred else None
     return Fitted(
         match_profiles(profiles, train),
         classes,
         "The class whose concept profile is most like the image's, nothing trained. A class's "
         f"profile: {origin}. Logits are cosines up to a positive factor of each image, so "
         "probabilities are only a ranking.",
-        refit=lambda scores: matrix_search(replace(material, scores=scores), centred=centred),
+        refit=lambda scores: matrix_search(replace(given, scores=scores), centred=centred),
     )
 
 
-def _from_texts(material: Material) -> tuple[Float[np.ndarray, "y k"], Integer[np.ndarray, " y"]]:
-    texts = material.texts
+def _from_texts(given: HeadInput) -> tuple[Float[np.ndarray, "y k"], Integer[np.ndarray, " y"]]:
+    texts = given.texts
     assert texts.words_in is not None
-    at = same_words(words_of(material.bank), texts.words)
+    at = same_words(words_of(given.bank), texts.words)
     if (at < 0).any():
         raise ValueError(
             f"{int((at < 0).sum())} of the bank's words are not in this build's vocabulary, so "
             "their place beside the classes' names is unknown"
         )
-    classes = _classes(material)
-    return _name_vectors(material, classes) @ texts.words_in[at].T, classes
+    classes = _classes(given)
+    return _name_vectors(given, classes) @ texts.words_in[at].T, classes
 
 
-def _from_labels(material: Material) -> tuple[Float[np.ndarray, "y k"], Integer[np.ndarray, " y"]]:
-    scene, label_of = material.scene, material.label_of
-    if scene.labels is None or label_of is None or not (label_of >= 0).any():
+def _from_labels(given: HeadInput) -> tuple[Float[np.ndarray, "y k"], Integer[np.ndarray, " y"]]:
+    build, label_of = given.build, given.label_of
+    if build.labels is None or not (label_of >= 0).any():
         raise ValueError(
             "matrix_search needs to know which concepts a class shows: words and a text model, or "
             "a bank whose concepts are fitted to or named for labels"
         )
-    classes = np.unique(scene.class_of[scene.train])
+    classes = np.unique(build.class_of[build.train])
     classes = classes[classes >= 0]
     if len(classes) < 2:
         raise ValueError(f"matrix_search needs two labelled classes, and there are {len(classes)}")
-    own = scene.class_of[scene.train]
+    own = build.class_of[build.train]
     profiles = np.zeros((len(classes), len(label_of)))
     for j in np.flatnonzero(label_of >= 0):
-        shown = scene.labels.train[:, label_of[j]]
+        shown = build.labels.train[:, label_of[j]]
         known = ~np.isnan(shown)
         if not known.any():
             continue
@@ -83,27 +83,25 @@ def _from_labels(material: Material) -> tuple[Float[np.ndarray, "y k"], Integer[
     return profiles, classes
 
 
-def _classes(material: Material) -> Integer[np.ndarray, " y"]:
+def _classes(given: HeadInput) -> Integer[np.ndarray, " y"]:
     """Classes that images carry as labels, else the backbone's."""
-    found = np.unique(material.scene.class_of)
+    found = np.unique(given.build.class_of)
     found = found[found >= 0]
-    chosen = found if len(found) >= 2 else np.sort(material.output_classes)
+    chosen = found if len(found) >= 2 else np.sort(given.build.output_classes)
     if len(chosen) < 2:
         raise ValueError("there are no two classes to tell apart by their names")
     return chosen
 
 
-def _written(material: Material, class_id: int) -> str:
-    return material.class_names[class_id].replace("_", " ").strip()
+def _written(given: HeadInput, class_id: int) -> str:
+    return given.build.class_names[class_id].replace("_", " ").strip()
 
 
-def _name_vectors(
-    material: Material, classes: Integer[np.ndarray, " y"]
-) -> Float[np.ndarray, "y e"]:
+def _name_vectors(given: HeadInput, classes: Integer[np.ndarray, " y"]) -> Float[np.ndarray, "y e"]:
     """Of the classes' names: from the vocabulary, or read by the build's text model."""
-    texts = material.texts
+    texts = given.texts
     assert texts.words_in is not None
-    names = [_written(material, int(c)) for c in classes]
+    names = [_written(given, int(c)) for c in classes]
     at = same_words(names, texts.words)
     if (at >= 0).all():
         return texts.words_in[at]
@@ -117,7 +115,7 @@ def _name_vectors(
 
 
 def bayesian(
-    material: Material, *, per_class: int = 30, scale: float = 100.0, limit: float = 2.5
+    given: HeadInput, *, per_class: int = 30, scale: float = 100.0, limit: float = 2.5
 ) -> Fitted:
     """Bayesian zero-shot classes (`core.heads.soft_trim`) from prompts of each class's own.
 
@@ -127,7 +125,7 @@ def bayesian(
     into logits (CLIP's 100). It looks at images and texts directly: no weights, no live edits.
     Raises ValueError without texts, or where a class has too few prompts.
     """
-    texts = material.texts
+    texts = given.texts
     if texts.words_in is None or texts.images_in is None:
         raise ValueError(
             "bayesian reads classes off words, and this build has none; name a vocabulary and a "
@@ -136,8 +134,8 @@ def bayesian(
         )
     if not 3 <= per_class <= MOST:
         raise ValueError(f"per_class must lie between 3 and {MOST}, not {per_class}")
-    classes = _classes(material)
-    prompts, origin = _prompts(material, classes, per_class)
+    classes = _classes(given)
+    prompts, origin = _prompts(given, classes, per_class)
     n = min(map(len, prompts)), max(map(len, prompts))
 
     def read(vectors: list[Float[np.ndarray, "m e"]], about: str) -> Fitted:
@@ -145,11 +143,11 @@ def bayesian(
             [scale * soft_trimmed_mean(texts.images_in @ own.T, limit=limit) for own in vectors],
             axis=1,
         )
-        empty = Head(np.zeros((len(classes), material.scores.shape[1])), np.zeros(len(classes)))
+        empty = Head(np.zeros((len(classes), given.scores.shape[1])), np.zeros(len(classes)))
         return Fitted(empty, classes, about, unlike=logits)
 
     def random(_: Float[np.ndarray, "n k"]) -> Fitted:
-        rng = np.random.default_rng(material.scene.seed)
+        rng = np.random.default_rng(given.build.seed)
         drawn = [rng.normal(size=own.shape) for own in prompts]
         unit = [own / np.linalg.norm(own, axis=1, keepdims=True) for own in drawn]
         return read(unit, "Random vectors in the prompts' place.")
@@ -164,11 +162,11 @@ def bayesian(
 
 
 def _prompts(
-    material: Material, classes: Integer[np.ndarray, " y"], per_class: int
+    given: HeadInput, classes: Integer[np.ndarray, " y"], per_class: int
 ) -> tuple[list[Float[np.ndarray, "m e"]], str]:
-    texts = material.texts
+    texts = given.texts
     assert texts.words_in is not None
-    names = [_written(material, int(c)) for c in classes]
+    names = [_written(given, int(c)) for c in classes]
     found = [_naming(name, texts.words) for name in names]
     if min(map(len, found)) >= _LEAST:
         return [_differing(texts.words_in[at], per_class) for at in found], "of the vocabulary"
@@ -179,7 +177,7 @@ def _prompts(
             f"{_LEAST}; add some such as {COMPOSED.format(poor, 'a red beak')!r}, or name a text "
             "model"
         )
-    side = texts.side(material.scene.train, material.scene.held_out)
+    side = texts.side(given.build.train, given.build.held_out)
     assert side is not None
     concepts = [texts.words[i] for i in varied_words(side, 2 * per_class)]
     concepts = [c for c in concepts if c not in names]

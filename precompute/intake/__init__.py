@@ -1,15 +1,22 @@
 """What a build reads: images, model, labels, words; and the activations that come of them."""
 
 from precompute.intake.activations import PICTURE, THUMB, ActivationStore, extract
+from precompute.intake.build import (
+    MEASURE_STAGE,
+    VIEW,
+    Build,
+    Masks,
+    gather,
+    notice_missing,
+    pixels_of,
+)
 from precompute.intake.classes import Classes, classes_of
 from precompute.intake.crops import ImageCrops, lend_crops
 from precompute.intake.embed_texts import read_texts
-from precompute.intake.ground import MEASURE_STAGE, VIEW, Ground, survey
 from precompute.intake.identity import fingerprint_files, fingerprint_store, short_hash, versions
 from precompute.intake.parameters import check_parameters
-from precompute.intake.scene import Scene, set_scene
 from precompute.intake.shards import FACTS, facts_of, publish, run_shards
-from precompute.intake.sources import Log, Sources, open_sources, pixels_of
+from precompute.intake.sources import Log, Sources, open_sources
 from precompute.intake.streams import StoredImages, StoredTokens
 from precompute.intake.texts import Texts
 from precompute.intake.truth import cell_share, labels_of
@@ -22,11 +29,11 @@ __all__ = [
     "THUMB",
     "VIEW",
     "ActivationStore",
+    "Build",
     "Classes",
-    "Ground",
     "ImageCrops",
     "Log",
-    "Scene",
+    "Masks",
     "Sources",
     "StoredImages",
     "StoredTokens",
@@ -38,8 +45,10 @@ __all__ = [
     "facts_of",
     "fingerprint_files",
     "fingerprint_store",
+    "gather",
     "labels_of",
     "lend_crops",
+    "notice_missing",
     "open_sources",
     "pixels_of",
     "publish",
@@ -47,8 +56,6 @@ __all__ = [
     "read_vocabulary",
     "readable",
     "run_shards",
-    "set_scene",
     "short_hash",
-    "survey",
     "versions",
 ]

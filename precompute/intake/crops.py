@@ -21,8 +21,8 @@ from data.datasets import Dataset
 from data.images import open_image
 from precompute.intake import shards
 from precompute.intake.activations import ActivationStore
+from precompute.intake.build import Build
 from precompute.intake.identity import short_hash
-from precompute.intake.sources import Sources
 from precompute.intake.streams import StoredTokens
 
 _SHARD = 512
@@ -181,12 +181,10 @@ def enlarged(pixels: Float[Tensor, "1 3 H W"], window: Window) -> Float[Tensor, 
     return interpolate(pixels[:, :, rows, columns], size, mode="bilinear", align_corners=False)
 
 
-def lend_crops(data: FitData, sources: Sources, *, work: Path, batch: int) -> FitData:
+def lend_crops(data: FitData, build: Build) -> FitData:
     """The same with the means to cut crops of the train images."""
     tokens = data.tokens
     assert isinstance(tokens, StoredTokens)
-    folder = work / "crops"
-    source = ImageCrops(
-        sources.dataset, sources.backbone, tokens.store, tokens.chosen, folder, batch
-    )
+    folder, batch = build.work / "crops", build.recipe.backbone.batch
+    source = ImageCrops(build.dataset, build.backbone, tokens.store, tokens.chosen, folder, batch)
     return replace(data, crops=source)

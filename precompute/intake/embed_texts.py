@@ -16,29 +16,31 @@ from core.recipe import TextSpec
 from core.types import Backbone
 from data.images import open_image
 from precompute.intake import shards, vocabulary
-from precompute.intake.activations import SHARD, ActivationStore
-from precompute.intake.sources import Sources
+from precompute.intake.activations import SHARD
+from precompute.intake.build import Build
 from precompute.intake.texts import Texts
 
 _BATCH = 32
 """images at once, where another model than the backbone looks at them"""
 
 
-def read_texts(spec: TextSpec, activations: ActivationStore, sources: Sources, work: Path) -> Texts:
+def read_texts(build: Build) -> Texts:
     """What the recipe's [text] asks for. What cannot be done becomes a notice, and no words.
 
-    `work` keeps image vectors that another model than the backbone has to make.
+    `build.work` keeps image vectors that another model than the backbone has to make.
     """
+    spec = build.recipe.text
     if spec == TextSpec():
         return Texts()
     try:
-        return _read(spec, activations, sources, work)
+        return _read(build)
     except (ValueError, OSError) as error:
-        sources.log.notice("texts", spec.vectors or spec.vocabulary or "text", error)
+        build.log.notice("texts", spec.vectors or spec.vocabulary or "text", error)
         return Texts()
 
 
-def _read(spec: TextSpec, activations: ActivationStore, sources: Sources, work: Path) -> Texts:
+def _read(build: Build) -> Texts:
+    spec, activations = build.recipe.text, build.activations
     if spec.vectors:
         if spec.vocabulary or spec.model or spec.template != "{}":
             raise ValueError(
@@ -46,7 +48,7 @@ def _read(spec: TextSpec, activations: ActivationStore, sources: Sources, work: 
                 "and template have no say; leave them out, or leave vectors out"
             )
         path = Path(spec.vectors)
-        files = activations.rows["file"].tolist()
+        files = build.rows["file"].tolist()
         words, words_in, images_in = vocabulary.read_vectors(path, files)
         return Texts(words, words_in, images_in, False, path.name, _tag(words, words_in))
     if not spec.vocabulary:
@@ -54,9 +56,9 @@ def _read(spec: TextSpec, activations: ActivationStore, sources: Sources, work: 
     if "{}" not in spec.template:
         raise ValueError(f"[text]: template is {spec.template!r}; {{}} must stand for the word")
     path = Path(spec.vocabulary).expanduser()
-    log = sources.log
+    log = build.log
     listed = vocabulary.read_vocabulary(path, lambda error: log.notice("texts", path.name, error))
-    model = spec.model or sources.model
+    model = spec.model or build.model
     with log.timed("embed words", len(listed), "words"):
         tower = load_text_tower(model)
         words = vocabulary.readable(
@@ -65,11 +67,11 @@ def _read(spec: TextSpec, activations: ActivationStore, sources: Sources, work: 
             lambda error: log.notice("texts", path.name, error),
         )
         words_in = tower.embed([spec.template.replace("{}", word) for word in words])
-    own = not spec.model or spec.model == sources.model
-    seen = activations.embedding() if own else _look(model, activations, sources, work)
+    own = not spec.model or spec.model == build.model
+    seen = activations.embedding() if own else _look(model, build)
     if seen is None:
         raise ValueError(
-            f"backbone {sources.backbone.name!r} gives no image vectors beside texts; name a CLIP "
+            f"backbone {build.backbone.name!r} gives no image vectors beside texts; name a CLIP "
             "or SigLIP model in [text]: model"
         )
     if seen.shape[1] != words_in.shape[1]:
@@ -77,7 +79,7 @@ def _read(spec: TextSpec, activations: ActivationStore, sources: Sources, work: 
             f"image vectors of {model!r} have {seen.shape[1]} numbers, its text vectors "
             f"{words_in.shape[1]}; its two parts do not belong together"
         )
-    in_space = own and sources.backbone.layer == JOINT_LAYER
+    in_space = own and build.backbone.layer == JOINT_LAYER
     tag = _tag(words, words_in)
 
     def embed(further: Sequence[str]) -> Float[np.ndarray, "v e"]:
@@ -92,19 +94,17 @@ def _tag(words: tuple[str, ...], words_in: Float[np.ndarray, "v e"]) -> str:
     return f"-{digest.hexdigest()[:8]}"
 
 
-def _look(
-    model: str, activations: ActivationStore, sources: Sources, work: Path
-) -> Float[np.ndarray, "n e"]:
+def _look(model: str, build: Build) -> Float[np.ndarray, "n e"]:
     """Image vectors of a CLIP-like model that is not the backbone, shard by shard."""
     eye = backbones.load(model)
-    files = activations.rows["file"].tolist()
+    files = build.rows["file"].tolist()
     parts = [files[i : i + SHARD] for i in range(0, len(files), SHARD)]
     key = hashlib.sha256("\n".join([eye.fingerprint, *files]).encode()).hexdigest()[:10]
-    folders = [work / f"image-vectors-{key}" / f"{i:05d}" for i in range(len(parts))]
+    folders = [build.work / f"image-vectors-{key}" / f"{i:05d}" for i in range(len(parts))]
 
     def embed(i: int, out: Path) -> dict[str, int]:
         found = [
-            _vectors(eye, sources, parts[i][at : at + _BATCH], model)
+            _vectors(eye, build, parts[i][at : at + _BATCH], model)
             for at in range(0, len(parts[i]), _BATCH)
         ]
         np.save(out / "embedding.npy", np.concatenate(found))
@@ -113,14 +113,12 @@ def _look(
     seconds = shards.run_shards(
         "images → text space", folders, embed, units=[len(p) for p in parts]
     )
-    sources.log.stage("image vectors", seconds, len(files), "images")
+    build.log.stage("image vectors", seconds, len(files), "images")
     return np.concatenate([np.load(folder / "embedding.npy") for folder in folders])
 
 
-def _vectors(
-    eye: Backbone, sources: Sources, files: list[str], model: str
-) -> Float[np.ndarray, "b e"]:
-    pictures = [open_image(sources.dataset.path(file))[0] for file in files]
+def _vectors(eye: Backbone, build: Build, files: list[str], model: str) -> Float[np.ndarray, "b e"]:
+    pictures = [open_image(build.dataset.path(file))[0] for file in files]
     with torch.no_grad():
         seen = eye.forward(eye.preprocess(pictures)).embedding
     if seen is None:

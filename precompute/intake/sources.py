@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from jaxtyping import Float
-from torch import Tensor
 
 from core import backbones
 from core.backbones import open_layers
@@ -17,9 +14,7 @@ from core.recipe import Recipe
 from core.types import Backbone
 from data import datasets
 from data.datasets import Dataset, corrupted
-from data.images import open_image
 from precompute.demo import train_backbone, train_clip
-from precompute.intake.activations import ActivationStore
 from precompute.intake.identity import fingerprint_data, short_hash
 
 TRAINED_HERE: dict[str, Callable[..., object]] = {
@@ -103,12 +98,3 @@ def _demo_model(name: str, dataset: Dataset, images: str, seed: int, out: Path, 
         with log.timed("train backbone", len(dataset.images), "images"):
             TRAINED_HERE[name](dataset, folder, seed=seed)
     return folder
-
-
-def pixels_of(
-    image_ids: Sequence[int], sources: Sources, activations: ActivationStore
-) -> Float[Tensor, "n 3 H W"]:
-    """Decoded again: a few images cost less than keeping all pixels."""
-    files = dict(zip(activations.rows["image_id"], activations.rows["file"], strict=True))
-    opened = [open_image(sources.dataset.path(files[i]))[0] for i in image_ids]
-    return sources.backbone.preprocess(opened)

@@ -1,6 +1,6 @@
 """What concepts are called, where they lie beside each other, which labels they stand for."""
 
-from precompute.naming.claims import Claims, control_claims, named_for, stored_codes
+from precompute.naming.labelled_scores import LabelledScores, control_scores, named_for
 from precompute.naming.layout import lay_out, layout_trust, put_image_layout
 from precompute.naming.match_labels import label_scores
 from precompute.naming.names import (
@@ -14,9 +14,9 @@ from precompute.naming.neighbours import nearest_concepts
 
 __all__ = [
     "NAMES_STAGE",
-    "Claims",
+    "LabelledScores",
     "Vocabulary",
-    "control_claims",
+    "control_scores",
     "label_scores",
     "lay_out",
     "layout_trust",
@@ -26,5 +26,4 @@ __all__ = [
     "notice_twins",
     "prepare_names",
     "put_image_layout",
-    "stored_codes",
 ]

@@ -15,7 +15,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from core.sampling import evenly
 from data import write
-from precompute.intake import ActivationStore, Log
+from precompute.intake import Build
 from precompute.naming.neighbours import nearest
 
 FEWEST = 8
@@ -105,14 +105,12 @@ def layout_trust(
     )
 
 
-def put_image_layout(
-    con: duckdb.DuckDBPyConnection, activations: ActivationStore, *, seed: int, log: Log
-) -> None:
+def put_image_layout(con: duckdb.DuckDBPyConnection, build: Build) -> None:
     """Layout, neighbours and pooled activations of the images, of so many as `IMAGES` and `KEPT`.
 
     The page that shows the layout counts its images; fewer activations than images are a notice.
     """
-    pooled, ids = activations.pooled(), activations.rows["image_id"].to_numpy()
+    pooled, ids, seed, log = build.pooled, build.image_ids, build.seed, build.log
     kept = evenly(len(ids), KEPT)
     if len(kept) < len(ids):
         told = (

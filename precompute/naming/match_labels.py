@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Integer
 from core.metrics import association
 from core.naming.labels import Match, doubts, given, match, same_words
 from precompute.banks import Codes
-from precompute.intake import Scene
+from precompute.intake import Build
 
 
 def label_scores(
@@ -20,7 +20,7 @@ def label_scores(
     codes: Codes,
     scores: Float[np.ndarray, "n k"],
     ids: Integer[np.ndarray, " k"],
-    scene: Scene,
+    build: Build,
     frame: pd.DataFrame,
     *,
     words: tuple[str, ...] = (),
@@ -29,17 +29,17 @@ def label_scores(
     facts = pd.DataFrame([measured[i] for i in ids]) if measured else pd.DataFrame()
     for name in ("train_accuracy", "test_accuracy", "train_auc", "test_auc", "base_rate"):
         frame[name] = facts.get(name, np.nan)
-    if scene.labels is None:
+    if build.labels is None:
         return _unlabelled(frame, scores, worded=bool(words))
-    train, test = scene.labels.train, scene.labels.test
-    train_auc = association.auc(scores[scene.train], train)
-    test_auc = association.auc(scores[scene.held_out], test)
+    train, test = build.labels.train, build.labels.test
+    train_auc = association.auc(scores[build.train], train)
+    test_auc = association.auc(scores[build.held_out], test)
     fitted = facts["label"].to_numpy(dtype=np.int64) if "label" in facts else None
     # what a concept is said to be: the label it was fitted to, or of its own words
-    said = same_words([words[i] for i in ids], scene.labels.names) if words else fitted
-    place = _place(codes, ids, scene.masked, scene.covered)
+    said = same_words([words[i] for i in ids], build.labels.names) if words else fitted
+    place = _place(codes, ids, build.masks.images, build.masks.covered)
     if said is None:
-        learnt = _place(codes, ids, scene.masked_train, scene.covered_train)
+        learnt = _place(codes, ids, build.masks_train.images, build.masks_train.covered)
         found = match(train_auc, learnt.above_chance)
         named = found.named
     else:
@@ -52,7 +52,7 @@ def label_scores(
     against = doubts(_at(test_auc, found.best), _at(place.above_chance, found.best))
     frame["doubt"] = np.where(named, against, found.doubt)
     everywhere = np.concatenate([train, test])[:, found.best]
-    rows = np.concatenate([scene.train, scene.held_out])
+    rows = np.concatenate([build.train, build.held_out])
     by_label = _medians(scores[rows], everywhere == 1, everywhere == 0)
     by_activity = _medians(scores, scores > 0)
     frame["present_q50"] = np.where(named, by_label[0], by_activity[0])

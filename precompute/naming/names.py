@@ -17,11 +17,10 @@ from jaxtyping import Float
 
 from core.naming import vocabulary
 from core.naming.labels import agreement
-from core.recipe import TextSpec
 from core.types import ConceptBank
 from data import write
 from precompute.banks import Codes
-from precompute.intake import Log, Scene, Sources, Texts
+from precompute.intake import Build, Log, Texts
 
 Con = duckdb.DuckDBPyConnection
 NAMES_STAGE = "names"
@@ -41,13 +40,13 @@ class Vocabulary:
 
 
 def prepare_names(
-    con: Con, spec: TextSpec, sources: Sources, texts: Texts, scene: Scene
+    con: Con, texts: Texts, build: Build
 ) -> Callable[[int, str, ConceptBank, Codes], None]:
     """What names a bank (id, title, bank, codes) once it is stored; nothing without words."""
     if texts.words_in is None or texts.images_in is None:
         return lambda *_: None
-    log, seen = sources.log, texts.images_in[scene.train]
-    model = "" if spec.vectors else spec.model or sources.model
+    spec, log, seen = build.recipe.text, build.log, texts.images_in[build.train]
+    model = "" if spec.vectors else spec.model or build.model
     known = Vocabulary(texts.words, texts.words_in, texts.origin, model, spec.template)
     n = min(_PROBES, len(texts.words))
     write.put_row(
@@ -67,10 +66,10 @@ def prepare_names(
         with log.timed(f"name {title}", codes.n_concepts, "concepts"):
             if texts.joint:
                 directions = bank.directions.numpy()
-                placed = vocabulary.by_direction(directions, seen, seed=scene.seed)
+                placed = vocabulary.by_direction(directions, seen, seed=build.seed)
             else:
-                scores = codes.scores[scene.train].tocsc()
-                placed = vocabulary.by_images(scores, seen, seed=scene.seed)
+                scores = codes.scores[build.train].tocsc()
+                placed = vocabulary.by_images(scores, seen, seed=build.seed)
             _put_places(con, bank_id, placed)
             name_concepts(con, bank_id, title, known, log)
 

@@ -19,11 +19,11 @@ from core.sampling import evenly
 from core.types import ConceptBank, FitData
 from data import write
 from precompute.banks import Codes, ControlCodes, RandomDictionary, random_dictionary
-from precompute.intake import Log, StoredTokens
+from precompute.intake import StoredTokens
 from precompute.quality import meaning, probing, readout, stability
-from precompute.quality.bench import Bench
 from precompute.quality.concept_flags import judge_concepts
 from precompute.quality.description import Description
+from precompute.quality.held_out import HeldOut
 from precompute.quality.rows import Figure
 
 QUERIES, REAL = 2_000, 5_000
@@ -39,46 +39,48 @@ def put_quality(
     description: Description,
     *,
     drawn: ControlCodes,
-    bench: Bench,
+    held: HeldOut,
     data: FitData,
     folder: Path,
-    log: Log,
 ) -> None:
     """Writes the bank's rows of `quality` and `probe`, and fills in the concepts' own columns."""
+    log = held.build.log
     with log.timed(f"quality {spec.title}", codes.n_concepts, "concepts"), torch.inference_mode():
-        judge_concepts(description, codes, bench, signed=bank.signed)
-        random = _control(bank, codes, bench)
-        seen = _seen(bank, codes, bench, image_wise=METHODS[spec.method].image_wise)
+        judge_concepts(description, codes, held, signed=bank.signed)
+        random = _control(bank, codes, held)
+        seen = _seen(bank, codes, held, image_wise=METHODS[spec.method].image_wise)
         found = [*_codes(bank, random, *seen), *_directions(bank, random)]
         try:
-            found += readout.figures(bank, random, codes, bench)
+            found += readout.figures(bank, random, codes, held)
         except ValueError as error:
             log.notice("quality", f"read-out of {spec.title}", error)
         against = None if spec.method == "random" else drawn
-        found += meaning.figures(description.concept, codes, against, bench.scene, bench.pooled)
+        found += meaning.figures(description.concept, codes, against, held.build)
     with log.timed(f"probes of {spec.title}", codes.n_concepts, "concepts"):
         label_of = description.concept["labelled_id"]
-        probing.put(con, bank_id, codes.scores.toarray(), bench.baseline, label_of=label_of)
-    found += stability.figures(spec, bank, data, folder, seed=bench.scene.seed, log=log)
+        probing.put(con, bank_id, codes.scores.toarray(), held.baseline, label_of=label_of)
+    found += stability.figures(spec, bank, data, folder, seed=held.build.seed, log=log)
     frame = pd.DataFrame([f.__dict__ for f in found if not math.isnan(f.value)])
     write.frame(con, "quality", frame, bank_id=bank_id)
 
 
-def _control(bank: ConceptBank, codes: Codes, bench: Bench) -> RandomDictionary:
+def _control(bank: ConceptBank, codes: Codes, held: HeldOut) -> RandomDictionary:
     width = bank.directions.shape[1]
-    mean = bench.tokens.mean(0) if len(bench.tokens) else torch.zeros(width)
-    return random_dictionary(bank, codes, mean, seed=bench.scene.seed)
+    mean = held.tokens.mean(0) if len(held.tokens) else torch.zeros(width)
+    return random_dictionary(bank, codes, mean, seed=held.build.seed)
 
 
 def _seen(
-    bank: ConceptBank, codes: Codes, bench: Bench, *, image_wise: bool
+    bank: ConceptBank, codes: Codes, held: HeldOut, *, image_wise: bool
 ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n k"]]:
     """Held-out tokens and their codes: drawn one by one, or all of some images, evenly spread."""
-    if not image_wise or not len(bench.tokens):
-        return bench.tokens, bank.encode(bench.tokens)
-    held = bench.scene.held_out
-    rows = held[evenly(len(held), max(1, len(bench.tokens) // codes.n_tokens))]
-    x = torch.cat(list(StoredTokens(bench.store, rows).batches(len(bench.tokens), seed=None)))
+    if not image_wise or not len(held.tokens):
+        return held.tokens, bank.encode(held.tokens)
+    images = held.build.held_out
+    rows = images[evenly(len(images), max(1, len(held.tokens) // codes.n_tokens))]
+    x = torch.cat(
+        list(StoredTokens(held.build.activations, rows).batches(len(held.tokens), seed=None))
+    )
     return x, torch.from_numpy(codes.dense_maps(rows)).float()
 
 

@@ -9,36 +9,37 @@ import pandas as pd
 from jaxtyping import Float
 
 from core.metrics import concept_quality
-from core.types import Grid
 from precompute.banks import Codes
-from precompute.intake import Scene
-from precompute.quality.bench import Bench
+from precompute.intake import Build
 from precompute.quality.description import Description
+from precompute.quality.held_out import HeldOut
 
 _BLOCK = 256
 """concepts judged at once"""
 
 
-def judge_concepts(description: Description, codes: Codes, bench: Bench, *, signed: bool) -> None:
+def judge_concepts(description: Description, codes: Codes, held: HeldOut, *, signed: bool) -> None:
     """Adds the columns of `concept` that say whether each is one thing."""
-    frame, scene = description.concept, bench.scene
+    frame, build = description.concept, held.build
     parts = [
-        _concepts(codes.scores[:, start : start + _BLOCK].toarray(), scene)
+        _concepts(codes.scores[:, start : start + _BLOCK].toarray(), build)
         for start in range(0, codes.n_concepts, _BLOCK)
     ]
     for name in parts[0]:
         frame[name] = np.concatenate([part[name] for part in parts])
-    n_known = int((scene.class_of[scene.held_out] >= 0).sum())
+    n_known = int((build.class_of[build.held_out] >= 0).sum())
     frame["separability_n"] = pd.array([n_known or None] * len(frame), dtype="UInt32")
     groups, examples = description.tables["example_group"], description.tables["example"]
     top = groups[groups["name"] == "top"][["concept_id", "group_id"]].merge(examples)
     rows = dict(iter(top[top["score"] > 0].groupby("concept_id")["row"]))
-    shown = [bench.pooled[rows[j].to_numpy()] if j in rows else None for j in frame["concept_id"]]
+    shown = [
+        held.build.pooled[rows[j].to_numpy()] if j in rows else None for j in frame["concept_id"]
+    ]
     alike = [math.nan if p is None else concept_quality.mean_cosine(p) for p in shown]
     frame["monosemanticity"] = alike
-    frame["monosemanticity_chance"] = np.where(np.isnan(alike), math.nan, bench.likeness)
+    frame["monosemanticity_chance"] = np.where(np.isnan(alike), math.nan, held.likeness)
     frame["monosemanticity_n"] = pd.array([0 if p is None else len(p) for p in shown], "UInt32")
-    grid = Grid(*bench.store.facts["grid"])
+    grid = build.grid
     frame["border_share"], frame["place_share"] = concept_quality.places(
         codes.sums["magnitudes"], grid
     )
@@ -48,38 +49,38 @@ def judge_concepts(description: Description, codes: Codes, bench: Bench, *, sign
     odd = concept_quality.flags(
         *(frame[c].to_numpy() for c in ("frequency", "density", "class_share", "image_share")),
         signed=signed,
-        n_classes=len(np.unique(scene.class_of[scene.class_of >= 0])),
+        n_classes=len(np.unique(build.class_of[build.class_of >= 0])),
         **{c: frame[c].to_numpy() for c in ("border_share", "place_share", "nearest_cosine")},
         border_counts=concept_quality.border_counts(grid),
     )
     frame["flags"] = [", ".join(names) for names in odd]
 
 
-def _concepts(scores: Float[np.ndarray, "n k"], scene: Scene) -> dict[str, np.ndarray]:
-    known = scene.held_out[scene.class_of[scene.held_out] >= 0]
-    classes = scene.class_of[known]
-    shuffled = np.random.default_rng(scene.seed).permutation(classes)
+def _concepts(scores: Float[np.ndarray, "n k"], build: Build) -> dict[str, np.ndarray]:
+    known = build.held_out[build.class_of[build.held_out] >= 0]
+    classes = build.class_of[known]
+    shuffled = np.random.default_rng(build.seed).permutation(classes)
     skew, kurtosis = concept_quality.shape(scores)
-    class_share, image_share = concept_quality.shares(scores, scene.class_of)
+    class_share, image_share = concept_quality.shares(scores, build.class_of)
     distance = concept_quality.separability
     return {
         "skew": skew,
         "kurtosis": kurtosis,
         "class_share": class_share,
         "image_share": image_share,
-        "separability": distance(scores[known], classes, seed=scene.seed),
-        "separability_chance": distance(scores[known], shuffled, seed=scene.seed),
-        **_labels(scores[scene.held_out], scene),
+        "separability": distance(scores[known], classes, seed=build.seed),
+        "separability_chance": distance(scores[known], shuffled, seed=build.seed),
+        **_labels(scores[build.held_out], build),
     }
 
 
-def _labels(held_out: Float[np.ndarray, "m k"], scene: Scene) -> dict[str, np.ndarray]:
+def _labels(held_out: Float[np.ndarray, "m k"], build: Build) -> dict[str, np.ndarray]:
     nothing = np.full(held_out.shape[1], np.nan)
     value, chance, n = nothing, nothing, 0
-    if scene.labels is not None and len(held_out):
-        y = scene.labels.test
+    if build.labels is not None and len(held_out):
+        y = build.labels.test
         value, n = concept_quality.label_separability(held_out, y)
-        order = np.random.default_rng(scene.seed).permutation(len(y))
+        order = np.random.default_rng(build.seed).permutation(len(y))
         chance, _ = concept_quality.label_separability(held_out, y[order])
     return {
         "label_separability": value,

@@ -14,12 +14,10 @@ from jaxtyping import Float, Integer
 
 from core.backbones import ManyLayers, open_layers
 from core.metrics import learnability, probes
-from core.recipe import DepthSpec
-from core.types import Backbone
 from data import write
 from data.datasets import Dataset, spread
 from data.images import UnusableImage, open_image
-from precompute.intake import ActivationStore, Log, Scene, run_shards, short_hash
+from precompute.intake import Build, Log, run_shards, short_hash
 
 FOLDS = 5
 SHUFFLES = 3
@@ -28,45 +26,35 @@ NAMED = 5
 """images that a notice names"""
 
 
-def put_depth(
-    con: duckdb.DuckDBPyConnection,
-    spec: DepthSpec,
-    dataset: Dataset,
-    backbone: Backbone,
-    activations: ActivationStore,
-    scene: Scene,
-    folder: Path,
-    *,
-    batch: int,
-    log: Log,
-) -> None:
+def put_depth(con: duckdb.DuckDBPyConnection, build: Build) -> None:
     """Probe every labelled concept at every layer of the recipe, if it names any.
 
     The images are held-out ones where there are any, spread over classes. What keeps it, or one
     layer, from being done becomes a notice.
     """
+    spec, log = build.recipe.depth, build.log
     if not spec.layers:
         return
     try:
-        layers = open_layers(backbone, spec.layers)
-        rows, y = _images(activations, scene, limit=spec.limit)
+        layers = open_layers(build.backbone, spec.layers)
+        rows, y = _images(build, limit=spec.limit)
         seconds, pooled, used = _pooled(
             layers,
-            dataset,
-            activations.rows.iloc[rows],
-            folder / short_hash(*layers.names, str(rows)),
-            batch=batch,
+            build.dataset,
+            build.rows.iloc[rows],
+            build.work / "depth" / short_hash(*layers.names, str(rows)),
+            batch=build.recipe.backbone.batch,
         )
     except ValueError as error:
         log.notice("depth", ", ".join(spec.layers), error)
         return
     log.stage("depth: one pass", seconds, len(used), "images")
     with log.timed("depth: probes", len(layers.names), "layers"):
-        y, classes = y[used], scene.class_of[rows[used]]
-        files = activations.rows["file"].iloc[rows[used]].tolist()
+        y, classes = y[used], build.class_of[rows[used]]
+        files = build.rows["file"].iloc[rows[used]].tolist()
         kept = _finite(list(layers.names), pooled, files, log)
         for position, i in enumerate(kept):
-            frame = probe(pooled[i], y, classes, seed=scene.seed)
+            frame = probe(pooled[i], y, classes, seed=build.seed)
             frame["layer"], frame["position"] = layers.names[i], position
             frame["grid_h"], frame["grid_w"] = layers.layouts[i].grid
             frame["width"] = pooled[i].shape[1]
@@ -150,15 +138,15 @@ def probe(
 
 
 def _images(
-    activations: ActivationStore, scene: Scene, *, limit: int
+    build: Build, *, limit: int
 ) -> tuple[Integer[np.ndarray, " n"], Float[np.ndarray, "n l"]]:
     """Rows of the images looked at, and their labels."""
-    if scene.labels is None:
+    if build.labels is None:
         raise ValueError("the data set has no labelled concepts to probe for")
-    held_out = len(scene.held_out) > 0
-    rows = scene.held_out if held_out else scene.train
-    labels = scene.labels.test if held_out else scene.labels.train
-    frame = activations.rows.iloc[rows]
+    held_out = len(build.held_out) > 0
+    rows = build.held_out if held_out else build.train
+    labels = build.labels.test if held_out else build.labels.train
+    frame = build.rows.iloc[rows]
     names = [None if pd.isna(label) else str(label) for label in frame["label"]]
     picked = spread(frame["split"].tolist(), names, limit=limit)
     return rows[picked], labels[picked]

@@ -12,7 +12,7 @@ from core.maps import scales
 from core.metrics import association, statistics
 from core.types import words_of
 from precompute.banks import Codes, FittedBank
-from precompute.intake import Scene
+from precompute.intake import Build
 from precompute.naming import label_scores, lay_out, layout_trust, nearest_concepts
 
 _BLOCK = 256
@@ -27,9 +27,9 @@ class Description:
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
-def describe(fitted: FittedBank, codes: Codes, scene: Scene) -> Description:
+def describe(fitted: FittedBank, codes: Codes, build: Build) -> Description:
     parts = [
-        _block(fitted, codes, scene, np.arange(start, min(start + _BLOCK, codes.n_concepts)))
+        _block(fitted, codes, build, np.arange(start, min(start + _BLOCK, codes.n_concepts)))
         for start in range(0, codes.n_concepts, _BLOCK)
     ]
     concept = pd.concat([part.concept for part in parts], ignore_index=True)
@@ -38,15 +38,15 @@ def describe(fitted: FittedBank, codes: Codes, scene: Scene) -> Description:
         for name in parts[0].tables
     }
     directions = fitted.bank.directions.numpy()
-    x, y = lay_out(directions, seed=scene.seed)
+    x, y = lay_out(directions, seed=build.seed)
     concept["umap_x"], concept["umap_y"] = x, y
-    tables["layout_quality"] = layout_trust(directions, x, y, seed=scene.seed)
+    tables["layout_quality"] = layout_trust(directions, x, y, seed=build.seed)
     tables["neighbour"] = nearest_concepts(directions, codes.scores)
     return Description(concept, tables)
 
 
 def _block(
-    fitted: FittedBank, codes: Codes, scene: Scene, ids: Integer[np.ndarray, " k"]
+    fitted: FittedBank, codes: Codes, build: Build, ids: Integer[np.ndarray, " k"]
 ) -> Description:
     scores = codes.scores[:, ids].toarray()
     on = scores > 0
@@ -65,10 +65,10 @@ def _block(
     ]
     tables = {
         "histogram": _histograms(scores, ids, signed=fitted.bank.signed),
-        **_examples(scores, ids, peaks, signed=fitted.bank.signed, seed=scene.seed),
-        "concept_class": _classes(scores, ids, scene, frame),
+        **_examples(scores, ids, peaks, signed=fitted.bank.signed, seed=build.seed),
+        "concept_class": _classes(scores, ids, build, frame),
         "label_score": label_scores(
-            fitted.facts, codes, scores, ids, scene, frame, words=words_of(fitted.bank)
+            fitted.facts, codes, scores, ids, build, frame, words=words_of(fitted.bank)
         ),
     }
     return Description(frame, tables)
@@ -137,16 +137,16 @@ def _examples(
 def _classes(
     scores: Float[np.ndarray, "n k"],
     ids: Integer[np.ndarray, " k"],
-    scene: Scene,
+    build: Build,
     frame: pd.DataFrame,
 ) -> pd.DataFrame:
-    known = scene.class_of >= 0
+    known = build.class_of >= 0
     columns = ["concept_id", "class_id", "n", "mean", "difference", "auc"]
     if not known.any():
         frame["class_entropy"] = np.nan
         return pd.DataFrame({name: [] for name in columns})
-    present = np.unique(scene.class_of[known])
-    member = association.one_hot(scene.class_of[known], scene.n_classes)[:, present]
+    present = np.unique(build.class_of[known])
+    member = association.one_hot(build.class_of[known], build.n_classes)[:, present]
     mine = scores[known]
     n = member.sum(0)
     inside = (mine.T @ member) / n

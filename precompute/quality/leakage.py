@@ -9,39 +9,39 @@ import pyarrow as pa
 from core.metrics import leakage
 from core.sampling import evenly
 from data import write
-from precompute.intake import Ground
-from precompute.naming import Claims
+from precompute.intake import Build
+from precompute.naming import LabelledScores
 from precompute.quality.rows import MetricRow
 
 TRAIN, TEST, CONCEPTS = 400, 300, 24
 """images that the networks learn from and are judged on, and concepts judged, at most"""
 
 
-def rows(claims: Claims, ground: Ground) -> list[MetricRow]:
+def rows(concepts: LabelledScores, build: Build) -> list[MetricRow]:
     """OIS and NIS of a bank that has one concept for each label; nothing for any other."""
-    labels, scene = ground.labels, ground.scene
-    known = claims.label_of[claims.label_of >= 0]
-    one_each = len(known) == len(claims.label_of) == len(np.unique(known))
-    if labels is None or not one_each or not len(scene.held_out):
+    labels = build.presence
+    known = concepts.label_of[concepts.label_of >= 0]
+    one_each = len(known) == len(concepts.label_of) == len(np.unique(known))
+    if labels is None or not one_each or not len(build.held_out):
         return []
-    truth = labels[:, claims.label_of]
+    truth = labels[:, concepts.label_of]
     # those nearest to being on half of the train images have most of either kind
-    tilt = np.abs(np.nan_to_num(np.nanmean(truth[scene.train], axis=0), nan=1.0) - 0.5)
+    tilt = np.abs(np.nan_to_num(np.nanmean(truth[build.train], axis=0), nan=1.0) - 0.5)
     chosen = np.sort(np.argsort(tilt, kind="stable")[:CONCEPTS])
     parts = [
-        leakage.Split(claims.scores[at][:, chosen], truth[at][:, chosen])
+        leakage.Split(concepts.scores[at][:, chosen], truth[at][:, chosen])
         for at in (
-            scene.train[evenly(len(scene.train), TRAIN)],
-            scene.held_out[evenly(len(scene.held_out), TEST)],
+            build.train[evenly(len(build.train), TRAIN)],
+            build.held_out[evenly(len(build.held_out), TEST)],
         )
     ]
     try:
-        found = leakage.impurity(*parts, seed=scene.seed)
+        found = leakage.impurity(*parts, seed=build.seed)
     except ValueError:  # too few concepts have both kinds of image; there is nothing to leak
         return []
     return [
-        MetricRow("bank", "ois", found.oracle, ground.held_out),
-        MetricRow("bank", "nis", found.niche, ground.held_out),
+        MetricRow("bank", "ois", found.oracle, build.held_out_splits),
+        MetricRow("bank", "nis", found.niche, build.held_out_splits),
     ]
 
 

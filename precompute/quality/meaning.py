@@ -14,7 +14,7 @@ from core.metrics import concept_quality
 from core.metrics.statistics import SHOWN
 from core.sampling import evenly
 from precompute.banks import Codes, ControlCodes
-from precompute.intake import Scene
+from precompute.intake import Build, Masks
 from precompute.naming import label_scores
 from precompute.quality.rows import Figure
 
@@ -30,27 +30,26 @@ def figures(
     concept: pd.DataFrame,
     codes: Codes,
     drawn: ControlCodes | None,
-    scene: Scene,
-    pooled: Float[np.ndarray, "n d"],
+    build: Build,
 ) -> Iterable[Figure]:
-    """Rows of `quality` from the rows of `concept`. `pooled`: activations of every image.
+    """Rows of `quality` from the rows of `concept`.
 
     The control are random directions, each under the label that it matches best, by the functions
     that name concepts; `drawn` None: the bank is a control itself, and has none. Chance of names:
     the bank's scores with the labels dealt out to other images, on train and on held-out images
     apart.
     """
-    scores = drawn.scores.toarray() if drawn is not None else np.zeros((len(pooled), 0))
+    scores = drawn.scores.toarray() if drawn is not None else np.zeros((len(build.pooled), 0))
     silent = _mean(np.all(scores <= 0, axis=0))
     yield Figure("dead", _mean(concept["n_active"] == 0), len(concept), control=silent)
-    if scene.labels is not None:
-        yield from _names(concept, codes, drawn, scene)
-    known = scene.held_out[scene.class_of[scene.held_out] >= 0]
+    if build.labels is not None:
+        yield from _names(concept, codes, drawn, build)
+    known = build.held_out[build.class_of[build.held_out] >= 0]
     control = {
         "separability": concept_quality.separability(
-            scores[known], scene.class_of[known], seed=scene.seed
+            scores[known], build.class_of[known], seed=build.seed
         ),
-        "monosemanticity": alike(scores, pooled),
+        "monosemanticity": alike(scores, build.pooled),
     }
     for name, values in control.items():
         judged = concept[concept[name].notna()]
@@ -58,14 +57,14 @@ def figures(
 
 
 def _names(
-    concept: pd.DataFrame, codes: Codes, drawn: ControlCodes | None, scene: Scene
+    concept: pd.DataFrame, codes: Codes, drawn: ControlCodes | None, build: Build
 ) -> Iterable[Figure]:
     k = codes.n_concepts
     some = evenly(k, DEALT)
-    luck = named(codes, codes.scores.toarray(), dealt(scene), some)
+    luck = named(codes, codes.scores.toarray(), dealt(build), some)
     control = luck.iloc[:0]
     if drawn is not None:
-        control = named(drawn, drawn.scores.toarray(), thinned(scene), np.arange(k))
+        control = named(drawn, drawn.scores.toarray(), thinned(build), np.arange(k))
     share, drawn_share, luck_share = (
         _mean(frame["name_source"] != "unnamed") for frame in (concept, control, luck)
     )
@@ -79,7 +78,7 @@ def _names(
 def named(
     codes: Codes,
     scores: Float[np.ndarray, "n k"],
-    scene: Scene,
+    build: Build,
     ids: Integer[np.ndarray, " j"],
 ) -> pd.DataFrame:
     """The naming columns of `concept` for some of a bank's concepts, as if fitted to no label."""
@@ -87,42 +86,37 @@ def named(
     for start in range(0, len(ids), _BLOCK):
         block = ids[start : start + _BLOCK]
         frame = pd.DataFrame({"concept_id": block})
-        label_scores([], codes, scores[:, block], block, scene, frame)
+        label_scores([], codes, scores[:, block], block, build, frame)
         parts.append(frame)
     return pd.concat(parts, ignore_index=True)
 
 
-def dealt(scene: Scene) -> Scene:
+def dealt(build: Build) -> Build:
     """Each image with the labels of another of its side, train or held-out; without masks."""
-    assert scene.labels is not None
-    rng = np.random.default_rng(scene.seed)
-    train, test = (rng.permutation(side) for side in (scene.labels.train, scene.labels.test))
-    labels = replace(scene.labels, train=train, test=test)
-    masks = ("masked", "covered", "masked_train", "covered_train")
-    return replace(scene, labels=labels, **{name: getattr(scene, name)[:0] for name in masks})
-
-
-def thinned(scene: Scene) -> Scene:
-    """With the masks of MASKED images of either side at most, evenly spread."""
-    masked, covered = _some(scene.masked, scene.covered)
-    masked_train, covered_train = _some(scene.masked_train, scene.covered_train)
+    assert build.labels is not None
+    rng = np.random.default_rng(build.seed)
+    train, test = (rng.permutation(side) for side in (build.labels.train, build.labels.test))
+    labels = replace(build.labels, train=train, test=test)
     return replace(
-        scene,
-        masked=masked,
-        covered=covered,
-        masked_train=masked_train,
-        covered_train=covered_train,
+        build, labels=labels, masks=_some(build.masks, 0), masks_train=_some(build.masks_train, 0)
     )
 
 
-def _some(
-    images: Integer[np.ndarray, " m"], covered: Float[np.ndarray, "mt l"]
-) -> tuple[Integer[np.ndarray, " s"], Float[np.ndarray, "st l"]]:
-    if len(images) <= MASKED:
-        return images, covered
-    kept = evenly(len(images), MASKED)
+def thinned(build: Build) -> Build:
+    """With the masks of MASKED images of either side at most, evenly spread."""
+    return replace(
+        build, masks=_some(build.masks, MASKED), masks_train=_some(build.masks_train, MASKED)
+    )
+
+
+def _some(masks: Masks, most: int) -> Masks:
+    """Of so many images at most, evenly spread."""
+    images, covered = masks
+    if len(images) <= most:
+        return masks
+    kept = evenly(len(images), most)
     by_image = covered.reshape(len(images), -1, covered.shape[1])
-    return images[kept], by_image[kept].reshape(-1, covered.shape[1])
+    return Masks(images[kept], by_image[kept].reshape(-1, covered.shape[1]))
 
 
 def alike(

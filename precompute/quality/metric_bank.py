@@ -12,8 +12,8 @@ import pandas as pd
 from core.recipe import HeadSpec
 from precompute.banks import Codes, ControlCodes
 from precompute.heads import Fitted
-from precompute.intake import MEASURE_STAGE, Ground, Log
-from precompute.naming import Claims, control_claims, stored_codes
+from precompute.intake import MEASURE_STAGE, Build
+from precompute.naming import LabelledScores, control_scores
 from precompute.quality import leakage, metric_heads, metric_maps
 from precompute.quality.metric_heads import Reading
 from precompute.quality.rows import MetricRow, put_metrics
@@ -36,65 +36,64 @@ def measure_bank(
     *,
     label_of: np.ndarray,
     heads: Sequence[MeasuredHead],
-    ground: Ground,
+    build: Build,
     drawn: ControlCodes,
-    log: Log,
 ) -> dict[int, Fitted]:
     """Measures a bank and its heads and writes the rows; returns, by head_id, the heads that could
     be fitted again on `drawn`, so fitted.
 
     What cannot be measured of a head is a notice; what cannot be measured of any bank is one that
-    `ground.survey` wrote.
+    `notice_missing` wrote.
     """
     probes = bool((concept["name_source"] == "label").all())
     # a bank fitted to labels says how often its sign is right, where its sign says anything
     sided = bool(concept["train_accuracy"].notna().all())
     worded = bool((concept["name_source"] == "word").all())
-    claims = Claims(scores, label_of, probes, stored_codes(codes), worded, sided)
-    random = control_claims(claims, drawn)
-    found = _concepts(claims, ground)
-    put_metrics(con, found, control=_concepts(random, ground), bank_id=bank_id)
+    concepts = LabelledScores(scores, label_of, probes, codes.of_images(), worded, sided)
+    random = control_scores(concepts, drawn)
+    found = _concepts(concepts, build)
+    put_metrics(con, found, control=_concepts(random, build), bank_id=bank_id)
     refits: dict[int, Fitted] = {}
     # as many random directions as an activation has numbers leave nothing out: the linear probe
     k, d = drawn.directions.rows.shape
     spanning = k >= d
     for head in heads:
-        found, missing = _head(_reading(head, claims, ground), claims, ground)
+        found, missing = _head(_reading(head, concepts, build), concepts, build)
         if missing is not None:
-            log.notice(MEASURE_STAGE, head.spec.title, missing)
+            build.log.notice(MEASURE_STAGE, head.spec.title, missing)
         others: list[MetricRow] = []
         if head.fitted.refit is not None and not (spanning and head.fitted.linear):
             refits[head.head_id] = head.fitted.refit(random.scores)
             again = head._replace(fitted=refits[head.head_id])
-            others, _ = _head(_reading(again, random, ground), random, ground)
+            others, _ = _head(_reading(again, random, build), random, build)
         put_metrics(con, found, control=others, bank_id=bank_id, head_id=head.head_id)
     return refits
 
 
-def _concepts(claims: Claims, ground: Ground) -> list[MetricRow]:
+def _concepts(concepts: LabelledScores, build: Build) -> list[MetricRow]:
     return [
-        *metric_maps.in_masks(claims, ground),
-        *metric_maps.right_side(claims, ground),
-        *leakage.rows(claims, ground),
+        *metric_maps.in_masks(concepts, build),
+        *metric_maps.right_side(concepts, build),
+        *leakage.rows(concepts, build),
     ]
 
 
 def _head(
-    reading: Reading, claims: Claims, ground: Ground
+    reading: Reading, concepts: LabelledScores, build: Build
 ) -> tuple[list[MetricRow], ValueError | None]:
     if not reading.linear:  # it has no weights, so nothing else can be asked
-        return metric_heads.accuracies(reading, claims, ground), None
+        return metric_heads.accuracies(reading, concepts, build), None
     rows = [
-        *metric_heads.accuracies(reading, claims, ground),
-        *metric_heads.presence(reading, claims, ground),
-        *metric_heads.location_rows(reading, claims, ground),
+        *metric_heads.accuracies(reading, concepts, build),
+        *metric_heads.presence(reading, concepts, build),
+        *metric_heads.location_rows(reading, concepts, build),
     ]
     try:
-        return [*rows, *metric_heads.importance(reading, claims, ground)], None
+        return [*rows, *metric_heads.importance(reading, concepts, build)], None
     except ValueError as error:
         return rows, error
 
 
-def _reading(head: MeasuredHead, claims: Claims, ground: Ground) -> Reading:
+def _reading(head: MeasuredHead, concepts: LabelledScores, build: Build) -> Reading:
     fitted = head.fitted
-    return metric_heads.read(fitted, claims, ground, sparse=head.spec.kind == "sparse")
+    return metric_heads.read(fitted, concepts, build, sparse=head.spec.kind == "sparse")

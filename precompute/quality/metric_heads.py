@@ -12,8 +12,8 @@ from core.metrics import cgim, clm, existence
 from core.metrics.perturbation import accuracy_by_effective_concepts
 from core.types import Head
 from precompute.heads import Fitted, logits_of
-from precompute.intake import Ground
-from precompute.naming import Claims
+from precompute.intake import Build
+from precompute.naming import LabelledScores
 from precompute.quality.rows import MetricRow
 
 LENGTHS = (1, 3, 5)
@@ -23,7 +23,7 @@ Variant = tuple[tuple[str, str | int], ...]
 
 
 class Reading(NamedTuple):
-    """A head over claims. Classes are rows of the head; -1: not one of them."""
+    """A head over concepts. Classes are rows of the head; -1: not one of them."""
 
     head: Head
     sparse: bool
@@ -32,20 +32,20 @@ class Reading(NamedTuple):
     predicted: Integer[np.ndarray, " n"]
 
 
-def read(fitted: Fitted, claims: Claims, ground: Ground, *, sparse: bool) -> Reading:
+def read(fitted: Fitted, concepts: LabelledScores, build: Build, *, sparse: bool) -> Reading:
     class_ids = fitted.classes
-    place = np.full(max(ground.scene.n_classes, int(class_ids.max()) + 1) + 1, -1)
+    place = np.full(max(build.n_classes, int(class_ids.max()) + 1) + 1, -1)
     place[class_ids] = np.arange(len(class_ids))
     # an unlabelled image is -1, which takes the last place, always -1 itself
-    target = place[ground.scene.class_of]
-    predicted = logits_of(fitted, claims.scores).argmax(1)
+    target = place[build.class_of]
+    predicted = logits_of(fitted, concepts.scores).argmax(1)
     return Reading(fitted.head, sparse, fitted.linear, target, predicted)
 
 
-def accuracies(reading: Reading, claims: Claims, ground: Ground) -> list[MetricRow]:
+def accuracies(reading: Reading, concepts: LabelledScores, build: Build) -> list[MetricRow]:
     out = []
-    for split in dict.fromkeys(ground.split):
-        rows = np.flatnonzero((ground.split == split) & (reading.target >= 0))
+    for split in dict.fromkeys(build.split):
+        rows = np.flatnonzero((build.split == split) & (reading.target >= 0))
         if not len(rows):
             continue
         target = reading.target[rows]
@@ -55,8 +55,10 @@ def accuracies(reading: Reading, claims: Claims, ground: Ground) -> list[MetricR
         if not reading.sparse:
             continue
         # beyond the first, a size that the bank does not have would count one head twice
-        sizes = [n for n in SIZES if n == SIZES[0] or n <= claims.scores.shape[1]]
-        few = accuracy_by_effective_concepts(reading.head, claims.scores[rows], target, sizes=sizes)
+        sizes = [n for n in SIZES if n == SIZES[0] or n <= concepts.scores.shape[1]]
+        few = accuracy_by_effective_concepts(
+            reading.head, concepts.scores[rows], target, sizes=sizes
+        )
         out.append(MetricRow("head", "nec_accuracy", few[0], split, (("n", sizes[0]),)))
         mean = Measure(float(np.mean([m.value for m in few])), chance, len(rows))
         out.append(MetricRow("head", "anec_accuracy", mean, split, (("n", _listed(sizes)),)))
@@ -67,11 +69,11 @@ def _listed(sizes: list[int]) -> str:
     return ", ".join(map(str, sizes))
 
 
-def importance(reading: Reading, claims: Claims, ground: Ground) -> list[MetricRow]:
+def importance(reading: Reading, concepts: LabelledScores, build: Build) -> list[MetricRow]:
     """CGIM on held-out images. Raises ValueError where no class has a correct image."""
-    held_out = ground.scene.held_out
+    held_out = build.held_out
     rows = held_out[reading.target[held_out] >= 0]
-    if ground.labels is None or not claims.probes or not len(rows):
+    if build.presence is None or not concepts.probes or not len(rows):
         return []
     target, predicted = reading.target[rows], reading.predicted[rows]
     if not (target == predicted).any():
@@ -79,13 +81,13 @@ def importance(reading: Reading, claims: Claims, ground: Ground) -> list[MetricR
             "no class has a correctly classified held-out image, so the importance of concepts "
             "(CGIM) cannot be measured"
         )
-    labels = ground.labels[rows][:, claims.label_of]
-    out = []
+    labels = build.presence[rows][:, concepts.label_of]
+    out, splits = [], build.held_out_splits
     for v in cgim.DEFINITIONS:
         shown = cgim.presence(labels, target, n_classes=len(reading.head.weight), definition=v)
         found = cgim.cgim(
             reading.head.weight,
-            claims.scores[rows],
+            concepts.scores[rows],
             classes=target,
             predicted=predicted,
             shown=shown,
@@ -102,14 +104,16 @@ def importance(reading: Reading, claims: Claims, ground: Ground) -> list[MetricR
             for compare, values, chances in pairs:
                 variant = (("compare", compare), ("v", v))
                 out.append(
-                    MetricRow("head", name, mean_of(values, chances), ground.held_out, variant)
+                    MetricRow(
+                        "head", name, mean_of(values, chances), build.held_out_splits, variant
+                    )
                 )
                 out += [
                     MetricRow(
                         "concept",
                         name,
                         Measure(float(value), float(chance), found.n_classes),
-                        ground.held_out,
+                        splits,
                         variant,
                         j,
                     )
@@ -118,22 +122,22 @@ def importance(reading: Reading, claims: Claims, ground: Ground) -> list[MetricR
     return out
 
 
-def presence(reading: Reading, claims: Claims, ground: Ground) -> list[MetricRow]:
+def presence(reading: Reading, concepts: LabelledScores, build: Build) -> list[MetricRow]:
     """CEM on every split that nothing was fitted on; by the classes' labels where images have
     none, and then marked so."""
-    if ground.labels is None or not claims.probes:
+    if build.presence is None or not concepts.probes:
         return []
-    level: Variant = () if ground.by_image else (("labels", "class"),)
-    k = claims.scores.shape[1]
+    level: Variant = () if build.by_image else (("labels", "class"),)
+    k = concepts.scores.shape[1]
     out = []
-    for split in ground.judged:
-        rows = np.flatnonzero(ground.split == split)
+    for split in build.judged:
+        rows = np.flatnonzero(build.split == split)
         right = np.flatnonzero(reading.predicted[rows] == reading.target[rows])
         for length in (n for n in LENGTHS if n <= k):
             found = existence.cem(
                 reading.head.weight,
-                claims.scores[rows],
-                ground.labels[rows][:, claims.label_of],
+                concepts.scores[rows],
+                build.presence[rows][:, concepts.label_of],
                 predicted=reading.predicted[rows],
                 length=length,
             )
@@ -145,34 +149,34 @@ def presence(reading: Reading, claims: Claims, ground: Ground) -> list[MetricRow
     return out
 
 
-def location_rows(reading: Reading, claims: Claims, ground: Ground) -> list[MetricRow]:
+def location_rows(reading: Reading, concepts: LabelledScores, build: Build) -> list[MetricRow]:
     """CLM on held-out images with points; a concept is looked for where it is present."""
-    if ground.labels is None or not claims.probes or not len(ground.placed):
+    if build.presence is None or not concepts.probes or not len(build.points.images):
         return []
-    parts = [ground.parts[label] for label in claims.label_of]
+    parts = [build.parts[label] for label in concepts.label_of]
     n_located = sum(part is not None for part in parts)
     lengths = [n for n in LENGTHS if n <= n_located]
     if not lengths:
         return []
-    placed = ground.placed
+    placed = build.points.images
     weighed = existence.contributions(
-        reading.head.weight, claims.scores[placed], reading.predicted[placed]
+        reading.head.weight, concepts.scores[placed], reading.predicted[placed]
     )
     judged = clm.judge(
         weighed,
-        ground.pictures,
+        build.points.pictures,
         parts=parts,
-        map_of=lambda i, j: claims.codes(int(placed[i]))[:, j].reshape(ground.grid),
+        map_of=lambda i, j: concepts.codes(int(placed[i]))[:, j].reshape(build.grid),
         length=lengths[-1],
         alphas=ALPHAS,
-        present=ground.labels[placed][:, claims.label_of] if ground.by_image else None,
+        present=build.presence[placed][:, concepts.label_of] if build.by_image else None,
     )
     return [
         MetricRow(
             "head",
             "clm",
             measure,
-            ground.held_out,
+            build.held_out_splits,
             (("alpha", alpha), ("denominator", denominator), ("l", length)),
         )
         for length in lengths

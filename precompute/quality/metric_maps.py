@@ -8,8 +8,8 @@ from jaxtyping import Float
 
 from core.measure import Measure, mean_of
 from core.metrics.mask_overlap import localisation
-from precompute.intake import Ground
-from precompute.naming import Claims
+from precompute.intake import Build
+from precompute.naming import LabelledScores
 from precompute.quality.rows import MetricRow
 
 _CHANCES = {
@@ -21,21 +21,20 @@ _CHANCES = {
 }
 
 
-def in_masks(claims: Claims, ground: Ground) -> list[MetricRow]:
+def in_masks(concepts: LabelledScores, build: Build) -> list[MetricRow]:
     """Per concept, the mean over masked images that show it; per bank, the mean over concepts."""
-    scene = ground.scene
-    n, k = len(scene.masked), claims.scores.shape[1]
+    n, k = len(build.masks.images), concepts.scores.shape[1]
     if not n:
         return []
-    covered = rearrange(scene.covered, "(m t) l -> m t l", m=n)
+    covered = rearrange(build.masks.covered, "(m t) l -> m t l", m=n)
     found = {name: np.full((n, k), np.nan) for name in {*_CHANCES, *_CHANCES.values()}}
-    labelled = np.flatnonzero(claims.label_of >= 0)
-    for i, row in enumerate(scene.masked):
-        masks = covered[i][:, claims.label_of[labelled]]
+    labelled = np.flatnonzero(concepts.label_of >= 0)
+    for i, row in enumerate(build.masks.images):
+        masks = covered[i][:, concepts.label_of[labelled]]
         shown = masks.any(0)
         if not shown.any():
             continue
-        maps = claims.codes(int(row))[:, labelled[shown]]
+        maps = concepts.codes(int(row))[:, labelled[shown]]
         judged = localisation(maps.T, masks[:, shown].T)
         for name, values in found.items():
             values[i, labelled[shown]] = getattr(judged, name)
@@ -43,33 +42,33 @@ def in_masks(claims: Claims, ground: Ground) -> list[MetricRow]:
     for name, chance in _CHANCES.items():
         each = [mean_of(found[name][:, j], found[chance][:, j]) for j in range(k)]
         out += [
-            MetricRow("concept", name, measure, ground.held_out, concept_id=j)
+            MetricRow("concept", name, measure, build.held_out_splits, concept_id=j)
             for j, measure in enumerate(each)
         ]
         mean = mean_of(np.array([m.value for m in each]), np.array([m.chance for m in each]))
-        out.append(MetricRow("bank", name, mean, ground.held_out))
+        out.append(MetricRow("bank", name, mean, build.held_out_splits))
     return out
 
 
-def right_side(claims: Claims, ground: Ground) -> list[MetricRow]:
+def right_side(concepts: LabelledScores, build: Build) -> list[MetricRow]:
     """How often scores are on the side of their separator that the labels say, by split.
 
     Of concepts fitted to labels the separator is 0, unless their scores are likenesses. Of those,
     and of words that are the words of a label, it is the value that tells the train images best;
     other words are left out.
     """
-    judged = np.flatnonzero(claims.label_of >= 0)
-    if ground.labels is None or not len(judged) or not (claims.probes or claims.worded):
+    judged = np.flatnonzero(concepts.label_of >= 0)
+    if build.presence is None or not len(judged) or not (concepts.probes or concepts.worded):
         return []
-    scores, label_of = claims.scores[:, judged], claims.label_of[judged]
-    train = ground.scene.train
+    scores, label_of = concepts.scores[:, judged], concepts.label_of[judged]
+    train = build.train
     separator = np.zeros(len(judged))
-    if claims.worded or not claims.sided:
-        separator = best_separator(scores[train], ground.labels[train][:, label_of])
+    if concepts.worded or not concepts.sided:
+        separator = best_separator(scores[train], build.presence[train][:, label_of])
     out = []
-    for split in dict.fromkeys(ground.split):
-        rows = ground.split == split
-        truth = ground.labels[rows][:, label_of]
+    for split in dict.fromkeys(build.split):
+        rows = build.split == split
+        truth = build.presence[rows][:, label_of]
         right = (scores[rows] > separator) == (truth == 1)
         out.append(MetricRow("bank", "concept_accuracy", _pairs(right, truth), split))
         known = ~np.isnan(truth).any(1)

@@ -13,7 +13,7 @@ from jaxtyping import Float, Integer
 from core.metrics import association, learnability, probes
 from core.metrics.learnability import Placements
 from data import write
-from precompute.intake import Log, Scene
+from precompute.intake import Build
 
 IMAGES, TARGETS = 2_000, 600
 """held-out images and labels used at most"""
@@ -40,22 +40,20 @@ class Baseline:
     plain: list[Placements]
 
 
-def baseline(
-    con: duckdb.DuckDBPyConnection, scene: Scene, pooled: Float[np.ndarray, "n d"], log: Log
-) -> Baseline | None:
+def baseline(con: duckdb.DuckDBPyConnection, build: Build) -> Baseline | None:
     """Probes the labels on pooled activations and writes the rows; None without held-out labels.
 
     A label takes part with two held-out images of either kind.
     """
-    found = _targets(scene, log)
+    found = _targets(build)
     if found is None:
         return None
     rows, y, targets = found
-    with log.timed("plain probes", len(targets), "labels"):
-        fold = probes.folds(scene.class_of[rows], n=min(FOLDS, len(rows) // 2), seed=scene.seed)
+    with build.log.timed("plain probes", len(targets), "labels"):
+        fold = probes.folds(build.class_of[rows], n=min(FOLDS, len(rows) // 2), seed=build.seed)
         n_classes = int(targets["class_id"].notna().sum())
         share = 1 / n_classes if n_classes else float(np.nanmean(y))
-        x = probes.standardised(pooled[rows]).astype(np.float32)
+        x = probes.standardised(build.pooled[rows]).astype(np.float32)
         scores = probes.ranked(x[None], y, fold)
         plain = [learnability.placements(scores[:, j], y[:, j], fold) for j in range(y.shape[1])]
         out = Baseline(rows, y, targets, fold, share, plain)
@@ -86,19 +84,19 @@ def put(
 
 
 def _targets(
-    scene: Scene, log: Log
+    build: Build,
 ) -> tuple[Integer[np.ndarray, " m"], Float[np.ndarray, "m t"], pd.DataFrame] | None:
     """Images, labels and whose labels they are: labelled concepts first, then classes."""
-    place = np.arange(len(scene.held_out))
+    place = np.arange(len(build.held_out))
     if len(place) > IMAGES:
-        place = np.random.default_rng(scene.seed).choice(place, IMAGES, replace=False)
+        place = np.random.default_rng(build.seed).choice(place, IMAGES, replace=False)
         place.sort()
-    rows = scene.held_out[place]
+    rows = build.held_out[place]
     parts, ids = [], []
-    if scene.labels is not None:
-        parts.append(scene.labels.test[place])
+    if build.labels is not None:
+        parts.append(build.labels.test[place])
         ids += [{"labelled_id": j, "class_id": -1} for j in range(parts[0].shape[1])]
-    of = scene.class_of[rows]
+    of = build.class_of[rows]
     present = np.unique(of[of >= 0])
     if len(present) > 1:
         parts.append(np.where(of[:, None] >= 0, of[:, None] == present, np.nan))
@@ -110,7 +108,7 @@ def _targets(
     kept = np.flatnonzero(fewer >= 2)
     if len(kept) > TARGETS:
         text = f"{len(kept)} labels could be probed; the {TARGETS} with the most even images are"
-        log.notice("probes", "labels", ValueError(text))
+        build.log.notice("probes", "labels", ValueError(text))
         kept = np.sort(kept[np.argsort(-fewer[kept], kind="stable")[:TARGETS]])
     if not len(kept):
         return None

@@ -12,8 +12,7 @@ from core.sampling import evenly
 from core.types import ConceptBank
 from precompute.banks import Codes, RandomDictionary
 from precompute.intake import StoredTokens, pixels_of
-from precompute.naming import stored_codes
-from precompute.quality.bench import Bench, Readout
+from precompute.quality.held_out import HeldOut, Readout
 from precompute.quality.rows import Figure
 
 RESUMED = 64
@@ -25,41 +24,41 @@ Right = tuple[float, float, float]
 
 
 def figures(
-    bank: ConceptBank, control: RandomDictionary, codes: Codes, bench: Bench
+    bank: ConceptBank, control: RandomDictionary, codes: Codes, held: HeldOut
 ) -> list[Figure]:
     """Accuracy on reconstructions of held-out images; none for a bank that does not reconstruct,
-    or where no image can tell (`set_bench` has noticed).
+    or where no image can tell (`draw_held_out` has noticed).
 
     Raises ValueError, with the reason, where the backbone cannot read them.
     """
-    if bank.offset is None or len(bench.shown) == 0:
+    if bank.offset is None or len(held.shown) == 0:
         return []
-    outputs = bench.outputs
-    if bench.readout is not None:
-        right = _pooled(bank, control, codes, bench, bench.readout)
+    outputs = held.outputs
+    if held.readout is not None:
+        right = _pooled(bank, control, codes, held, held.readout)
     else:
         at = evenly(len(outputs), RESUMED)
         outputs = outputs[at]
-        right = _resumed(bank, control, codes, bench, rows=bench.shown[at], outputs=outputs)
+        right = _resumed(bank, control, codes, held, rows=held.shown[at], outputs=outputs)
     luck = float(np.bincount(outputs).max() / len(outputs))
     n = len(outputs)
     return [Figure("readout", right[0], n, control=right[1], chance=luck, best=right[2])]
 
 
 def _pooled(
-    bank: ConceptBank, control: RandomDictionary, codes: Codes, bench: Bench, readout: Readout
+    bank: ConceptBank, control: RandomDictionary, codes: Codes, held: HeldOut, readout: Readout
 ) -> Right:
     """By the linear read-out, of the mean reconstruction."""
     assert bank.offset is not None
-    ours = codes.scores[bench.shown].toarray() @ bank.directions.numpy() + bank.offset.numpy()
+    ours = codes.scores[held.shown].toarray() @ bank.directions.numpy() + bank.offset.numpy()
     t = codes.n_tokens
     theirs = [
         control.rebuilt(control.codes(x)).unflatten(0, (-1, t)).mean(1).numpy()
-        for x in StoredTokens(bench.store, bench.shown).batches(32 * t, seed=None)
+        for x in StoredTokens(held.build.activations, held.shown).batches(32 * t, seed=None)
     ]
     one, two, real = (
-        reconstruction.readout_accuracy(pooled, readout, bench.outputs)
-        for pooled in (ours, np.concatenate(theirs), bench.pooled[bench.shown])
+        reconstruction.readout_accuracy(pooled, readout, held.outputs)
+        for pooled in (ours, np.concatenate(theirs), held.build.pooled[held.shown])
     )
     return one, two, real
 
@@ -68,25 +67,25 @@ def _resumed(
     bank: ConceptBank,
     control: RandomDictionary,
     codes: Codes,
-    bench: Bench,
+    held: HeldOut,
     *,
     rows: Integer[np.ndarray, " m"],
     outputs: Integer[np.ndarray, " m"],
 ) -> Right:
     """By the rest of the network, of every token; CLS and register tokens stay as they are."""
-    backbone = bench.sources.backbone
+    backbone = held.build.backbone
     if not isinstance(backbone, Resumes):
         raise ValueError(
             f"backbone {backbone.name!r} cannot go on from other tokens at its layer, and its "
             "logits are no linear map of the mean token, so it cannot read reconstructions"
         )
     assert bank.offset is not None
-    codes_of = stored_codes(codes)
-    ids = bench.store.rows["image_id"].to_numpy()[rows].tolist()
+    codes_of = codes.of_images()
+    ids = held.build.image_ids[rows].tolist()
     right, moved = np.zeros(3), False
     for start in range(0, len(rows), _BATCH):
         part = slice(start, start + _BATCH)
-        stopped = backbone.resume(pixels_of(ids[part], bench.sources, bench.store))
+        stopped = backbone.resume(pixels_of(held.build, ids[part]))
         real = stopped.tokens.float().cpu()
         z = torch.from_numpy(np.stack([codes_of(int(row)) for row in rows[part]]))
         ours = z @ bank.directions + bank.offset

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import fake_builds
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,8 +22,8 @@ from precompute.banks.control import ControlCodes
 from precompute.banks.encode import Codes, encode_bank
 from precompute.intake import shards
 from precompute.intake.activations import ActivationStore
-from precompute.intake.scene import Scene
-from precompute.naming import claims
+from precompute.intake.build import Build, Masks
+from precompute.naming import labelled_scores
 from precompute.quality import meaning
 
 N, TRAIN, T, D, K = 60, 40, 6, 7, 5
@@ -48,13 +49,23 @@ def _labels() -> np.ndarray:
     return (np.random.default_rng(1).random((N, 3)) < 0.4).astype(np.float64)
 
 
-def _scene() -> Scene:
+def _known(activations: ActivationStore | None = None, *, seed: int = 0) -> Build:
     y = _labels()
     rows = np.arange(N)
     labels = Labels(("a", "b", "c"), y[:TRAIN], y[TRAIN:], "image")
-    covered = np.zeros((0, 3), dtype=np.float32)
-    none = rows[:0], covered
-    return Scene(rows % 2, 2, rows[:TRAIN], rows[TRAIN:], labels, *none, 0, *none)
+    none = fake_builds.masks(rows[:0], np.zeros((0, 3), dtype=np.float32))
+    stored = {} if activations is None else {"activations": activations}
+    return fake_builds.build(
+        seed=seed,
+        classes=fake_builds.classes(rows % 2, "wren", "heron"),
+        train=rows[:TRAIN],
+        held_out=rows[TRAIN:],
+        labels=labels,
+        masks=none,
+        masks_train=none,
+        pooled=np.zeros((N, 0)) if activations is None else activations.pooled(),
+        **stored,
+    )
 
 
 def _bank(kind: str) -> ConceptBank:
@@ -70,7 +81,7 @@ def _drawn(
 ) -> tuple[Codes, ControlCodes]:
     bank = _bank(kind)
     codes, _ = encode_bank(bank, activations, folder / "codes", title=kind, pool=pool)
-    return codes, control.draw_control(bank, codes, activations, _scene(), pool=pool)
+    return codes, control.draw_control(bank, codes, _known(activations), pool=pool)
 
 
 # -- directions ----------------------------------------------------------------------------------
@@ -116,7 +127,7 @@ def test_scores_are_pooled_as_the_bank_is_and_all_roads_give_one_map(
     np.testing.assert_allclose(
         drawn.dense_maps(some, few), maps[some][:, :, few].reshape(-1, 2), atol=1e-6
     )
-    by_shard = claims.stored_codes(drawn)
+    by_shard = Codes.of_images(drawn)
     np.testing.assert_allclose(np.stack([by_shard(row) for row in range(N)]), maps, atol=1e-6)
 
 
@@ -124,14 +135,14 @@ def test_control_keeps_the_labels_of_the_concepts_it_stands_in_for(
     activations: ActivationStore, tmp_path: Path
 ) -> None:
     codes, drawn = _drawn(activations, tmp_path)
-    own = claims.Claims(
+    own = labelled_scores.LabelledScores(
         codes.scores.toarray(),
         np.array([0, 1, -1, 2, 0]),
         True,
-        claims.stored_codes(codes),
+        codes.of_images(),
         sided=False,
     )
-    made = claims.control_claims(own, drawn)
+    made = labelled_scores.control_scores(own, drawn)
     np.testing.assert_array_equal(made.scores, drawn.scores.toarray())
     assert not np.allclose(made.scores, own.scores)
     assert made.label_of is own.label_of
@@ -175,7 +186,7 @@ def test_random_directions_are_named_and_judged_as_concepts_are(
     codes, drawn = _drawn(activations, tmp_path)
     own, theirs = codes.scores.toarray(), drawn.scores.toarray()
     pooled = activations.pooled()
-    figures = meaning.figures(_concept(own), codes, drawn, _scene(), pooled)
+    figures = meaning.figures(_concept(own), codes, drawn, _known(activations))
     found = {f.measure: f for f in figures}
     assert set(found) == {"dead", "named", "name_auc", "separability", "monosemanticity"}
     areas, names = _by_hand(theirs)
@@ -200,10 +211,10 @@ def test_chance_of_names_is_what_the_scores_get_with_labels_of_other_images(
 ) -> None:
     """The best of three labels on train images, on others: chance is near 0.5, not above."""
     codes, drawn = _drawn(activations, tmp_path)
-    scene = _scene()
+    known = _known(activations)
     luck = {}
     for seed in range(40):
-        dealt = meaning.dealt(replace(scene, seed=seed))
+        dealt = meaning.dealt(_known(seed=seed))
         assert dealt.labels is not None
         for side, before in (("train", _labels()[:TRAIN]), ("test", _labels()[TRAIN:])):
             after = getattr(dealt.labels, side)
@@ -211,9 +222,7 @@ def test_chance_of_names_is_what_the_scores_get_with_labels_of_other_images(
         named = meaning.named(codes, codes.scores.toarray(), dealt, np.arange(K))
         luck[seed] = named["name_auc"].mean()
     assert abs(np.mean(list(luck.values())) - 0.5) < 0.03
-    figures = meaning.figures(
-        _concept(codes.scores.toarray()), codes, drawn, scene, activations.pooled()
-    )
+    figures = meaning.figures(_concept(codes.scores.toarray()), codes, drawn, known)
     assert {f.measure: f.chance for f in figures}["name_auc"] == pytest.approx(luck[0])
 
 
@@ -221,23 +230,19 @@ def test_maps_of_random_directions_lie_on_masks_as_their_labels_say(
     activations: ActivationStore, tmp_path: Path
 ) -> None:
     codes, drawn = _drawn(activations, tmp_path)
-    scene = _scene()
+    known = _known(activations)
     rng = np.random.default_rng(5)
     masked_train, masked = np.arange(0, TRAIN, 3), np.arange(TRAIN, N)
     covered_train, covered = (
         (rng.random((len(rows) * T, 3)) < 0.3).astype(np.float32) for rows in (masked_train, masked)
     )
-    scene = replace(
-        scene,
-        masked=masked,
-        covered=covered,
-        masked_train=masked_train,
-        covered_train=covered_train,
+    known = replace(
+        known, masks=Masks(masked, covered), masks_train=Masks(masked_train, covered_train)
     )
     concept = _concept(codes.scores.toarray()).assign(name_iou=0.7, name_iou_chance=0.3)
-    figures = meaning.figures(concept, codes, drawn, scene, activations.pooled())
+    figures = meaning.figures(concept, codes, drawn, known)
     iou = {f.measure: f for f in figures}["iou"]
-    frame = meaning.named(drawn, drawn.scores.toarray(), scene, np.arange(K))
+    frame = meaning.named(drawn, drawn.scores.toarray(), known, np.arange(K))
     one = drawn.of_images()
     maps = np.concatenate([one(int(row)) for row in masked])
     each = association.area_matched_iou(maps, covered)
@@ -250,19 +255,18 @@ def test_maps_of_random_directions_lie_on_masks_as_their_labels_say(
 def test_few_masks_stand_for_many_each_with_its_own_image() -> None:
     n, width = 2 * meaning.MASKED - 1, 3
     covered = np.repeat(np.arange(n), T)[:, None] / n + np.zeros(width)
-    scene = _scene()
-    many = replace(scene, masked=np.arange(n) + 7, covered=covered)
+    many = replace(_known(), masks=Masks(np.arange(n) + 7, covered))
     few = meaning.thinned(many)
-    assert few.masked.tolist() == list(range(7, n + 7, 2))
-    np.testing.assert_allclose(few.covered[::T, 0] * n, few.masked - 7)
-    assert meaning.thinned(few).masked is few.masked
-    assert len(few.masked_train) == 0
+    assert few.masks.images.tolist() == list(range(7, n + 7, 2))
+    np.testing.assert_allclose(few.masks.covered[::T, 0] * n, few.masks.images - 7)
+    assert meaning.thinned(few).masks is few.masks
+    assert len(few.masks_train.images) == 0
 
 
 def test_a_bank_that_is_a_control_has_none(activations: ActivationStore, tmp_path: Path) -> None:
     codes, _ = _drawn(activations, tmp_path)
     concept = _concept(codes.scores.toarray())
-    found = list(meaning.figures(concept, codes, None, _scene(), activations.pooled()))
+    found = list(meaning.figures(concept, codes, None, _known(activations)))
     assert len(found) == 5
     assert np.isnan([f.control for f in found]).all()
     assert not np.isnan([f.chance for f in found if f.measure != "dead"]).any()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import fake_builds
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,8 +21,6 @@ from data.store import SCHEMA
 from precompute.explain import fidelity, importance
 from precompute.explain.importance import plane
 from precompute.heads import Fitted
-from precompute.intake.scene import Scene
-from precompute.intake.sources import Log
 
 FROM_SCORES = """
     SELECT guess.head_id, guess.class_id, guess.image_id, score.concept_id, weight * score AS part
@@ -171,15 +170,10 @@ def test_sobol_indices_are_those_of_every_image_of_the_class(
 def test_the_control_is_the_value_of_a_head_on_random_directions() -> None:
     rng = np.random.default_rng(7)
     scores, drawn = rng.random((2, 30, 6))
-    splits = np.array(["train"] * 12 + ["test"] * 18)
-    scene = Scene(
-        np.zeros(30, dtype=np.int64),
-        3,
-        np.arange(12),
-        np.arange(12, 30),
-        None,
-        np.arange(0),
-        np.zeros((0, 0)),
+    known = fake_builds.build(
+        classes=fake_builds.classes(np.zeros(30, dtype=np.int64), "wren", "heron", "finch"),
+        train=np.arange(12),
+        held_out=np.arange(12, 30),
         seed=3,
     )
     own, other = (
@@ -191,9 +185,9 @@ def test_the_control_is_the_value_of_a_head_on_random_directions() -> None:
             fidelity.JudgedHead(0, "own", own, other, ("linear", "sobol")),
             fidelity.JudgedHead(1, "bare", own, None, ("linear", "sobol")),
         ]
-        fidelity.put_fidelity(con, Log(), judged, scores, csc_array(drawn), splits, scene)
+        fidelity.put_fidelity(con, known, judged, scores, csc_array(drawn))
         alone = [fidelity.JudgedHead(2, "other", other, None, ("linear", "sobol"))]
-        fidelity.put_fidelity(con, Log(), alone, drawn, csc_array(scores), splits, scene)
+        fidelity.put_fidelity(con, known, alone, drawn, csc_array(scores))
         first, bare, twin = (classes.fidelity(con, i) for i in range(3))
     assert (first["n"] == 18).all()
     assert bare["control"].isna().all()
@@ -263,10 +257,13 @@ def test_a_method_that_says_something_else_is_stored_apart(
     images = pd.DataFrame({"image_id": np.arange(40), "split": ["train", "test"] * 20})
     con = duckdb.connect()
     con.execute(SCHEMA.read_text(encoding="utf-8"))
-    rows, none = np.arange(40), np.arange(0)
-    classes_of = np.zeros(40, dtype=np.int64)
-    scene = Scene(classes_of, 3, rows[::2], rows[1::2], None, none, np.zeros((0, 0)), 0)
-    stored = importance.put_importance(con, Log(), 0, "h", fitted, scores, images, scene)
+    known = fake_builds.build(
+        classes=fake_builds.classes(np.zeros(40, dtype=np.int64), "wren", "heron", "finch"),
+        train=np.arange(0, 40, 2),
+        held_out=np.arange(1, 40, 2),
+        rows=images,
+    )
+    stored = importance.put_importance(con, known, 0, "h", fitted, scores)
     assert stored == ["linear", "sobol", "foo"]
     listed = con.execute("SELECT DISTINCT method FROM importance").fetchall()
     assert {m for (m,) in listed} == {"linear", "sobol", "foo"}

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import fake_builds
 import fakes
 import numpy as np
 import opening
@@ -28,8 +29,7 @@ from core.types import Head
 from data import store
 from data.queries import build, heads, leaderboard
 from precompute import pipeline
-from precompute.heads import HEADS, Material
-from precompute.intake.scene import Scene
+from precompute.heads import HEADS, HeadInput
 
 WORDS = (
     "colour: red",
@@ -220,22 +220,14 @@ def test_what_the_app_exports_is_read_back(
         path.write_bytes(edited_head.as_safetensors(row, given, edited, change))
     names = con.execute("SELECT name FROM class ORDER BY class_id").df()["name"]
     k = int(con.execute("SELECT n_concepts FROM bank WHERE bank_id = ?", [ids[1]]).fetchall()[0][0])
-    nothing = np.arange(0)
-    scene = Scene(nothing, len(names), nothing, nothing, None, nothing, np.zeros((0, 0)), 0)
-    material = Material(
-        scene,
-        fakes.FakeBackbone(),
-        concept_layer.of(np.eye(k, 7), np.zeros(k)),
-        np.zeros((0, k)),
-        None,
-        nothing,
-        class_names=tuple(names),
-    )
+    known = fake_builds.build(classes=fake_builds.classes(np.arange(0), *names))
+    bank = concept_layer.of(np.eye(k, 7), np.zeros(k))
+    given = HeadInput(known, bank, np.zeros((0, k)), np.full(k, -1))
     if kind == "hybrid":
         with pytest.raises(ValueError, match="which the file does not hold"):
-            HEADS["imported"].make(material, path=str(path))
+            HEADS["imported"].make(given, path=str(path))
         return
-    back = HEADS["imported"].make(material, path=str(path))
+    back = HEADS["imported"].make(given, path=str(path))
     assert back.classes.tolist() == found.loaded.class_ids.tolist()
     expected = np.zeros((len(back.classes), k))
     expected[:, found.loaded.concept_ids] = edited.weight

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import fake_builds
 import fakes
 import numpy as np
 import pytest
@@ -19,8 +20,7 @@ from core.concepts.common import concept_layer
 from core.concepts.factors import nmf
 from core.naming.labels import same_words
 from core.types import Head, Labels, Readout
-from precompute.heads import HEADS, Fitted, Material, logits_of, predictions
-from precompute.intake.scene import Scene
+from precompute.heads import HEADS, Fitted, HeadInput, logits_of, predictions
 from precompute.intake.texts import Texts
 from precompute.quality.metric_maps import best_separator
 
@@ -28,20 +28,7 @@ N, N_TRAIN, K, D, Y = 60, 42, 5, 7, 3
 NAMES = ("wren", "grey_heron", "finch")
 
 
-def scene(classes: np.ndarray, labels: Labels | None) -> Scene:
-    return Scene(
-        classes,
-        Y,
-        np.arange(N_TRAIN),
-        np.arange(N_TRAIN, N),
-        labels,
-        np.arange(0),
-        np.zeros((0, 0)),
-        seed=0,
-    )
-
-
-def material(**changed: object) -> Material:
+def given(**changed: object) -> HeadInput:
     """Three classes told apart by concepts 0..2; concepts 3 and 4 are noise."""
     rng = np.random.default_rng(1)
     classes = np.arange(N) % Y
@@ -51,24 +38,21 @@ def material(**changed: object) -> Material:
     present = (classes[:, None] == np.arange(Y)).astype(float)
     labels = Labels(("beak: red", "wing: blue", "lake"), present[:N_TRAIN], present[N_TRAIN:], "")
     bank = concept_layer.of(np.eye(K, D), np.zeros(K), names=tuple("abcde"))
-    made = Material(
-        scene(classes, labels),
-        fakes.FakeBackbone(),
-        bank,
-        scores,
-        None,
-        np.arange(Y),
-        pooled,
-        NAMES,
-        np.array([0, 1, 2, -1, -1]),
+    known = fake_builds.build(
+        classes=fake_builds.classes(classes, *NAMES),
+        train=np.arange(N_TRAIN),
+        held_out=np.arange(N_TRAIN, N),
+        labels=labels,
+        pooled=pooled,
     )
+    made = HeadInput(known, bank, scores, np.array([0, 1, 2, -1, -1]))
     return replace(made, **changed)  # type: ignore[arg-type]
 
 
-def right(fitted: Fitted, given: Material) -> float:
-    predicted, _ = predictions(fitted, given.scores)
-    held_out = given.scene.held_out
-    return float((predicted[held_out] == given.scene.class_of[held_out]).mean())
+def right(fitted: Fitted, taken: HeadInput) -> float:
+    predicted, _ = predictions(fitted, taken.scores)
+    held_out = taken.build.held_out
+    return float((predicted[held_out] == taken.build.class_of[held_out]).mean())
 
 
 # -- trained -----------------------------------------------------------------------------------
@@ -76,32 +60,32 @@ def right(fitted: Fitted, given: Material) -> float:
 
 @pytest.mark.parametrize("per_class", [1, 2, 4])
 def test_a_class_gets_as_many_weights_as_asked(per_class: int) -> None:
-    given = material()
-    fitted = HEADS["sparse"].make(given, per_class=per_class)
+    taken = given()
+    fitted = HEADS["sparse"].make(taken, per_class=per_class)
     each = (fitted.head.weight != 0).sum(1)
     assert abs(each.mean() - per_class) <= 0.5
     assert f"{each.mean():.3g} a class where {per_class} were asked for" in fitted.about
-    assert right(fitted, given) > 0.8
+    assert right(fitted, taken) > 0.8
 
 
 def test_more_weights_than_concepts_are_refused() -> None:
     with pytest.raises(ValueError, match="between 0 and the 5 concepts"):
-        HEADS["sparse"].make(material(), per_class=6)
+        HEADS["sparse"].make(given(), per_class=6)
 
 
 def test_without_bias_nothing_but_concepts_counts() -> None:
-    given = material()
-    fitted = HEADS["sparse"].make(given, fit_bias=False)
+    taken = given()
+    fitted = HEADS["sparse"].make(taken, fit_bias=False)
     assert (fitted.head.bias == 0).all()
     assert (logits(fitted.head, np.zeros((1, K))) == 0).all()
-    assert right(fitted, given) > 0.6
-    assert (HEADS["sparse"].make(given).head.bias != 0).any()
+    assert right(fitted, taken) > 0.6
+    assert (HEADS["sparse"].make(taken).head.bias != 0).any()
 
 
 def test_a_hybrid_adds_what_the_concepts_leave() -> None:
     """A class that no concept shows is read off the activations; the concept part stays itself."""
-    given = material()
-    blind = replace(given, scores=given.scores[:, [3, 4, 3, 4, 3]] * 1.0)
+    taken = given()
+    blind = replace(taken, scores=taken.scores[:, [3, 4, 3, 4, 3]] * 1.0)
     plain, hybrid = HEADS["sparse"].make(blind), HEADS["hybrid"].make(blind)
     np.testing.assert_array_equal(hybrid.head.weight, plain.head.weight)
     np.testing.assert_array_equal(hybrid.head.bias, plain.head.bias)
@@ -113,16 +97,16 @@ def test_a_hybrid_adds_what_the_concepts_leave() -> None:
 
 
 def test_every_trained_kind_is_made_again_from_other_scores() -> None:
-    given = material()
+    taken = given()
     noise = np.random.default_rng(5).normal(size=(N, K))
     for kind in ("sparse", "matrix_search"):
-        fitted = HEADS[kind].make(given)
+        fitted = HEADS[kind].make(taken)
         assert fitted.refit is not None
         again = fitted.refit(noise)
         predicted, _ = predictions(again, noise)
-        held_out = given.scene.held_out
-        assert (predicted[held_out] == given.scene.class_of[held_out]).mean() < 0.7
-        assert right(fitted, given) > 0.8
+        held_out = taken.build.held_out
+        assert (predicted[held_out] == taken.build.class_of[held_out]).mean() < 0.7
+        assert right(fitted, taken) > 0.8
 
 
 # -- own ---------------------------------------------------------------------------------------
@@ -133,7 +117,7 @@ def test_own_is_the_banks_read_out() -> None:
     bank = concept_layer.of(
         np.eye(K, D), np.zeros(K), readout=Readout(head, np.array([2, 0, 1]), "So it was.")
     )
-    fitted = HEADS["own"].make(material(bank=bank))
+    fitted = HEADS["own"].make(given(bank=bank))
     np.testing.assert_array_equal(fitted.head.weight, head.weight)
     assert fitted.classes.tolist() == [2, 0, 1]
     assert fitted.about == "So it was."
@@ -141,7 +125,7 @@ def test_own_is_the_banks_read_out() -> None:
     assert fitted.refit(np.random.default_rng(0).normal(size=(N, K))).head.weight.shape == (Y, K)
     named = Readout(head, ("Finch", "eagle", "grey heron"), "Trained elsewhere.")
     bank = concept_layer.of(np.eye(K, D), np.zeros(K), readout=named)
-    fitted = HEADS["own"].make(material(bank=bank))
+    fitted = HEADS["own"].make(given(bank=bank))
     assert fitted.classes.tolist() == [2, 1]
     np.testing.assert_array_equal(fitted.head.weight, head.weight[[0, 2]])
     assert "1 of its 3 classes are not of this build" in fitted.about
@@ -159,14 +143,14 @@ def test_a_read_out_of_other_classes_is_refused(classes: tuple[str, ...], said: 
     readout = Readout(Head(np.eye(Y, K), np.zeros(Y)), classes, "")
     bank = concept_layer.of(np.eye(K, D), np.zeros(K), readout=readout)
     with pytest.raises(ValueError, match=said):
-        HEADS["own"].make(material(bank=bank))
+        HEADS["own"].make(given(bank=bank))
 
 
 def test_a_bank_without_read_out_has_no_own_head() -> None:
     x = torch.rand(9, 4, D, generator=torch.Generator().manual_seed(0))
-    for bank in (nmf.fit(fakes.fit_data(x), n_concepts=K), material().bank):
+    for bank in (nmf.fit(fakes.fit_data(x), n_concepts=K), given().bank):
         with pytest.raises(ValueError, match="learned no classes"):
-            HEADS["own"].make(material(bank=bank))
+            HEADS["own"].make(given(bank=bank))
 
 
 # -- not trained -------------------------------------------------------------------------------
@@ -198,23 +182,23 @@ def test_a_constant_score_and_an_empty_profile_count_for_nothing() -> None:
 
 
 def test_matrix_search_takes_profiles_from_labels_or_from_texts() -> None:
-    given = material()
-    by_labels = HEADS["matrix_search"].make(given)
-    assert right(by_labels, given) > 0.8
+    taken = given()
+    by_labels = HEADS["matrix_search"].make(taken)
+    assert right(by_labels, taken) > 0.8
     assert (by_labels.head.weight[:, 3:] == 0).all()
     words = ("a", "b", "c", "d", "e", "wren", "grey heron", "finch")
     vectors = np.eye(8, dtype=np.float32)
     vectors[5:, :] = 0
     vectors[[5, 6, 7], [0, 1, 2]] = 1  # each class is its own concept's word
     texts = Texts(words, vectors, np.zeros((N, 8), np.float32))
-    by_texts = HEADS["matrix_search"].make(replace(given, texts=texts))
-    assert right(by_texts, given) > 0.8
+    by_texts = HEADS["matrix_search"].make(replace(taken, texts=texts))
+    assert right(by_texts, taken) > 0.8
     assert "cosines of its name" in by_texts.about
     few = Texts(words[:-1], vectors[:-1], texts.images_in)
     with pytest.raises(ValueError, match=r"1 of 3 class names are not in the vocabulary \(finch\)"):
-        HEADS["matrix_search"].make(replace(given, texts=few))
+        HEADS["matrix_search"].make(replace(taken, texts=few))
     with pytest.raises(ValueError, match="which concepts a class shows"):
-        HEADS["matrix_search"].make(replace(given, label_of=np.full(K, -1)))
+        HEADS["matrix_search"].make(replace(taken, label_of=np.full(K, -1)))
 
 
 def trimmed(values: np.ndarray, limit: float) -> float:
@@ -251,17 +235,17 @@ def prompts() -> Texts:
 
 
 def test_bayesian_reads_classes_off_their_own_phrases() -> None:
-    given = material(texts=prompts())
-    fitted = HEADS["bayesian"].make(given)
+    taken = given(texts=prompts())
+    fitted = HEADS["bayesian"].make(taken)
     assert not fitted.linear
     assert (fitted.head.weight == 0).all()
-    assert right(fitted, given) > 0.8
-    own = given.texts.images_in @ given.texts.words_in.T  # type: ignore[union-attr]
+    assert right(fitted, taken) > 0.8
+    own = taken.texts.images_in @ taken.texts.words_in.T  # type: ignore[union-attr]
     expected = [[100 * trimmed(row[4 * y : 4 * y + 4], 2.5) for y in range(Y)] for row in own]
     assert fitted.unlike is not None
     np.testing.assert_allclose(fitted.unlike, np.array(expected), rtol=1e-4)
     assert fitted.refit is not None
-    assert right(fitted.refit(given.scores), given) < 0.75
+    assert right(fitted.refit(taken.scores), taken) < 0.75
 
 
 def test_bayesian_composes_phrases_where_the_vocabulary_has_too_few() -> None:
@@ -277,12 +261,12 @@ def test_bayesian_composes_phrases_where_the_vocabulary_has_too_few() -> None:
 
     few = Texts(tuple("pqrs"), texts.words_in[:4], texts.images_in)  # type: ignore[index]
     with pytest.raises(ValueError, match=r"has 0 phrases about 'wren', and a class needs 3"):
-        HEADS["bayesian"].make(material(texts=few))
-    fitted = HEADS["bayesian"].make(material(texts=replace(few, embed=embed)), per_class=3)
+        HEADS["bayesian"].make(given(texts=few))
+    fitted = HEADS["bayesian"].make(given(texts=replace(few, embed=embed)), per_class=3)
     assert "grey heron with p" in asked
     assert "3 prompts" in fitted.about
     with pytest.raises(ValueError, match="this build has none"):
-        HEADS["bayesian"].make(material())
+        HEADS["bayesian"].make(given())
 
 
 # -- from a file -------------------------------------------------------------------------------
@@ -306,7 +290,7 @@ def written(path: Path, *, drop: tuple[str, ...] = (), **facts: object) -> Path:
 
 def test_a_head_from_a_file_lands_on_its_concepts_and_classes(tmp_path: Path) -> None:
     path = written(tmp_path / "h.safetensors", concepts=["e", "a", "#2"])
-    fitted = HEADS["imported"].make(material(), path=str(path))
+    fitted = HEADS["imported"].make(given(), path=str(path))
     expected = np.random.default_rng(6).normal(size=(2, 3))
     np.testing.assert_array_equal(fitted.head.weight[:, [4, 0, 2]], expected)
     assert (fitted.head.weight[:, [1, 3]] == 0).all()
@@ -334,16 +318,16 @@ def test_a_file_that_does_not_fit_says_why(
 ) -> None:
     path = written(tmp_path / "h.safetensors", **change)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=said):
-        HEADS["imported"].make(material(), path=str(path))
+        HEADS["imported"].make(given(), path=str(path))
 
 
 def test_files_that_are_no_head_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="'' is none"):
-        HEADS["imported"].make(material())
+        HEADS["imported"].make(given())
     for name, text in (("h.json", "[1]"), ("h.safetensors", "no weights")):
         (tmp_path / name).write_text(text)
         with pytest.raises(ValueError, match="cannot be read as a head"):
-            HEADS["imported"].make(material(), path=str(tmp_path / name))
+            HEADS["imported"].make(given(), path=str(tmp_path / name))
 
 
 # -- names and sides ---------------------------------------------------------------------------

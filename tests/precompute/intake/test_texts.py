@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import fake_builds
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
@@ -20,7 +22,7 @@ from precompute.intake import activations as acts
 from precompute.intake import vocabulary
 from precompute.intake.activations import ActivationStore
 from precompute.intake.embed_texts import read_texts
-from precompute.intake.sources import Log, Sources
+from precompute.intake.sources import Log
 from precompute.intake.texts import Texts
 from tests import tiny_clips, tiny_models
 
@@ -50,8 +52,17 @@ def read(clip: Path, dataset: Dataset, tmp_path_factory: pytest.TempPathFactory)
 
     def of(**spec: str) -> tuple[Texts, list[str]]:
         log = Log()
-        sources = Sources(dataset, "images", backbone, log, str(clip))
-        found = read_texts(TextSpec(**spec), store, sources, folder)
+        recipe = replace(fake_builds.RECIPE, text=TextSpec(**spec))
+        known = fake_builds.build(
+            recipe=recipe,
+            dataset=dataset,
+            backbone=backbone,
+            model=str(clip),
+            log=log,
+            work=folder,
+            activations=store,
+        )
+        found = read_texts(known)
         return found, [message for _, _, message in log.notices]
 
     return of
@@ -168,14 +179,24 @@ def test_other_model_looks_at_the_images_itself(
     backbone = backbones.load(vit)
     store = extracted(dataset, backbone, tmp_path / "activations")
     log = Log()
-    sources = Sources(dataset, "images", backbone, log, vit)
     words = written(tmp_path, "red", "blue")
-    found = read_texts(TextSpec(vocabulary=words, model=str(clip)), store, sources, tmp_path)
+    recipe = fake_builds.RECIPE
+    known = fake_builds.build(
+        recipe=replace(recipe, text=TextSpec(vocabulary=words, model=str(clip))),
+        dataset=dataset,
+        backbone=backbone,
+        model=vit,
+        log=log,
+        work=tmp_path,
+        activations=store,
+    )
+    found = read_texts(known)
     own, _ = read(vocabulary=words)
     assert log.notices == []
     assert not found.joint
     np.testing.assert_allclose(found.images_in, own.images_in, rtol=1e-4, atol=1e-5)
-    refused = read_texts(TextSpec(vocabulary=words), store, sources, tmp_path)
+    alone = replace(known, recipe=replace(recipe, text=TextSpec(vocabulary=words)))
+    refused = read_texts(alone)
     assert refused == Texts()
     assert "'vit' model, which has no texts" in log.notices[0][2]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import fake_builds
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from core.metrics.association import above_chance, area_matched_iou, chance_iou
 from core.types import Labels
 from precompute.banks.encode import Codes, sparse
-from precompute.intake.scene import Scene
+from precompute.intake.build import Build, Masks
 from precompute.naming.match_labels import label_scores
 
 N, T = 40, 6
@@ -37,19 +38,15 @@ def covered(y: np.ndarray) -> np.ndarray:
     return out.reshape(-1, 3)
 
 
-def scene() -> Scene:
+def known() -> Build:
     y = labels()
-    return Scene(
-        np.full(2 * N, -1),
-        0,
-        TRAIN,
-        TEST,
-        Labels(NAMES, y[TRAIN], y[TEST], "image"),
-        TEST,
-        covered(y[TEST]),
-        0,
-        TRAIN,
-        covered(y[TRAIN]),
+    return fake_builds.build(
+        classes=fake_builds.classes(np.full(2 * N, -1)),
+        train=TRAIN,
+        held_out=TEST,
+        labels=Labels(NAMES, y[TRAIN], y[TEST], "image"),
+        masks=Masks(TEST, covered(y[TEST])),
+        masks_train=Masks(TRAIN, covered(y[TRAIN])),
     )
 
 
@@ -67,7 +64,7 @@ def codes(folder: Path, concepts: list[tuple[int, tuple[int, ...]]]) -> Codes:
 
 def judged(
     made: Codes,
-    among: Scene,
+    among: Build,
     measured: list[dict[str, float]] | None = None,
     words: tuple[str, ...] = (),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -83,7 +80,7 @@ PLANTED = [(0, (4, 5)), (0, (0, 1)), (0, (2, 3)), (2, (2,)), (2, (0,))]
 
 
 def test_of_two_labels_detected_alike_the_one_in_place_is_the_name(tmp_path: Path) -> None:
-    frame, _ = judged(codes(tmp_path, PLANTED), scene())
+    frame, _ = judged(codes(tmp_path, PLANTED), known())
     assert frame["name_source"].tolist() == ["matched"] * 2 + ["unnamed", "matched", "unnamed"]
     assert frame["labelled_id"].tolist()[:2] == [1, 0]
     assert frame["labelled_id"][3] == 2
@@ -94,9 +91,8 @@ def test_of_two_labels_detected_alike_the_one_in_place_is_the_name(tmp_path: Pat
     assert frame["place_margin"][2:].isna().all()
     # without masks nothing tells the two apart
     bare = replace(
-        scene(),
-        masked_train=TRAIN[:0],
-        covered_train=np.zeros((0, 3)),
+        known(),
+        masks_train=Masks(TRAIN[:0], np.zeros((0, 3))),
     )
     frame, _ = judged(codes(tmp_path, PLANTED), bare)
     assert frame["doubt"].tolist() == ["small lead"] * 3 + ["", "out of place"]
@@ -105,7 +101,7 @@ def test_of_two_labels_detected_alike_the_one_in_place_is_the_name(tmp_path: Pat
 def test_names_are_chosen_on_train_images_and_judged_on_others(tmp_path: Path) -> None:
     made = codes(tmp_path, PLANTED[:2])
     moved = covered(labels()[TEST])[:, [1, 0, 2]]  # held-out masks of the two parts change places
-    frame, _ = judged(made, replace(scene(), covered=moved))
+    frame, _ = judged(made, replace(known(), masks=Masks(TEST, moved)))
     assert frame["labelled_id"].tolist() == [1, 0]
     assert frame["name_iou"].max() < 0.1
     assert frame["doubt"].tolist() == ["out of place"] * 2
@@ -113,7 +109,7 @@ def test_names_are_chosen_on_train_images_and_judged_on_others(tmp_path: Path) -
     y = labels()
     swapped = Labels(NAMES, y[TRAIN][:, [2, 2, 0]], y[TEST], "image")
     taught = covered(y[TRAIN][:, [2, 2, 0]])
-    frame, _ = judged(other, replace(scene(), labels=swapped, covered_train=taught))
+    frame, _ = judged(other, replace(known(), labels=swapped, masks_train=Masks(TRAIN, taught)))
     assert frame["name_source"].tolist() == ["matched"]
     assert frame["labelled_id"].tolist() == [1]
     assert frame["name_auc"][0] < 0.75
@@ -122,7 +118,7 @@ def test_names_are_chosen_on_train_images_and_judged_on_others(tmp_path: Path) -
 
 def test_every_label_has_its_iou_beside_chance_and_n(tmp_path: Path) -> None:
     made = codes(tmp_path, PLANTED)
-    frame, table = judged(made, scene())
+    frame, table = judged(made, known())
     assert len(table) == len(PLANTED) * len(NAMES)
     y, masks = labels()[TEST], covered(labels()[TEST])
     expected = area_matched_iou(made.dense_maps(TEST), masks)
@@ -140,7 +136,7 @@ def test_every_label_has_its_iou_beside_chance_and_n(tmp_path: Path) -> None:
 def test_a_probe_keeps_its_label_and_is_marked_where_it_is_weak(tmp_path: Path) -> None:
     made = codes(tmp_path, [(0, (0, 1)), (0, (4, 5)), (2, (2,))])
     measured = [{"label": 0.0}, {"label": 0.0}, {"label": 1.0}]
-    frame, _ = judged(made, scene(), measured)
+    frame, _ = judged(made, known(), measured)
     assert frame["name_source"].tolist() == ["label"] * 3
     assert frame["labelled_id"].tolist() == [0, 0, 1]
     assert frame["doubt"].tolist() == ["", "out of place", "low AUC, out of place"]
@@ -151,7 +147,7 @@ def test_a_probe_keeps_its_label_and_is_marked_where_it_is_weak(tmp_path: Path) 
 
 def test_a_word_is_marked_where_the_label_of_its_words_is_not_found(tmp_path: Path) -> None:
     made = codes(tmp_path, [(2, (2,)), (2, (4, 5)), (0, (0, 1))])
-    frame, _ = judged(made, scene(), words=("middle", "right", "spaceship"))
+    frame, _ = judged(made, known(), words=("middle", "right", "spaceship"))
     assert frame["name_source"].tolist() == ["word"] * 3
     assert frame["labelled_id"].tolist()[:2] == [2, 1]
     assert frame["labelled_id"][2] in (0, 1)  # only the nearest
@@ -159,7 +155,7 @@ def test_a_word_is_marked_where_the_label_of_its_words_is_not_found(tmp_path: Pa
 
 
 def test_no_labels_doubt_nothing(tmp_path: Path) -> None:
-    frame, table = judged(codes(tmp_path, PLANTED), replace(scene(), labels=None))
+    frame, table = judged(codes(tmp_path, PLANTED), replace(known(), labels=None))
     assert set(frame["doubt"]) == {""}
     assert table.empty
     empty = ["name_margin", "place_margin", "name_iou_chance", "name_iou_n"]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import fake_builds
 import numpy as np
 import pytest
 from metric_twins import CAV, covered, images, located, metric, one_map, present, ranked, scores
@@ -15,14 +16,13 @@ from metric_twins import CAV, covered, images, located, metric, one_map, present
 from core.catalogue import METRICS
 from core.metrics.enlarge import Picture
 from core.recipe import parse
-from core.types import Box, Grid, Head
+from core.types import Box, Grid, Head, Labels
 from data import store
 from precompute import pipeline
 from precompute.doctor import examine
 from precompute.heads import Fitted
-from precompute.intake.ground import Ground
-from precompute.intake.scene import Scene
-from precompute.naming.claims import Claims
+from precompute.intake.build import Build, Points
+from precompute.naming.labelled_scores import LabelledScores
 from precompute.quality import metric_heads, metric_maps
 
 
@@ -177,42 +177,47 @@ def test_doctor_finds_metrics_that_cannot_be(
 GRID = Grid(3, 4)
 
 
-def ground(*, n: int = 6) -> Ground:
+def known(*, n: int = 6, level: str = "image") -> Build:
     """Six images of two classes and two concepts, each with a mask of its own and one point."""
     rng = np.random.default_rng(4)
     masks = (rng.random((n, GRID.h * GRID.w, 2)) < 0.3).astype(np.float32)
     masks[:, 0] = 1
     rows = np.arange(n)
-    return Ground(
-        scene=Scene(rows % 2, 2, rows[:0], rows, None, rows, masks.reshape(-1, 2), 0),
+    return fake_builds.build(
+        classes=fake_builds.classes(rows % 2, "wren", "heron"),
+        held_out=rows,
+        masks=fake_builds.masks(rows, masks.reshape(-1, 2)),
         grid=GRID,
-        split=np.array(["test"] * n),
-        held_out="test",
-        labels=np.ones((n, 2)),
-        by_image=True,
+        labels=Labels(("a", "b"), np.ones((0, 2)), np.ones((n, 2)), level),
+        presence=np.ones((n, 2)),
         parts=("beak", "wing"),
-        placed=rows,
-        pictures=tuple(
-            Picture(
-                20, 9, Box(0.0, 0.0, 1.0, 1.0), {"beak": [(3.5 + i, 2.5)], "wing": [(8.5, 1.5 + i)]}
-            )
-            for i in rows
+        points=Points(
+            rows,
+            tuple(
+                Picture(
+                    20,
+                    9,
+                    Box(0.0, 0.0, 1.0, 1.0),
+                    {"beak": [(3.5 + i, 2.5)], "wing": [(8.5, 1.5 + i)]},
+                )
+                for i in rows
+            ),
         ),
     )
 
 
-def claims(codes: np.ndarray) -> Claims:
+def concepts(codes: np.ndarray) -> LabelledScores:
     rng = np.random.default_rng(5)
-    return Claims(rng.normal(size=(6, 2)), np.array([0, 1]), True, lambda _: codes)
+    return LabelledScores(rng.normal(size=(6, 2)), np.array([0, 1]), True, lambda _: codes)
 
 
 def test_constant_map_gets_chance_and_no_more() -> None:
-    flat = claims(np.full((12, 2), 0.7))
-    for row in metric_maps.in_masks(flat, ground()):
+    flat = concepts(np.full((12, 2), 0.7))
+    for row in metric_maps.in_masks(flat, known()):
         assert row.measure.value == pytest.approx(row.measure.chance), row.name
     head = Head(np.array([[1.0, 0.5], [0.2, -1.0]]), np.zeros(2))
-    reading = metric_heads.read(Fitted(head, np.arange(2), ""), flat, ground(), sparse=False)
-    placed = metric_heads.location_rows(reading, flat, ground())
+    reading = metric_heads.read(Fitted(head, np.arange(2), ""), flat, known(), sparse=False)
+    placed = metric_heads.location_rows(reading, flat, known())
     assert {dict(row.variant)["alpha"] for row in placed} == {1, 3, 6}
     for row in placed:
         assert row.measure.value == pytest.approx(row.measure.chance)
@@ -220,13 +225,14 @@ def test_constant_map_gets_chance_and_no_more() -> None:
 
 
 def test_labels_of_classes_stand_in_for_those_of_images_and_say_so() -> None:
-    some = claims(np.random.default_rng(6).normal(size=(12, 2)).astype(np.float32))
+    some = concepts(np.random.default_rng(6).normal(size=(12, 2)).astype(np.float32))
     head = Head(np.array([[1.0, 0.5], [0.2, -1.0]]), np.zeros(2))
     values = {}
     for by_image in (True, False):
-        known = replace(ground(), by_image=by_image, labels=np.tile([1.0, 0.0], (6, 1)))
-        reading = metric_heads.read(Fitted(head, np.arange(2), ""), some, known, sparse=True)
-        rows = metric_heads.presence(reading, some, known)
+        level = "image" if by_image else "class"
+        shown = replace(known(level=level), presence=np.tile([1.0, 0.0], (6, 1)))
+        reading = metric_heads.read(Fitted(head, np.arange(2), ""), some, shown, sparse=True)
+        rows = metric_heads.presence(reading, some, shown)
         assert {"labels" in dict(row.variant) for row in rows} == {not by_image}
         values[by_image] = [row.measure for row in rows]
     assert values[True] == values[False]
@@ -234,10 +240,10 @@ def test_labels_of_classes_stand_in_for_those_of_images_and_say_so() -> None:
 
 
 def test_no_correct_image_is_said_and_leaves_the_rest() -> None:
-    some = claims(np.random.default_rng(6).normal(size=(12, 2)).astype(np.float32))
+    some = concepts(np.random.default_rng(6).normal(size=(12, 2)).astype(np.float32))
     head = Head(np.array([[0.0, 0.0], [0.0, 0.0]]), np.array([1.0, 0.0]))
-    known = ground()
-    wrong = replace(known, scene=replace(known.scene, class_of=np.ones(6, dtype=np.int64)))
+    one = fake_builds.classes(np.ones(6, dtype=np.int64), "wren", "heron")
+    wrong = replace(known(), classes=one)
     reading = metric_heads.read(Fitted(head, np.arange(2), ""), some, wrong, sparse=True)
     with pytest.raises(ValueError, match="no class has a correctly classified"):
         metric_heads.importance(reading, some, wrong)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
+import fake_builds
 import numpy as np
 import opening
 import pandas as pd
@@ -23,8 +24,6 @@ from core.types import Labels
 from data import store
 from data.queries import concept as one
 from data.queries import leaderboard, probes
-from precompute.intake.scene import Scene
-from precompute.intake.sources import Log
 from precompute.quality import probing
 
 MAIN = ROOT / "app" / "main.py"
@@ -37,22 +36,17 @@ def planted() -> Iterator[duckdb.DuckDBPyConnection]:
     rng = np.random.default_rng(5)
     first, second = np.arange(N) % 2, np.arange(N) // 2 % 2
     y = np.stack([first, second, np.zeros(N)], axis=1).astype(np.float64)
-    nothing = np.arange(0)
-    scene = Scene(
-        np.arange(N) // 30,
-        2,
-        nothing,
-        np.arange(N),
-        Labels(("first", "second", "never"), y[:0], y, "image"),
-        nothing,
-        np.zeros((0, 3)),
-        0,
-    )
     pooled = np.column_stack([first + rng.normal(0, 0.1, N), rng.normal(size=(N, 3))])
+    known = fake_builds.build(
+        classes=fake_builds.classes(np.arange(N) // 30, "wren", "heron"),
+        held_out=np.arange(N),
+        labels=Labels(("first", "second", "never"), y[:0], y, "image"),
+        pooled=pooled.astype(np.float32),
+    )
     scores = np.column_stack([first, rng.normal(size=N), 1.0 - second, second + rng.random(N)])
     with duckdb.connect() as con:
         con.execute(store.SCHEMA.read_text(encoding="utf-8"))
-        base = probing.baseline(con, scene, pooled.astype(np.float32), Log())
+        base = probing.baseline(con, known)
         label_of = pd.Series([0, 0, 1, 1, 2, None], dtype="UInt32")
         more = np.column_stack([scores, first, first])
         probing.put(con, 7, more, base, label_of=label_of)

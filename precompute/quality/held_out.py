@@ -11,7 +11,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 
 from core.metrics import concept_quality
-from precompute.intake import ActivationStore, Scene, Sources, StoredTokens
+from precompute.intake import Build, StoredTokens
 from precompute.quality.probing import Baseline, baseline
 
 TOKENS = 10_000
@@ -23,13 +23,10 @@ Readout = tuple[Float[np.ndarray, "y d"], Float[np.ndarray, " y"]]
 
 
 @dataclass(frozen=True)
-class Bench:
-    """What all banks of a build are judged on."""
+class HeldOut:
+    """Drawn once, so that all banks of a build are judged on the same."""
 
-    scene: Scene
-    store: ActivationStore
-    sources: Sources
-    pooled: Float[np.ndarray, "n d"]
+    build: Build
     tokens: Float[Tensor, "q d"]
     """held-out, in random order; may be none"""
     readout: Readout | None
@@ -43,47 +40,35 @@ class Bench:
     """None: no held-out labels"""
 
 
-def set_bench(
-    con: duckdb.DuckDBPyConnection,
-    scene: Scene,
-    store: ActivationStore,
-    sources: Sources,
-    *,
-    of_output: Integer[np.ndarray, " y"],
-) -> Bench:
+def draw_held_out(con: duckdb.DuckDBPyConnection, build: Build) -> HeldOut:
     """Draws what banks are judged on, and writes the plain probes that they stand beside.
 
-    `of_output` is the class_id of each logit. A notice where no image can tell whether the backbone
-    answers right.
+    A notice where no image can tell whether the backbone answers right.
     """
-    backbone = sources.backbone
-    pooled = store.pooled()
-    rng = np.random.default_rng(scene.seed)
+    backbone, pooled = build.backbone, build.pooled
+    rng = np.random.default_rng(build.seed)
     tokens = torch.zeros(0, pooled.shape[1])
-    if scene.held_out.size:
-        drawn = StoredTokens(store, scene.held_out).sample(TOKENS, seed=scene.seed)
+    if build.held_out.size:
+        drawn = StoredTokens(build.activations, build.held_out).sample(TOKENS, seed=build.seed)
         tokens = drawn[torch.from_numpy(rng.permutation(len(drawn)))]
-    output_of = {int(class_id): i for i, class_id in enumerate(of_output)}
-    outputs = np.array([output_of.get(int(c), -1) for c in scene.class_of[scene.held_out]], int)
+    output_of = {int(class_id): i for i, class_id in enumerate(build.output_classes)}
+    outputs = np.array([output_of.get(int(c), -1) for c in build.class_of[build.held_out]], int)
     readable = np.flatnonzero(outputs >= 0)
     if not len(readable):
         why = "no held-out image carries a label that is one of its outputs"
         if not backbone.outputs:
             why = "it does not classify"
-        sources.log.notice(
+        build.log.notice(
             "quality", "read-out", ValueError(f"nothing says how right the backbone is: {why}")
         )
     if len(readable) > IMAGES:
         readable = np.sort(rng.choice(readable, IMAGES, replace=False))
-    return Bench(
-        scene=scene,
-        store=store,
-        sources=sources,
-        pooled=pooled,
+    return HeldOut(
+        build=build,
         tokens=tokens,
         readout=backbone.linear_readout() if backbone.outputs else None,
-        shown=scene.held_out[readable],
+        shown=build.held_out[readable],
         outputs=outputs[readable],
         likeness=concept_quality.mean_cosine(pooled),
-        baseline=baseline(con, scene, pooled, sources.log),
+        baseline=baseline(con, build),
     )
