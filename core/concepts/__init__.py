@@ -13,6 +13,7 @@ from core.concepts.factors.craft import Bank as CraftBank
 from core.concepts.factors.hierarchical_semi_nmf import Bank as HierarchicalBank
 from core.concepts.factors.nnls import nnls_codes
 from core.concepts.sae.matryoshka import Bank as MatryoshkaBank
+from core.concepts.sae.plan import parameters
 from core.concepts.words.worded import varied_words
 from core.types import ConceptBank
 
@@ -25,6 +26,7 @@ __all__ = [
     "Method",
     "ScoredBackbone",
     "nnls_codes",
+    "parameters",
     "restore",
     "varied_words",
 ]

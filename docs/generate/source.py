@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Callable, Collection
 from typing import Any
 
+from core import concepts
 from docs.generate import markdown
 
 
@@ -44,10 +45,10 @@ def module_of(function: Callable[..., Any]) -> tuple[str, str]:
 def settable(*functions: Callable[..., Any], given: Collection[str] = ()) -> dict[str, Any]:
     """Keyword-only parameters with their defaults; `given` are those that a recipe cannot set."""
     return {
-        name: parameter.default
+        name: default
         for function in functions
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and name not in given
+        for name, default in concepts.parameters(function).items()
+        if name not in given
     }
 
 

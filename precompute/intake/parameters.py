@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from core import concepts
 
 _KINDS: dict[type, str] = {
     bool: "true or false",
@@ -22,10 +23,10 @@ def check_parameters(
     `owner` begins the message ("bank 'nmf': nmf"); `given` are parameters that a recipe cannot set.
     """
     known = {
-        name: parameter.default
+        name: default
         for function in functions
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and name not in given
+        for name, default in concepts.parameters(function).items()
+        if name not in given
     }
     for name, value in params.items():
         if name not in known:

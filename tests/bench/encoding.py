@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import subprocess
 import sys
 import tempfile
@@ -14,7 +13,7 @@ import numpy as np
 import torch
 
 from core import backbones
-from core.concepts import METHODS
+from core.concepts import METHODS, parameters
 from core.types import ConceptBank, FitData, Labels
 from tests.bench import building
 from tests.fakes import fit_data, text_side
@@ -73,7 +72,7 @@ def _data(tokens: torch.Tensor) -> FitData:
 
 @torch.inference_mode()
 def _fitted(name: str, data: FitData) -> ConceptBank:
-    known = inspect.signature(METHODS[name].fit).parameters
+    known = parameters(METHODS[name].fit)
     sizes = {"n_concepts": 24 if "n_steps" not in known else 256}
     small = {key: value for key, value in (_SMALL | sizes).items() if key in known}
     return METHODS[name].fit(data, seed=0, **small)

@@ -8,41 +8,31 @@ concepts cannot leave the neighbourhood of the data, runs with other seeds agree
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Unpack
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from core.concepts.common.selection import kept
-from core.concepts.common.stored import Stored
-from core.concepts.factors.kmeans import unit_rows
 from core.concepts.sae.archetypes import Archetypes
-from core.concepts.sae.loop import Plan, optimise
+from core.concepts.sae.bank import Autoencoder
+from core.concepts.sae.loop import optimise
+from core.concepts.sae.plan import Plan, Training
 from core.concepts.sae.training import n_kept
 from core.types import FitData
 
 
 @dataclass(frozen=True)
-class Bank(Stored):
-    directions: Float[Tensor, "k d"]
-    """the dictionary's directions: unit rows"""
-    encoder: Float[Tensor, "k d"]
-    encoder_bias: Float[Tensor, " k"]
-    decoder_bias: Float[Tensor, " d"]
+class Bank(Autoencoder):
     scale: Float[Tensor, " k"]
     """norm of the trained dictionary's rows: codes are solved for those"""
     top_k: Tensor
     """0-d, latents kept a token"""
-    signed = False
-
-    @property
-    def offset(self) -> Float[Tensor, " d"]:
-        return self.decoder_bias
 
     def encode(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
         """At most top_k positive codes a token, in units of activation; the rest exactly 0."""
-        pre = torch.relu((x - self.decoder_bias) @ self.encoder.T + self.encoder_bias)
-        return kept(pre, int(self.top_k)) * self.scale
+        return kept(torch.relu(self.pre(x)), int(self.top_k)) * self.scale
 
 
 def fit(
@@ -53,30 +43,18 @@ def fit(
     top_k: int = 0,
     n_candidates: int = 0,
     relaxation: float = 0.1,
-    n_steps: int = 1500,
-    batch: int = 1024,
-    lr: float = 1e-3,
-    revive_every: int = 250,
+    **training: Unpack[Training],
 ) -> Bank:
     """Train on a stream of shuffled tokens.
 
     `n_candidates` centres; 0: twice the latents, at most 2,048. `relaxation` bounds how far a
     concept may leave their mixtures, as a share of a mean token's distance from the mean token.
     `top_k` latents a token; 0: one in 32, between 1 and 32. Raises ValueError when top_k exceeds
-    n_concepts, for fewer different tokens than candidates, a negative `relaxation`, fewer tokens
-    than latents, equal tokens and activations that are not finite.
+    n_concepts, for a negative `relaxation` and for too few, equal or infinite tokens.
     """
     kept = n_kept(top_k, n_concepts)
     archetypes = Archetypes.initial(
         data, n_concepts, n_candidates=n_candidates, relaxation=relaxation, top_k=kept, seed=seed
     )
-    optimise(data, archetypes, archetypes.step, Plan(n_steps, batch, lr, revive_every, seed))
-    rows = archetypes.dictionary()
-    return Bank(
-        directions=unit_rows(rows),
-        encoder=archetypes.encoder,
-        encoder_bias=archetypes.encoder_bias * archetypes.unit,
-        decoder_bias=archetypes.decoder_bias * archetypes.unit,
-        scale=rows.norm(dim=1),
-        top_k=torch.tensor(kept),
-    )
+    optimise(data, archetypes, archetypes.step, Plan(seed=seed, **training))
+    return Bank(**archetypes.fields(), top_k=torch.tensor(kept))

@@ -11,6 +11,7 @@ from torch import Tensor
 from core.concepts.common.rows import refuse_unfit
 from core.concepts.factors.kmeans import centroids, unit_rows
 from core.concepts.sae import training
+from core.concepts.sae.bank import shared
 from core.concepts.sae.loop import EPS, Step
 from core.concepts.sae.weights import Weights
 from core.types import FitData
@@ -106,6 +107,11 @@ class Archetypes:
         result.gradients["relaxation"] = scaled
         result.gradients["log_scale"] = (slope * rows).sum()
         return result
+
+    def fields(self) -> dict[str, Tensor]:
+        """Of an `archetypal.Bank`, all but its `top_k`."""
+        rows = self.dictionary()
+        return {**shared(unit_rows(rows), self), "scale": rows.norm(dim=1)}
 
     def settle(self) -> None:
         self.mixture.clamp_min_(0)

@@ -11,22 +11,25 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.concepts.sae.loop import Objective, Plan, Step, differentiated, optimise
-from core.concepts.sae.weights import Weights
+from core.concepts.sae.bank import shared
+from core.concepts.sae.descent import descended
+from core.concepts.sae.loop import Objective
+from core.concepts.sae.plan import Plan
 from core.types import FitData
 
 
-def trained(
-    data: FitData, weights: Weights, plan: Plan, *, prefixes: Sequence[int], top_k: int
-) -> tuple[Weights, float]:
-    """Trained weights, on the CPU, and the threshold, in `Weights.unit`."""
+def trained(data: FitData, plan: Plan, *, prefixes: Sequence[int], top_k: int) -> dict[str, Tensor]:
+    """The fields of a `batch_topk.Bank` with as many latents as the last prefix."""
     threshold = Running()
-
-    def step(x: Float[Tensor, "b d"], _: float) -> Step:
-        return differentiated(weights.parameters(), objective(x, prefixes, top_k, threshold))
-
-    optimise(data, weights, step, plan, also={"threshold": threshold.state})
-    return weights.cpu(), threshold.mean
+    weights = descended(
+        data,
+        prefixes[-1],
+        lambda x, _: objective(x, prefixes, top_k, threshold),
+        plan,
+        also={"threshold": threshold.state},
+    )
+    weakest = torch.tensor(threshold.mean * weights.unit)
+    return {**shared(weights.dictionary, weights), "threshold": weakest}
 
 
 class Running:

@@ -9,38 +9,27 @@ code that stayed on.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Unpack
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.concepts.common.stored import Stored
+from core.concepts.sae.bank import Autoencoder
 from core.concepts.sae.batch_budget import trained
-from core.concepts.sae.loop import Plan
-from core.concepts.sae.placing import placed
+from core.concepts.sae.plan import Plan, Training
 from core.concepts.sae.training import n_kept
-from core.concepts.sae.weights import Weights
 from core.types import FitData
 
 
 @dataclass(frozen=True)
-class Bank(Stored):
-    directions: Float[Tensor, "k d"]
-    """the dictionary: unit rows"""
-    encoder: Float[Tensor, "k d"]
-    encoder_bias: Float[Tensor, " k"]
-    decoder_bias: Float[Tensor, " d"]
+class Bank(Autoencoder):
     threshold: Tensor
     """0-d: weaker codes are 0"""
-    signed = False
-
-    @property
-    def offset(self) -> Float[Tensor, " d"]:
-        return self.decoder_bias
 
     def encode(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
         """Codes above the threshold, in units of activation; the rest exactly 0."""
-        pre = torch.relu((x - self.decoder_bias) @ self.encoder.T + self.encoder_bias)
+        pre = torch.relu(self.pre(x))
         return pre * (pre >= self.threshold)
 
 
@@ -50,29 +39,13 @@ def fit(
     n_concepts: int = 256,
     seed: int = 0,
     top_k: int = 0,
-    n_steps: int = 1500,
-    batch: int = 1024,
-    lr: float = 1e-3,
-    revive_every: int = 250,
+    **training: Unpack[Training],
 ) -> Bank:
     """Train on a stream of shuffled tokens.
 
     `top_k` latents a token on average; 0: one in 32, between 1 and 32. Raises ValueError when top_k
-    exceeds n_concepts, for fewer tokens than latents, equal tokens and activations that are not
-    finite.
+    exceeds n_concepts, and for too few, equal or infinite tokens.
     """
-    data = placed(data)
-    weights, threshold = trained(
-        data,
-        Weights.initial(data.tokens, n_concepts, tied=True, seed=seed),
-        Plan(n_steps, batch, lr, revive_every, seed),
-        prefixes=(n_concepts,),
-        top_k=n_kept(top_k, n_concepts),
-    )
-    return Bank(
-        directions=weights.dictionary,
-        encoder=weights.encoder,
-        encoder_bias=weights.encoder_bias * weights.unit,
-        decoder_bias=weights.decoder_bias * weights.unit,
-        threshold=torch.tensor(threshold * weights.unit),
-    )
+    plan = Plan(seed=seed, **training)
+    kept = n_kept(top_k, n_concepts)
+    return Bank(**trained(data, plan, prefixes=(n_concepts,), top_k=kept))

@@ -9,39 +9,30 @@ penalty shrinks the gate alone, not the codes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Unpack
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.concepts.common.stored import Stored
-from core.concepts.sae.loop import Objective, Plan, Step, differentiated, optimise
-from core.concepts.sae.placing import placed
-from core.concepts.sae.weights import Weights
+from core.concepts.sae.bank import Autoencoder, shared
+from core.concepts.sae.descent import descended
+from core.concepts.sae.loop import Objective
+from core.concepts.sae.plan import Plan, Training
 from core.types import FitData
 
 
 @dataclass(frozen=True)
-class Bank(Stored):
-    directions: Float[Tensor, "k d"]
-    """the dictionary: unit rows"""
-    encoder: Float[Tensor, "k d"]
-    encoder_bias: Float[Tensor, " k"]
-    decoder_bias: Float[Tensor, " d"]
+class Bank(Autoencoder):
     magnitude: Float[Tensor, " k"]
     """positive: how much steeper the codes are than the gate"""
     magnitude_bias: Float[Tensor, " k"]
-    signed = False
-
-    @property
-    def offset(self) -> Float[Tensor, " d"]:
-        return self.decoder_bias
 
     def encode(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
         """Non-negative codes in units of activation; exactly 0 where the gate is shut."""
-        shared = (x - self.decoder_bias) @ self.encoder.T
-        size = torch.relu(shared * self.magnitude + self.magnitude_bias)
-        return size * (shared + self.encoder_bias > 0)
+        along = self.projected(x)
+        size = torch.relu(along * self.magnitude + self.magnitude_bias)
+        return size * (along + self.encoder_bias > 0)
 
 
 def fit(
@@ -50,10 +41,7 @@ def fit(
     n_concepts: int = 256,
     seed: int = 0,
     sparsity: float = 0.3,
-    n_steps: int = 1500,
-    batch: int = 1024,
-    lr: float = 1e-3,
-    revive_every: int = 250,
+    **training: Unpack[Training],
 ) -> Bank:
     """Train on a stream of shuffled tokens.
 
@@ -63,25 +51,15 @@ def fit(
     """
     if sparsity < 0:
         raise ValueError(f"sparsity must be 0 or more, not {sparsity}")
-    data = placed(data)
-    weights = Weights.initial(
-        data.tokens,
+    weights = descended(
+        data,
         n_concepts,
-        tied=True,
-        seed=seed,
+        lambda x, warmth: objective(x, warmth * sparsity),
+        Plan(seed=seed, **training),
         fresh={"log_magnitude": 0.0, "magnitude_bias": 0.0},
     )
-
-    def step(x: Float[Tensor, "b d"], warmth: float) -> Step:
-        return differentiated(weights.parameters(), objective(x, warmth * sparsity))
-
-    optimise(data, weights, step, Plan(n_steps, batch, lr, revive_every, seed))
-    weights = weights.cpu()
     return Bank(
-        directions=weights.dictionary,
-        encoder=weights.encoder,
-        encoder_bias=weights.encoder_bias * weights.unit,
-        decoder_bias=weights.decoder_bias * weights.unit,
+        **shared(weights.dictionary, weights),
         magnitude=weights.extra["log_magnitude"].exp(),
         magnitude_bias=weights.extra["magnitude_bias"] * weights.unit,
     )

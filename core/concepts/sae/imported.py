@@ -28,21 +28,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from core.concepts.common.selection import kept
-from core.concepts.common.stored import Stored
+from core.concepts.sae.bank import Autoencoder
 from core.concepts.sae.foreign_files import Found, read
 from core.concepts.sae.foreign_layout import RULES, Asked
 from core.types import FitData
 
 
 @dataclass(frozen=True)
-class Bank(Stored):
-    directions: Float[Tensor, "k d"]
-    """the decoder's rows, made of unit length"""
-    encoder: Float[Tensor, "k d"]
-    encoder_bias: Float[Tensor, " k"]
-    decoder_bias: Float[Tensor, " d"]
+class Bank(Autoencoder):
     rule: Tensor
-    """0-d, index into `sae_plan.RULES`"""
+    """0-d, index into `foreign_layout.RULES`"""
     limit: Float[Tensor, " k"]
     """"topk": how many, the same for all; "threshold", "jumprelu": codes must exceed it"""
     centred: Tensor
@@ -52,24 +47,22 @@ class Bank(Stored):
     magnitude_bias: Float[Tensor, " k"]
     strength: Float[Tensor, " k"]
     """the length that the decoder's rows had; the codes carry it"""
-    signed = False
-
-    @property
-    def offset(self) -> Float[Tensor, " d"]:
-        return self.decoder_bias
 
     def encode(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
         """Non-negative codes, in units of activation."""
         return self.strength * self._codes(x)
 
+    def projected(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
+        return super().projected(x) if bool(self.centred) else x @ self.encoder.T
+
     def _codes(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
         """In the units that the autoencoder was trained with."""
         rule = RULES[int(self.rule)]
-        shared = (x - self.decoder_bias if bool(self.centred) else x) @ self.encoder.T
         if rule == "gated":
-            size = torch.relu(shared * self.magnitude + self.magnitude_bias)
-            return size * (shared + self.encoder_bias > 0)
-        pre = torch.relu(shared + self.encoder_bias)
+            along = self.projected(x)
+            size = torch.relu(along * self.magnitude + self.magnitude_bias)
+            return size * (along + self.encoder_bias > 0)
+        pre = torch.relu(self.pre(x))
         if rule == "topk":
             return kept(pre, int(self.limit[0]))
         return pre * (pre > self.limit)

@@ -10,35 +10,26 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Unpack
 
 from jaxtyping import Float
 from torch import Tensor
 
-from core.concepts.common.stored import Stored
-from core.concepts.sae.loop import Objective, Plan, Step, differentiated, optimise
-from core.concepts.sae.placing import placed
-from core.concepts.sae.weights import Weights
+from core.concepts.sae.bank import Autoencoder, shared
+from core.concepts.sae.descent import descended
+from core.concepts.sae.loop import Objective
+from core.concepts.sae.plan import Plan, Training
 from core.types import FitData
 
 
 @dataclass(frozen=True)
-class Bank(Stored):
-    directions: Float[Tensor, "k d"]
-    """the dictionary: unit rows"""
-    encoder: Float[Tensor, "k d"]
-    encoder_bias: Float[Tensor, " k"]
-    decoder_bias: Float[Tensor, " d"]
+class Bank(Autoencoder):
     threshold: Float[Tensor, " k"]
     """positive: weaker codes are 0"""
-    signed = False
-
-    @property
-    def offset(self) -> Float[Tensor, " d"]:
-        return self.decoder_bias
 
     def encode(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
         """Codes above their threshold, in units of activation; the rest exactly 0."""
-        pre = (x - self.decoder_bias) @ self.encoder.T + self.encoder_bias
+        pre = self.pre(x)
         return pre * (pre > self.threshold)
 
 
@@ -49,10 +40,7 @@ def fit(
     seed: int = 0,
     sparsity: float = 0.01,
     bandwidth: float = 0.1,
-    n_steps: int = 1500,
-    batch: int = 1024,
-    lr: float = 1e-3,
-    revive_every: int = 250,
+    **training: Unpack[Training],
 ) -> Bank:
     """Train on a stream of shuffled tokens.
 
@@ -65,23 +53,15 @@ def fit(
         raise ValueError(f"sparsity and bandwidth must be above 0, not {sparsity} and {bandwidth}")
     # a code z rebuilds z^2 of a token's variance, which is d: break-even lies at twice this
     start = 0.5 * math.sqrt(sparsity * data.tokens.width)
-    data = placed(data)
-    weights = Weights.initial(
-        data.tokens, n_concepts, tied=True, seed=seed, fresh={"log_threshold": math.log(start)}
+    weights = descended(
+        data,
+        n_concepts,
+        lambda x, warmth: objective(x, sparsity=warmth * sparsity, bandwidth=bandwidth),
+        Plan(seed=seed, **training),
+        fresh={"log_threshold": math.log(start)},
     )
-
-    def step(x: Float[Tensor, "b d"], warmth: float) -> Step:
-        return differentiated(
-            weights.parameters(), objective(x, sparsity=warmth * sparsity, bandwidth=bandwidth)
-        )
-
-    optimise(data, weights, step, Plan(n_steps, batch, lr, revive_every, seed))
-    weights = weights.cpu()
     return Bank(
-        directions=weights.dictionary,
-        encoder=weights.encoder,
-        encoder_bias=weights.encoder_bias * weights.unit,
-        decoder_bias=weights.decoder_bias * weights.unit,
+        **shared(weights.dictionary, weights),
         threshold=weights.extra["log_threshold"].exp() * weights.unit,
     )
 

@@ -9,34 +9,24 @@ Everything is in units of the activations' scale, so that one `sparsity` serves 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Unpack
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.concepts.common.stored import Stored
-from core.concepts.sae.loop import Objective, Plan, Step, differentiated, optimise
-from core.concepts.sae.placing import placed
-from core.concepts.sae.weights import Weights
+from core.concepts.sae.bank import Autoencoder, shared
+from core.concepts.sae.descent import descended
+from core.concepts.sae.loop import Objective
+from core.concepts.sae.plan import Plan, Training
 from core.types import FitData
 
 
 @dataclass(frozen=True)
-class Bank(Stored):
-    directions: Float[Tensor, "k d"]
-    """the dictionary: unit rows"""
-    encoder: Float[Tensor, "k d"]
-    encoder_bias: Float[Tensor, " k"]
-    decoder_bias: Float[Tensor, " d"]
-    signed = False
-
-    @property
-    def offset(self) -> Float[Tensor, " d"]:
-        return self.decoder_bias
-
+class Bank(Autoencoder):
     def encode(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
         """Non-negative codes in units of activation."""
-        return torch.relu((x - self.decoder_bias) @ self.encoder.T + self.encoder_bias)
+        return torch.relu(self.pre(x))
 
 
 def fit(
@@ -45,33 +35,19 @@ def fit(
     n_concepts: int = 256,
     seed: int = 0,
     sparsity: float = 0.1,
-    n_steps: int = 1500,
-    batch: int = 1024,
-    lr: float = 1e-3,
-    revive_every: int = 250,
+    **training: Unpack[Training],
 ) -> Bank:
     """Train on a stream of shuffled tokens.
 
     `sparsity` pulls every code down by sparsity / 2 of a mean token's norm: latents that rebuild
-    less stay off. Raises ValueError for fewer tokens than latents, equal tokens, a negative
-    `sparsity` and activations that are not finite.
+    less stay off. Raises ValueError for a negative `sparsity` and for too few, equal or infinite
+    tokens.
     """
     if sparsity < 0:
         raise ValueError(f"sparsity must be 0 or more, not {sparsity}")
-    data = placed(data)
-    weights = Weights.initial(data.tokens, n_concepts, tied=True, seed=seed)
-
-    def step(x: Float[Tensor, "b d"], warmth: float) -> Step:
-        return differentiated(weights.parameters(), objective(x, warmth * sparsity))
-
-    optimise(data, weights, step, Plan(n_steps, batch, lr, revive_every, seed))
-    weights = weights.cpu()
-    return Bank(
-        directions=weights.dictionary,
-        encoder=weights.encoder,
-        encoder_bias=weights.encoder_bias * weights.unit,
-        decoder_bias=weights.decoder_bias * weights.unit,
-    )
+    plan = Plan(seed=seed, **training)
+    weights = descended(data, n_concepts, lambda x, warm: objective(x, warm * sparsity), plan)
+    return Bank(**shared(weights.dictionary, weights))
 
 
 def objective(x: Float[Tensor, "b d"], sparsity: float) -> Objective:

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from core.concepts.common.rows import refuse_non_finite
+from core.concepts.sae.plan import Plan
 from core.concepts.sae.resume import pack, unpack
 from core.types import FitData, TokenStream
 
@@ -73,20 +74,6 @@ Move = Callable[[Tensor, float, float], Step]
 StepOf = Callable[[Tensor, float], Step]
 """(x, warmth): the objective on a batch. `warmth` rises from 0 to 1 over the first tenth of the
 steps and multiplies every sparsity penalty."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long and how fast to train; the same plan and tokens give the same weights."""
-
-    n_steps: int
-    batch: int
-    """tokens a step"""
-    lr: float
-    """Adam's, at its height"""
-    revive_every: int
-    """latents silent for so many steps are revived"""
-    seed: int
 
 
 @torch.inference_mode(mode=False)

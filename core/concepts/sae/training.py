@@ -16,7 +16,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from core.concepts.common.selection import by_latent, strongest
-from core.concepts.sae.loop import Move, Plan, Step, optimise
+from core.concepts.sae.loop import Move, Step, optimise
+from core.concepts.sae.plan import Plan
 from core.concepts.sae.weights import Weights
 from core.types import FitData
 

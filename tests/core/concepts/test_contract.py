@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import re
 import tempfile
@@ -19,7 +18,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from core.concepts import METHODS, restore
+from core.concepts import METHODS, parameters, restore
 from core.concepts.bottlenecks import cav
 from core.concepts.factors import nmf
 from core.concepts.sae import topk
@@ -50,7 +49,7 @@ def method(request: pytest.FixtureRequest) -> str:
 
 
 def fit(method: str, data: FitData, **params: Any) -> ConceptBank:
-    known = inspect.signature(METHODS[method].fit).parameters
+    known = parameters(METHODS[method].fit)
     small = {name: value for name, value in SMALL.items() if name in known}
     if method == "imported_sae":
         small = {"path": trained_elsewhere()}

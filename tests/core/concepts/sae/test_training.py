@@ -9,7 +9,7 @@ import pytest
 import reference
 import torch
 
-from core.concepts.sae.loop import Plan
+from core.concepts.sae.plan import Plan
 from core.concepts.sae.training import step, train
 from core.concepts.sae.weights import Weights
 

@@ -19,7 +19,8 @@ pytest.importorskip("triton", reason="Triton comes with torch for CUDA")
 from core.concepts import METHODS
 from core.concepts.sae import topk
 from core.concepts.sae.gpu import fused
-from core.concepts.sae.loop import Plan, optimise
+from core.concepts.sae.loop import optimise
+from core.concepts.sae.plan import Plan
 from core.concepts.sae.training import step
 from core.concepts.sae.weights import Weights
 from core.types import FitData
