@@ -28,6 +28,18 @@ def test_correlations_are_numpys_and_0_where_nothing_varies(rng: np.random.Gener
     assert matching.paired(left, right[:, :3])[2] == pytest.approx(found[2, 2])
 
 
+@pytest.mark.parametrize("constant", [7.3, 1e6 + 0.1, -1e8 / 3])
+def test_a_large_constant_column_is_like_nothing(rng: np.random.Generator, constant: float) -> None:
+    """Rows given as they are: sums of squares leave a constant a spread of its last digits."""
+    left, right = rng.normal(size=(1000, 2)), rng.normal(size=(1000, 2))
+    left[:, 1] = constant
+    found = matching.Correlations(2, 2)
+    for rows in np.array_split(np.arange(1000), 7):
+        found.add(left[rows], right[rows])
+    assert (found.value()[1] == 0).all()
+    assert found.value()[0, 0] == pytest.approx(np.corrcoef(left[:, 0], right[:, 0])[0, 1])
+
+
 def test_match_is_the_best_of_all_assignments(rng: np.random.Generator) -> None:
     likeness = rng.uniform(-1, 1, size=(3, 5))
     best = max(itertools.permutations(range(5), 3), key=lambda p: likeness[range(3), p].sum())
