@@ -7,17 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from core.catalogue.banks import QUALITY
 from core.catalogue.definition import COMMON, OWN, Better, Definition, Format
+from core.catalogue.heads import ACCURACY, FIDELITY, TIMES
 from core.catalogue.maps import MAPS
 from core.catalogue.metrics import ANSWERS
 
-__all__ = ["COMMON", "METRICS", "OWN", "Better", "Definition", "Format", "of"]
+__all__ = ["COMMON", "DEFINITIONS", "METRICS", "OWN", "Better", "Definition", "Format", "of"]
 
 METRICS: Mapping[str, Definition] = {**ANSWERS, **MAPS}
 """by `metric.name`"""
-_KEYED = {one.key: one for table in (METRICS,) for one in table.values()}
+_TABLES = (METRICS, QUALITY, FIDELITY, TIMES, {"accuracy": ACCURACY})
+DEFINITIONS: Mapping[str, Definition] = {
+    one.key: one for table in _TABLES for one in table.values()
+}
+"""all there are, by key"""
 
 
 def of(key: str) -> Definition:
     """The definition of "table.name"; what has none is called by its name, and means nothing."""
-    return _KEYED.get(key) or Definition(key, key.partition(".")[2] or key, "")
+    return DEFINITIONS.get(key) or Definition(key, key.partition(".")[2] or key, "")

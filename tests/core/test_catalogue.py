@@ -7,7 +7,7 @@ import pytest
 from core import catalogue
 
 
-@pytest.mark.parametrize("definition", catalogue.METRICS.values(), ids=lambda one: one.key)
+@pytest.mark.parametrize("definition", catalogue.DEFINITIONS.values(), ids=lambda one: one.key)
 def test_every_definition_says_what_it_is(definition: catalogue.Definition) -> None:
     assert definition.title
     assert definition.source

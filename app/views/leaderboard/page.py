@@ -7,9 +7,8 @@ import streamlit as st
 from app import address, db
 from app.format import plain, short
 from app.views.leaderboard import standings
-from app.views.leaderboard.standing_columns import GROUPS
 from app.widgets import figures, learnability
-from data.queries import build, leaderboard
+from data.queries import build, leaderboard, methods
 
 st.title("Leaderboard", anchor=False)
 con = db.cursor()
@@ -38,7 +37,7 @@ def all_banks() -> None:
     rows, counts = standings.standings(banks, figures, baselines)
     groups = st.pills(
         "Measures",
-        list(GROUPS),
+        standings.groups(rows),
         default=["Summary"],
         selection_mode="multi",
         key="measures",
@@ -56,7 +55,8 @@ def all_banks() -> None:
     )
     splits = sorted(build.splits(con)["split"], key=lambda split: split == "train")
     wanted = standings.measures(groups, splits, rows)
-    standings.table(rows, counts, wanted=wanted, kinds=kinds)
+    made_by = [methods.method(con, "bank", name) for name in dict.fromkeys(banks["method"])]
+    standings.table(rows, counts, wanted=wanted, kinds=kinds, made_by=made_by)
     readers = leaderboard.readers(con)
     said = ", ".join(plain(short(head)) for head in readers.loc[~readers["residual"], "head"])
     st.caption(

@@ -11,9 +11,10 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
-from app.format import number
-from app.views.leaderboard.standing_columns import GROUPS, HEADS, HELD_OUT, column
+from app.format import number, plain
+from app.views.leaderboard.standing_columns import GROUPS, HEADS, HELD_OUT, OTHER, column
 from app.widgets import palette
+from data.queries.methods import Method
 
 KINDS = {"value": "bank", "control": "random", "chance": "chance"}
 """column of the figures -> what a row of a bank holds"""
@@ -31,6 +32,8 @@ WHICH = {
     "real": "the backbone's own activations",
     "no concepts": "a model that reads no concepts",
 }
+_FACTS = ("row", "what", "concepts")
+"""columns that are no measures"""
 FAINT = f"color: {palette.SOFT}"
 """of rows that banks are compared with; legible on both themes"""
 
@@ -49,10 +52,10 @@ def standings(
 
     def add(row: str, what: str, concepts: int | None, found: pd.DataFrame, kind: str) -> None:
         told = found[found[kind].notna()]
-        cells = {m: v * _scale(m) for m, v in zip(told["measure"], told[kind], strict=True)}
-        known = {m: v for m, v in cells.items() if column(m) is not None}
-        if known or what == "bank":
-            rows.append({"row": row, "what": what, "concepts": concepts, **known})
+        values = zip(told["measure"], told[kind], strict=True)
+        cells = {m: v * column(m).scale for m, v in values}
+        if cells or what == "bank":
+            rows.append({"row": row, "what": what, "concepts": concepts, **cells})
             counts.append(dict(zip(told["measure"], told["n"], strict=True)))
 
     for _, bank in banks.iterrows():
@@ -74,9 +77,15 @@ def standings(
     return table, pd.DataFrame(counts).reindex(columns=table.columns)
 
 
-def _scale(measure: str) -> int:
-    known = column(measure)
-    return 100 if known is not None and known.percent else 1
+def groups(rows: pd.DataFrame) -> list[str]:
+    """Keys of GROUPS that are offered: OTHER only where there is what no other group has."""
+    return [group for group in GROUPS if group != OTHER or _others(rows)]
+
+
+def _others(rows: pd.DataFrame) -> list[str]:
+    grouped = {measure for group in GROUPS.values() for measure in group}
+    told = set(_FACTS) | grouped
+    return [m for m in rows.columns if m not in told and not str(m).startswith("on ")]
 
 
 def measures(groups: Sequence[str], splits: Sequence[str], rows: pd.DataFrame) -> list[str]:
@@ -85,16 +94,22 @@ def measures(groups: Sequence[str], splits: Sequence[str], rows: pd.DataFrame) -
     wanted: list[str] = []
     accuracies = [f"on {s}" for s in splits]
     for group in (g for g in GROUPS if g in groups):
-        for measure in accuracies if group == HEADS else GROUPS[group]:
+        named = {HEADS: accuracies, OTHER: _others(rows)}.get(group, GROUPS[group])
+        for measure in named:
             wanted += accuracies[:1] if measure == HELD_OUT else [measure]
     return [m for m in dict.fromkeys(wanted) if m in rows and rows[m].notna().any()]
 
 
 def table(
-    rows: pd.DataFrame, counts: pd.DataFrame, *, wanted: Sequence[str], kinds: Sequence[str]
+    rows: pd.DataFrame,
+    counts: pd.DataFrame,
+    *,
+    wanted: Sequence[str],
+    kinds: Sequence[str],
+    made_by: Sequence[Method],
 ) -> None:
     """Rows of `standings` of some kinds, by measures. Cells read "value (n ...)", and sort by the
-    value."""
+    value. `made_by`: the methods of the banks, told on hover."""
     kept = rows["what"].isin(kinds) & ((rows["what"] == "bank") | rows[wanted].notna().any(axis=1))
     rows, counts = rows[kept], counts[kept]
     config: dict[str, Any] = {
@@ -102,7 +117,12 @@ def table(
             "Bank",
             pinned=True,
             width=150,
-            help=". ".join(f"{kind.capitalize()}: {about}" for kind, about in WHICH.items()),
+            help="\n\n".join(
+                [
+                    ". ".join(f"{kind.capitalize()}: {about}" for kind, about in WHICH.items()),
+                    *(f"**{plain(method.title)}**: {method.about}" for method in made_by),
+                ]
+            ),
         ),
         "concepts": st.column_config.NumberColumn(
             "Concepts", format="localized", width=72, help="Directions in the bank"
@@ -110,8 +130,7 @@ def table(
     }
     for measure in wanted:
         known = column(measure)
-        assert known is not None
-        config[measure] = st.column_config.NumberColumn(known.title, help=known.help, width=110)
+        config[measure] = st.column_config.NumberColumn(known.heading, help=known.help, width=110)
     st.dataframe(
         styled(rows, counts, wanted),
         key="standings",

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app.format import number, plain
-from core.catalogue import METRICS
+from core.catalogue import of
 
 NAMES = ("insertion", "deletion", "average_drop", "average_gain", "increase")
 
@@ -20,7 +20,7 @@ def table(found: pd.DataFrame) -> pd.DataFrame:
         for _, row in found[found["name"] == name].iterrows():
             method = json.loads(row["variant"])["method"]
             line = rows.setdefault(method, {"Method": method, "n": int(row["n"])})
-            line[METRICS[name].title] = f"{number(row['value'])} ({number(row['chance'])})"
+            line[of(f"metric.{name}").title] = f"{number(row['value'])} ({number(row['chance'])})"
     return pd.DataFrame(list(rows.values()))
 
 
@@ -39,9 +39,9 @@ def show(found: pd.DataFrame) -> None:
         f"shuffled. Measured on {plain(str(mine['split'].iloc[0]))}."
     )
     config = {
-        METRICS[n].title: st.column_config.TextColumn(
-            f"{METRICS[n].title} {'↓' if METRICS[n].better == 'lower' else '↑'}",
-            help=METRICS[n].help,
+        of(f"metric.{n}").title: st.column_config.TextColumn(
+            f"{of(f'metric.{n}').title} {'↓' if of(f'metric.{n}').better == 'lower' else '↑'}",
+            help=of(f"metric.{n}").help,
         )
         for n in NAMES
     }

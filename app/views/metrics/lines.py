@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from app.format import MISSING, number
-from core.catalogue import METRICS
+from core.catalogue import of
 
 
 class Line(NamedTuple):
@@ -26,7 +26,7 @@ class Line(NamedTuple):
     @property
     def about(self) -> str:
         """Meaning, formula and what is counted, for a tooltip."""
-        return METRICS[self.name].help
+        return of(f"metric.{self.name}").help
 
 
 class Question(NamedTuple):
@@ -120,7 +120,7 @@ QUESTIONS = (
         "How much of a map lies on its part?",
         "Maps against masks, mean over the concepts of a bank whose part has masks.",
         tuple(
-            Line(name, METRICS[name].title)
+            Line(name, of(f"metric.{name}").title)
             for name in ("precision", "energy", "pointing", "iou", "dice")
         ),
     ),

@@ -10,7 +10,7 @@ from app.format import number, plain, short
 from app.views.metrics import faithfulness, metric_levels, metric_worst, plot
 from app.views.metrics.lines import QUESTIONS, Question, settings, wide
 from app.widgets import figures
-from core.catalogue import METRICS
+from core.catalogue import METRICS, of
 from data.queries import build, metrics
 
 TALLEST = 24
@@ -106,7 +106,8 @@ def worst() -> None:
         return
     bank_id, bank_name = int(bank["bank_id"]), str(bank["name"])
     measured = set(metrics.concept_metrics(con, bank_id)["name"])
-    names = sorted((n for n in METRICS if n in measured), key=lambda n: n.startswith("cgim"))
+    listed = [*METRICS, *sorted(measured - METRICS.keys())]
+    names = sorted((n for n in listed if n in measured), key=lambda n: n.startswith("cgim"))
     asked = address.param("k")
     usual = names[0] if names else ""
     name = asked if asked and asked in names else usual
@@ -128,8 +129,8 @@ def worst() -> None:
                 key="measure",
                 on_change=address.write,
                 args=("k", "measure"),
-                format_func=lambda n: METRICS[n].title,
-                help=METRICS[name].help,
+                format_func=lambda n: of(f"metric.{n}").title,
+                help=of(f"metric.{name}").help,
                 width=260,
             )
     if not names:
@@ -144,7 +145,7 @@ def worst() -> None:
     line = st.empty()
     opened, total, split = metric_worst.cards(bank, name, grid=grid, key=f"worst-{bank_id}-{name}")
     line.caption(
-        f"{METRICS[name].meaning} {min(total, metric_worst.SHOWN):,} of {total:,} concepts "
+        f"{of(f'metric.{name}').meaning} {min(total, metric_worst.SHOWN):,} of {total:,} concepts "
         f"measured on {plain(split)}, least beside chance first; images that show the concept, "
         "with its map. Open one for all of it."
     )
@@ -167,8 +168,8 @@ def saliency(split: str) -> None:
     table.insert(0, "Chance", mine.groupby("Part")["chance"].mean().map(number))
     order = mine.groupby("Part")["chance"].mean().sort_values(ascending=False).index
     st.subheader("Where the backbone's own relevance lies", anchor=False)
-    st.caption(f"{METRICS['relevance'].meaning} Measured on {plain(at)}.")
-    help_of = dict.fromkeys(table.columns, METRICS["relevance"].help)
+    st.caption(f"{of('metric.relevance').meaning} Measured on {plain(at)}.")
+    help_of = dict.fromkeys(table.columns, of("metric.relevance").help)
     st.dataframe(
         table.loc[order].reset_index(),
         hide_index=True,
@@ -182,7 +183,7 @@ def everything() -> None:
             pd.DataFrame(
                 {
                     "Of": found["subject"],
-                    "Metric": [METRICS[n].title for n in found["name"]],
+                    "Metric": [of(f"metric.{n}").title for n in found["name"]],
                     "Settings": [settings(v) for v in found["variant"]],
                     "Split": found["split"],
                     "Value": found["value"],
@@ -198,7 +199,8 @@ def everything() -> None:
             },
         )
     with st.expander("Definitions"):
-        shown = [d for n, d in METRICS.items() if (found["name"] == n).any()]
+        listed = [*METRICS, *sorted(set(found["name"]) - METRICS.keys())]
+        shown = [of(f"metric.{n}") for n in listed if (found["name"] == n).any()]
         st.dataframe(
             pd.DataFrame(
                 {

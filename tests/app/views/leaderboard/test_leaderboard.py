@@ -325,9 +325,8 @@ def test_groups_name_known_measures_and_show_only_what_there_is(
     rows, _ = made
     groups = standing_columns.GROUPS
     for measure in {m for g in groups.values() for m in g} - {standing_columns.HELD_OUT}:
-        known = standing_columns.column(measure)
-        assert known is not None, measure
-        assert ". n: " in known.help
+        assert " n: " in standing_columns.column(measure).help, measure
+    assert standing_columns.OTHER not in standings.groups(rows)
     splits = ["test", "train"]
     assert standings.measures(["Summary"], splits, rows) == [
         "r2",
@@ -362,3 +361,12 @@ def test_cells_are_written_with_their_n_and_stay_numbers(
     assert texts["parts"] == ["0.750 (n 100)", "50 (n 3)", "3 (n 4)"]
     assert texts["parts, random"] == ["0.250 (n 100)", "40 (n 3)", ""]
     assert texts["Linear probe"] == ["", "62.5 (n 3)", ""]
+
+
+def test_a_measure_that_nobody_defined_is_shown_by_its_name(
+    made: tuple[pd.DataFrame, pd.DataFrame],
+) -> None:
+    rows = made[0].assign(novelty=0.5)
+    assert standings.groups(rows)[-1] == standing_columns.OTHER
+    assert standings.measures([standing_columns.OTHER], [], rows) == ["novelty"]
+    assert standing_columns.column("novelty").heading == "novelty"

@@ -1,0 +1,120 @@
+"""Of `accuracy`, `fidelity` and `stage`: how right heads are, and what banks took to build."""
+
+from __future__ import annotations
+
+import math
+
+from core.catalogue.definition import COMMON, Definition, keyed
+
+_FIDELITY = (
+    "Random: the same kind of head, fitted on random directions. Each head has logits of its own "
+    "size, so a value in logits says most beside its own chance."
+)
+_SOURCE = "Fel et al. 2023, arXiv 2306.07304"
+_ORDER = "the concepts in random order"
+_JUDGED = "images, held-out ones if any"
+_IMAGES = "images of the build"
+
+FIDELITY = keyed(
+    "fidelity",
+    (
+        Definition(
+            "fidelity.C-insertion",
+            "C-insertion",
+            "How soon the predicted class's logit is back when concepts are put back from the "
+            f"most important on. {_FIDELITY}",
+            formula="mean height of the logit as concepts come in, most important first, others 0",
+            source=_SOURCE,
+            unit="logits",
+            better="higher",
+            chance=_ORDER,
+            n_of=_JUDGED,
+        ),
+        Definition(
+            "fidelity.C-deletion",
+            "C-deletion",
+            "How soon the predicted class's logit is gone when concepts are taken out from the "
+            f"most important on. {_FIDELITY}",
+            formula="mean height of the logit as concepts are set to 0, most important first",
+            source=_SOURCE,
+            unit="logits",
+            better="lower",
+            chance=_ORDER,
+            n_of=_JUDGED,
+        ),
+        Definition(
+            "fidelity.C-muFidelity",
+            "C-µFidelity",
+            "Correlation of importances with the change of the logit over random sets of "
+            "concepts, -1 to 1. For a linear head exact importances have 1 whatever the concepts. "
+            f"{_FIDELITY}",
+            formula="correlation, over 64 random fifths of the concepts, of summed importance "
+            "with what the logit loses without them",
+            source="Bhatt et al. 2020, arXiv 2005.00631",
+            unit="correlation",
+            better="higher",
+            chance=_ORDER,
+            n_of=_JUDGED,
+            bounds=(-1.0, 1.0),
+        ),
+    ),
+)
+"""by `fidelity.metric`"""
+
+ACCURACY = Definition(
+    "accuracy.accuracy",
+    "Accuracy",
+    "Top-1 accuracy on the images of a split.",
+    source=COMMON,
+    unit="share",
+    better="higher",
+    chance="the largest class",
+    format="percent",
+    n_of="labelled images",
+    bounds=(0.0, 1.0),
+)
+
+
+def _time(part: str, title: str, meaning: str, n_of: str = _IMAGES) -> Definition:
+    return Definition(
+        f"stage.{part}",
+        title,
+        meaning,
+        source=COMMON,
+        unit="s",
+        better="lower",
+        format="seconds",
+        n_of=n_of,
+        bounds=(0.0, math.inf),
+    )
+
+
+TIMES = keyed(
+    "stage",
+    (
+        _time(
+            "total",
+            "Build",
+            "Wall clock of everything that was done for the bank: fit, maps, description, quality "
+            "with refits, heads, metrics, effects and writing. Not the activations, which all "
+            "banks share.",
+        ),
+        _time("fit", "Fit", "Wall clock of the fit.", "images learned from"),
+        _time("maps", "Maps", "Wall clock of encoding every token."),
+        _time(
+            "description",
+            "Describe",
+            "Wall clock of examples, histograms, names from labels, neighbours and the layout.",
+        ),
+        _time(
+            "quality", "Judge", "Wall clock of the measures of quality, of probes and of refits."
+        ),
+        _time(
+            "heads",
+            "Heads",
+            "Wall clock of fitting and explaining its heads, and of their fidelity.",
+        ),
+        _time("rest", "Rest", "Wall clock of metrics, effects, words and writing."),
+    ),
+)
+"""by part of a bank's build"""
