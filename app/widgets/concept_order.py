@@ -17,7 +17,7 @@ FURTHER: dict[str, str] = {
 }
 """orders that are no column of the table's facts"""
 LABELS: dict[str, str] = {
-    key: FURTHER.get(key) or concept_table.COLUMNS[key][0] for key in concepts.ORDERS
+    key: FURTHER.get(key) or concept_table.COLUMNS[key].heading for key in concepts.ORDERS
 }
 """key of data.queries.concepts.ORDERS -> words"""
 TEXTS = ("name", "people", "second", "word", "flags", "doubt")

@@ -10,107 +10,60 @@ import streamlit as st
 
 from app import db
 from app.format import concept_name, number, percent
-from app.widgets import concept_names, gallery, minis, people
+from app.widgets import concept_names, defined, gallery, minis, people
+from core import catalogue
+from core.catalogue import FLAGS, Definition
 from data.queries import concept, concepts
 
-COLUMNS: dict[str, tuple[str, str]] = {
-    "by": ("Named by", concept_names.ABOUT),
-    "doubt": (
-        "Doubt",
-        "Where a label is the name: what speaks against it on held-out images; "
-        f"elsewhere: why none is. {concept_names.ABOUT_DOUBTS}",
-    ),
-    "frequency": ("Frequency, %", "Share of images with a non-zero score (signed banks: positive)"),
-    "n_active": ("n active", "Images behind the frequency"),
-    "peak_p99": ("Peak", "99th percentile of the largest code of an image, over active images"),
-    "name_auc": (
-        "Name AUC",
-        "How well the score tells images with the label (of an unnamed concept or of one named by "
-        "a vocabulary: with the nearest label) from those without, on held-out images; chance 0.5",
-    ),
-    "name_n": ("n AUC", "Held-out images behind the name AUC"),
-    "second": ("2nd label", "The label that its scores tell apart second best"),
-    "second_auc": ("2nd AUC", "AUC of the runner-up name"),
-    "name_margin": (
-        "Name margin",
-        "AUC of the label minus that of the runner-up, on train images, where names are chosen",
-    ),
-    "word": ("Nearest word", "Of the vocabulary, whether or not it is the name"),
-    "cosine": (
-        "Cosine",
-        "Of the concept and its nearest word, words about their mean, -1 to 1; "
-        "chance is on the concept's own page",
-    ),
-    "lead": ("Word margin", "Cosine by which the nearest word leads the second-best"),
-    "name_iou": ("IoU", "Overlap of the strongest tokens with the named part's mask, 0 to 1"),
-    "name_iou_chance": ("IoU chance", "The same of as many tokens at random"),
-    "name_iou_n": ("n IoU", "Held-out images with the label and its mask, of at most 300"),
-    "test_accuracy": (
-        "Probe acc.",
-        "Held-out accuracy of the probe behind the concept; "
-        "chance is max(base rate, 1 - base rate)",
-    ),
-    "class_entropy": (
-        "Class bits",
-        "Entropy of the share of |score| by class, in bits; 0: a single class",
-    ),
-    "position_entropy": (
-        "Place bits",
-        "Entropy of the mean |map| over the grid, in bits; low: always at the same place",
-    ),
-    "density": ("Density, %", "Share of tokens with a non-zero code (signed banks: positive)"),
-    "flags": (
-        "Flags",
-        "dead; rare: in < 0.1 % of images; dense: at > 50 % of tokens; single class "
-        "or image: > 90 % of the positive score in one; border: > 90 % of |code| in the "
-        "grid's outermost ring; fixed place: > 90 % in a tenth of its places; near "
-        "duplicate: cosine > 0.95 with another direction",
-    ),
-    "monosemanticity": (
-        "Monosem.",
-        "Mean cosine of the backbone's pooled activations between the "
-        "concept's strongest images (24 at most)",
-    ),
-    "monosemanticity_chance": (
-        "Monosem. chance",
-        "The same cosine between all images of the store",
-    ),
-    "separability": (
-        "Separab.",
-        "Mean Jensen-Shannon distance of its scores between two classes, "
-        "0 to 1, on held-out images",
-    ),
-    "separability_chance": ("Separab. chance", "The same separability with the classes shuffled"),
-    "label_separability": (
-        "Label sep.",
-        "Mean Jensen-Shannon distance of its scores between "
-        "images with and without a labelled concept, over labels, 0 to 1, on "
-        "held-out images",
-    ),
-    "label_separability_chance": ("Label sep. chance", "The same with the images shuffled"),
-    "nearest_cosine": (
-        "Nearest",
-        "Largest cosine with another direction of the bank; above 0.95: near duplicate",
-    ),
-    "top_lift": (
-        "Top lift",
-        "How much more often it fires together with another concept of the "
-        "bank than if they were independent (1), for the concept with the largest; only "
-        "concepts that share at least 5 images",
-    ),
-    "top_lift_n": ("n lift", "Images where both are active"),
-    "border_share": ("At border, %", "Share of |code| in the outermost ring of the grid"),
-    "class_share": ("In one class, %", "Share of the positive score in the class with most of it"),
-    "image_share": ("In one image, %", "Share of the positive score in the image with most of it"),
-    "skew": ("Skew", "Of the score over all images; 0: symmetric"),
-    "kurtosis": (
-        "Kurtosis",
-        "Excess, of the score over all images; 0: normal; high: silent on most images, loud on few",
-    ),
-    "mean": ("Mean", "Mean score over all images, zeros included"),
-    "std": ("Std", "Standard deviation of the score over all images, the root of its variance"),
+COLUMNS: dict[str, Definition] = {
+    name: catalogue.of(f"concept.{name}")
+    for name in (
+        "by",
+        "doubt",
+        "frequency",
+        "n_active",
+        "peak_p99",
+        "name_auc",
+        "name_n",
+        "second",
+        "second_auc",
+        "name_margin",
+        "word",
+        "cosine",
+        "lead",
+        "name_iou",
+        "name_iou_chance",
+        "name_iou_n",
+        "test_accuracy",
+        "class_entropy",
+        "position_entropy",
+        "density",
+        "flags",
+        "monosemanticity",
+        "monosemanticity_chance",
+        "separability",
+        "separability_chance",
+        "label_separability",
+        "label_separability_chance",
+        "nearest_cosine",
+        "top_lift",
+        "top_lift_n",
+        "border_share",
+        "class_share",
+        "image_share",
+        "skew",
+        "kurtosis",
+        "mean",
+        "std",
+    )
 }
-"""column -> (title, definition)"""
+"""in the order shown; those of which a bank has none are left out"""
+_FURTHER = {
+    "by": concept_names.ABOUT,
+    "doubt": concept_names.ABOUT_DOUBTS,
+    "flags": "; ".join(f"{name}: {flag.meaning}" for name, flag in FLAGS.items()),
+}
+"""said after a definition: what the words of the column mean"""
 PICTURES = 4
 
 
@@ -128,8 +81,9 @@ def _page(
         concept_name(n, c) for n, c in zip(rows["name"], rows["concept_id"], strict=True)
     ]
     rows["by"] = [concept_names.SOURCES.get(s, (s,))[0] for s in rows["name_source"]]
-    for share in ("frequency", "density", "class_share", "image_share", "border_share"):
-        rows[share] = 100 * rows[share]
+    for name, known in COLUMNS.items():
+        if known.format == "percent":
+            rows[name] = known.scale * rows[name]
     return rows
 
 
@@ -153,19 +107,19 @@ def table(bank: pd.Series, ids: Sequence[int], *, order: str, key: str) -> int |
         ),
     }
     for column in kept:
-        title, about = COLUMNS[column]
+        known = COLUMNS[column]
         if column == "frequency":
             config[column] = st.column_config.ProgressColumn(
-                title, help=about, format="%.3g", min_value=0, max_value=100, width=118
+                known.heading,
+                help=known.help,
+                format="%.3g",
+                min_value=0,
+                max_value=100,
+                width=118,
             )
             continue
-        if column in ("flags", "by", "word", "second", "doubt"):
-            config[column] = st.column_config.TextColumn(title, help=about, width=110)
-            continue
-        whole = column in ("n_active", "name_n", "name_iou_n", "top_lift_n")
-        config[column] = st.column_config.NumberColumn(
-            title, help=about, format="%d" if whole else "%.3g", width=92
-        )
+        width = 110 if known.format == "text" else 92
+        config[column] = defined.column(known, about=_FURTHER.get(column, ""), width=width)
     event = st.dataframe(
         rows,
         key=key,

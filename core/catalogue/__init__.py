@@ -8,16 +8,42 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.catalogue.banks import QUALITY
+from core.catalogue.concepts import CONCEPT
 from core.catalogue.definition import COMMON, OWN, Better, Definition, Format
+from core.catalogue.flags import FLAGS
 from core.catalogue.heads import ACCURACY, FIDELITY, TIMES
 from core.catalogue.maps import MAPS
 from core.catalogue.metrics import ANSWERS
+from core.catalogue.names import NAMES
+from core.catalogue.relations import CLASSES, LABELS, NEIGHBOURS
 
-__all__ = ["COMMON", "DEFINITIONS", "METRICS", "OWN", "Better", "Definition", "Format", "of"]
+__all__ = [
+    "COMMON",
+    "DEFINITIONS",
+    "FLAGS",
+    "METRICS",
+    "OWN",
+    "Better",
+    "Definition",
+    "Format",
+    "of",
+]
 
 METRICS: Mapping[str, Definition] = {**ANSWERS, **MAPS}
 """by `metric.name`"""
-_TABLES = (METRICS, QUALITY, FIDELITY, TIMES, {"accuracy": ACCURACY})
+_TABLES = (
+    METRICS,
+    QUALITY,
+    FIDELITY,
+    TIMES,
+    {"accuracy": ACCURACY},
+    NAMES,
+    CONCEPT,
+    FLAGS,
+    CLASSES,
+    LABELS,
+    NEIGHBOURS,
+)
 DEFINITIONS: Mapping[str, Definition] = {
     one.key: one for table in _TABLES for one in table.values()
 }

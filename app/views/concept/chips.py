@@ -11,21 +11,10 @@ import streamlit as st
 from app import db
 from app.format import number, percent, plain, rate, short
 from app.widgets import concept_names
+from core import catalogue
+from core.catalogue import FLAGS
 from data.queries import methods
 
-FLAGS: dict[str, str] = {
-    "dead": "No image activates it.",
-    "rare": "Active in fewer than 0.1 % of the images.",
-    "dense": "Non-zero at more than half of all tokens.",
-    "single class": "More than 90 % of its positive score lies in one class.",
-    "single image": "More than 90 % of its positive score lies in one image.",
-    "border": "More than 90 % of its |code| lies in the outermost ring of the grid: often an "
-    "artefact of padding.",
-    "fixed place": "More than 90 % of its |code| lies in the same tenth of the grid's places, "
-    "whatever the image: it may stand for a position.",
-    "near duplicate": "Its direction has a cosine above 0.95 with another of the bank.",
-}
-"""of concept.flags -> what they mean"""
 POOLED = {"mean": "mean", "max": "largest"}
 """bank.pool -> how codes become a score"""
 
@@ -44,7 +33,9 @@ def chips(concept: pd.Series, bank: pd.Series, *, n_images: int) -> None:
         )
     ]
     for flag in filter(None, concept["flags"].split(", ")):
-        found.append((flag, "red" if flag == "dead" else "orange", FLAGS.get(flag, "")))
+        found.append(
+            (flag, "red" if flag == "dead" else "orange", catalogue.of(f"flag.{flag}").meaning)
+        )
     if not concept["flags"]:
         found.append(("no flags", "gray", f"None of: {', '.join(FLAGS)}."))
     if concept_names.weak(concept):
@@ -61,53 +52,34 @@ def chips(concept: pd.Series, bank: pd.Series, *, n_images: int) -> None:
         )
     )
     with st.container(horizontal=True, gap="small"):
-        for text, colour, about in found:
-            st.badge(text, color=colour, help=about)
+        for text, shade, about in found:
+            st.badge(text, color=shade, help=about)
 
 
 def numbers(concept: pd.Series, bank: pd.Series, *, n_tokens: int) -> None:
     """The figures under the header."""
     unit = bank["code_unit"]
     shown = [
-        (
-            "Peak",
-            number(concept["peak_p99"]),
-            f"99th percentile, over active images, of the largest code of an image ({unit}). "
-            "The maps' colours end here.",
-        ),
-        (
-            "Mean score",
+        _figure("peak_p99", number(concept["peak_p99"]), f"In {unit}."),
+        _figure(
+            "mean",
             number(concept["mean"]),
-            f"Over all images, zeros included. A score is the {POOLED[bank['pool']]} code over the "
-            f"{n_tokens} tokens ({unit}).",
+            f"A score is the {POOLED[bank['pool']]} code over the {n_tokens} tokens ({unit}).",
         ),
         (
             "Score variance",
             number(concept["std"] ** 2),
-            f"Of the score over all images, zeros included; standard deviation "
-            f"{number(concept['std'])} ({unit}).",
+            f"The square of {number(concept['std'])} ({unit}). {catalogue.of('concept.std').help}",
         ),
-        (
-            "Density",
-            percent(concept["density"]),
-            "Share of all tokens with a "
-            f"{'positive' if bank['signed'] else 'non-zero'} code. Above 50 % it is flagged dense.",
+        _figure("density", percent(concept["density"]), "Above 50 % it is flagged dense."),
+        _figure(
+            "present_q50", f"{number(concept['present_q50'])} / {number(concept['absent_q50'])}"
         ),
-        (
-            "Present / absent",
-            f"{number(concept['present_q50'])} / {number(concept['absent_q50'])}",
-            "Median score where the concept is present (by label; else active), and where absent.",
-        ),
-        (
-            "Class entropy",
-            number(concept["class_entropy"], "bits"),
-            "Of the share of |score| by class. 0: one class has it all.",
-        ),
-        (
-            "Place entropy",
+        _figure("class_entropy", number(concept["class_entropy"], "bits")),
+        _figure(
+            "position_entropy",
             number(concept["position_entropy"], "bits"),
-            f"Of the mean |map| over the grid; at most {number(math.log2(max(n_tokens, 1)))} bits, "
-            "which is anywhere. Low: always at the same place, often the border. Of its |code| "
+            f"At most {number(math.log2(max(n_tokens, 1)))} bits, which is anywhere. Of its |code| "
             f"{percent(concept['border_share'])} lies in the outermost ring of the grid, "
             f"{percent(concept['place_share'])} in the tenth of the places that has most.",
         ),
@@ -116,12 +88,12 @@ def numbers(concept: pd.Series, bank: pd.Series, *, n_tokens: int) -> None:
         p = concept["base_rate"]
         luck = number(100 * max(p, 1 - p)) if p == p else "unknown"
         shown.append(
-            (
-                "Probe accuracy",
+            _figure(
+                "test_accuracy",
                 number(100 * concept["test_accuracy"], "%"),
-                f"Of the linear probe behind this concept on held-out images; chance {luck} %. "
-                f"On train {number(100 * concept['train_accuracy'])} %; AUC "
-                f"{number(concept['test_auc'])} held out, {number(concept['train_auc'])} on train.",
+                f"Chance here is {luck} %. On train {number(100 * concept['train_accuracy'])} %; "
+                f"AUC {number(concept['test_auc'])} held out, {number(concept['train_auc'])} on "
+                "train.",
             )
         )
     _in_a_row(shown)
@@ -129,51 +101,25 @@ def numbers(concept: pd.Series, bank: pd.Series, *, n_tokens: int) -> None:
 
 def purity(concept: pd.Series) -> None:
     """Is it one thing? Each figure beside what it would be by chance."""
-    alike, apart = concept["monosemanticity"], concept["separability"]
     n_top, n_held = concept["monosemanticity_n"], concept["separability_n"]
     shown = [
-        (
-            "Monosemanticity",
-            _beside(alike, concept["monosemanticity_chance"]),
-            f"Mean cosine of the backbone's pooled activations between its {int(n_top)} strongest "
-            "images: how alike the model itself finds them. Beside it: between all images.",
+        _figure("monosemanticity", _beside(concept, "monosemanticity"), f"Here n is {int(n_top)}."),
+        _figure("separability", _beside(concept, "separability"), f"Here n is {_count(n_held)}."),
+        _figure(
+            "label_separability",
+            _beside(concept, "label_separability"),
+            f"Here n is {_count(concept['label_separability_n'])}.",
         ),
-        (
-            "Class separability",
-            _beside(apart, concept["separability_chance"]),
-            "Mean Jensen-Shannon distance of its scores between two classes (log2, 20 shared "
-            f"bins), 0 to 1, on {0 if pd.isna(n_held) else int(n_held):,} held-out images. Beside "
-            "it: the same with the classes shuffled.",
-        ),
-        (
-            "Label separability",
-            _beside(concept["label_separability"], concept["label_separability_chance"]),
-            "Mean Jensen-Shannon distance of its scores between images with and without a labelled "
-            f"concept, 0 to 1, on held-out images, over {_count(concept['label_separability_n'])} "
-            "labels. Beside it: the same with the images shuffled.",
-        ),
-        (
-            "Nearest direction",
-            number(concept["nearest_cosine"]),
-            "Largest cosine with another direction of the bank, -1 to 1; above 0.95 it is flagged "
-            "as a near duplicate. Which one: see its neighbours.",
+        _figure(
+            "nearest_cosine", number(concept["nearest_cosine"]), "Which one: see its neighbours."
         ),
         (
             "Skew / kurtosis",
             f"{number(concept['skew'])} / {number(concept['kurtosis'])}",
-            "Of its scores over all images; excess kurtosis, so that a normal has 0 and 0. High: "
-            "silent on most images, loud on few.",
+            f"{catalogue.of('concept.skew').help} {catalogue.of('concept.kurtosis').help}",
         ),
-        (
-            "In one class",
-            percent(concept["class_share"]),
-            "Share of its positive score that lies in the class with the most of it.",
-        ),
-        (
-            "In one image",
-            percent(concept["image_share"]),
-            "Share of its positive score that lies in the image with the most of it.",
-        ),
+        _figure("class_share", percent(concept["class_share"])),
+        _figure("image_share", percent(concept["image_share"])),
     ]
     _in_a_row(shown)
 
@@ -189,5 +135,13 @@ def _count(n: float) -> str:
     return "0" if pd.isna(n) else f"{int(n):,}"
 
 
-def _beside(value: float, chance: float) -> str:
+def _beside(concept: pd.Series, column: str) -> str:
+    """A value and its chance."""
+    value, chance = concept[column], concept[f"{column}_chance"]
     return number(value) if pd.isna(chance) else f"{number(value)} / {number(chance)}"
+
+
+def _figure(column: str, value: str, further: str = "") -> tuple[str, str, str]:
+    """Title, value and hover of a column of the concept."""
+    one = catalogue.of(f"concept.{column}")
+    return one.title, value, f"{one.help} {further}".strip()

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
 from app.format import concept_name
-from app.widgets import minis
-
-AUC = "Chance 0.5"
+from app.widgets import defined, minis
 
 
 def classes(scores: pd.DataFrame, weights: pd.DataFrame, *, key: str) -> None:
@@ -24,15 +20,12 @@ def classes(scores: pd.DataFrame, weights: pd.DataFrame, *, key: str) -> None:
         by_class = weights[weights["head"] == head].set_index("class_id")["weight"]
         rows[f"w {head}"] = rows["class_id"].map(by_class)
 
-    def exact(title: str, about: str) -> Any:
-        return st.column_config.NumberColumn(title, help=about, format="%.3g", width=58)
-
     config = {
         "name": st.column_config.TextColumn("Class", width=104),
-        "n": st.column_config.NumberColumn("n", help="Images of the class", width=42),
-        "mean": exact("Mean", "Mean score in the class"),
-        "difference": exact("Δ", "Mean score in the class minus the mean outside it"),
-        "auc": exact("AUC", f"Class against the rest by score. {AUC}"),
+        "n": defined.column("concept_class.n", width=42),
+        "mean": defined.column("concept_class.mean", width=58),
+        "difference": defined.column("concept_class.difference", width=58),
+        "auc": defined.column("concept_class.auc", width=58),
     }
     for head in heads:
         config[f"w {head}"] = st.column_config.NumberColumn(
@@ -68,45 +61,16 @@ def labels(scores: pd.DataFrame, *, key: str) -> None:
         height=min(245, 38 + 35 * len(rows)),
         column_config={
             "name": st.column_config.TextColumn("Label", width=108),
-            "auc": st.column_config.NumberColumn(
-                "AUC",
-                format="%.3g",
-                width=50,
-                help=f"How well the score tells images with the label from those without. {AUC}",
-            ),
-            "n": st.column_config.NumberColumn(
-                "n", help="Held-out images with a known label", width=44
-            ),
-            "iou": st.column_config.NumberColumn(
-                "IoU",
-                format="%.2g",
-                width=58,
-                help="Overlap of the strongest tokens with the masks of the label's part, 0 to 1, "
-                "over all masked images together; as many tokens as the masks cover",
-            ),
-            "iou_chance": st.column_config.NumberColumn(
-                "Chance",
-                format="%.2g",
-                width=58,
-                help="IoU of as many tokens at random: p / (2 - p) for masks over the share p",
-            ),
-            "iou_n": st.column_config.NumberColumn(
-                "n IoU",
-                width=50,
-                help="Held-out images with the label and its mask, of at most 300 looked at",
-            ),
+            "auc": defined.column("label_score.auc", width=50),
+            "n": defined.column("label_score.n", width=44),
+            "iou": defined.column("label_score.iou", form="%.2g", width=58),
+            "iou_chance": defined.column("label_score.iou_chance", form="%.2g", width=58),
+            "iou_n": defined.column("label_score.iou_n", width=50),
         },
     )
 
 
-KINDS = {
-    "cosine": ("Similar direction", "Cosine", "Cosine of the two directions, -1 to 1"),
-    "lift": (
-        "Fires together",
-        "Lift",
-        "How much more often both are active than if they were independent; 1: independent",
-    ),
-}
+KINDS = {"cosine": "Similar direction", "lift": "Fires together"}
 
 
 def neighbours(found: pd.DataFrame, *, key: str) -> int | None:
@@ -122,7 +86,7 @@ def neighbours(found: pd.DataFrame, *, key: str) -> int | None:
             default=kinds[0],
             required=True,
             key=f"{key}-kind",
-            format_func=lambda k: KINDS[k][0],
+            format_func=lambda k: KINDS[k],
             label_visibility="collapsed",
         )
         or kinds[0]
@@ -135,7 +99,6 @@ def neighbours(found: pd.DataFrame, *, key: str) -> int | None:
         minis.strip([bytes(t)], side=40) if isinstance(t, bytes | bytearray) else None
         for t in rows["thumb"]
     ]
-    _, title, about = KINDS[kind]
     event = st.dataframe(
         rows,
         key=f"{key}-{kind}",
@@ -149,8 +112,8 @@ def neighbours(found: pd.DataFrame, *, key: str) -> int | None:
             "picture": st.column_config.ImageColumn("", width=52),
             "title": st.column_config.TextColumn("Concept", width=130),
             "other_id": st.column_config.NumberColumn("#", width=48, format="%d"),
-            "value": st.column_config.NumberColumn(title, help=about, format="%.3g", width=70),
-            "n": st.column_config.NumberColumn("n", help="Images where both are active", width=54),
+            "value": defined.column(f"neighbour.{kind}", width=70),
+            "n": defined.column("neighbour.n", width=54),
         },
     )
     cells = event["selection"]["cells"]

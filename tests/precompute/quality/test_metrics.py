@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from metric_twins import CAV, covered, images, located, metric, one_map, present, ranked, scores
 
-from core.catalogue import METRICS
+from core.catalogue import DEFINITIONS, METRICS
 from core.metrics.enlarge import Picture
 from core.recipe import parse
 from core.types import Box, Grid, Head, Labels
@@ -138,6 +138,16 @@ def test_every_metric_is_defined_and_in_its_range(con: duckdb.DuckDBPyConnection
         low, high = METRICS[name].bounds
         for number in (value, *(v for v in others if v is not None)):
             assert low - 1e-9 <= number <= high + 1e-9, name
+
+
+def test_every_measure_of_a_bank_is_defined_and_in_its_range(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    rows = con.execute("SELECT measure, value FROM quality").fetchall()
+    assert {f"quality.{measure}" for measure, _ in rows} <= set(DEFINITIONS)
+    for measure, value in rows:
+        low, high = DEFINITIONS[f"quality.{measure}"].bounds
+        assert low - 1e-6 <= value <= high + 1e-6, measure
 
 
 def test_heads_on_labelled_banks_stand_beside_random_directions(
