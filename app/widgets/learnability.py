@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app.format import concept_name, number, short
-from app.widgets import figures, palette
+from app.widgets import defined, figures, palette
 
 KINDS = {"raw": "plain probe", "latent": "best latent", "top": "top latents"}
 COLOURS = {"raw": palette.GREY, "latent": palette.VERMILION, "top": palette.BLUE}
@@ -31,17 +31,6 @@ def summary(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary_table(rows: pd.DataFrame) -> None:
-    def auc(title: str, about: str) -> Any:
-        return st.column_config.NumberColumn(title, help=about, format="%.3f", width=100)
-
-    def wins(title: str, whose: str) -> Any:
-        return st.column_config.NumberColumn(
-            title,
-            help="How many of the labels in the column Labels: the 95 % interval of the AUC "
-            f"difference leaves out 0, in favour of the {whose}",
-            format="%d",
-        )
-
     st.dataframe(
         rows,
         key="probe-summary",
@@ -60,24 +49,14 @@ def summary_table(rows: pd.DataFrame) -> None:
         ],
         column_config={
             "Bank": st.column_config.TextColumn(width=160),
-            "Labels": st.column_config.NumberColumn(help="Labelled concepts and classes probed"),
-            "raw auc": auc(
-                "Plain probe",
-                "Mean AUC of a logistic probe on all channels of the pooled activation; chance 0.5",
-            ),
-            "latent auc": auc(
-                "Best latent",
-                "Mean AUC of the single concept that is best on the other folds; chance 0.5",
-            ),
-            "latent loses": wins("plain wins", "plain probe, over the best latent"),
-            "latent wins": wins("latent wins", "best latent"),
-            "top auc": auc(
-                "Top latents",
-                "Mean AUC of a logistic probe on the 16 concepts that "
-                "differ most on the other folds; chance 0.5",
-            ),
-            "top loses": wins("plain wins ", "plain probe, over the top latents"),
-            "top wins": wins("top wins", "top latents"),
+            "Labels": defined.column("probe_summary.labels"),
+            "raw auc": defined.column("probe_summary.raw_auc", form="%.3f", width=100),
+            "latent auc": defined.column("probe_summary.latent_auc", form="%.3f", width=100),
+            "latent loses": defined.column("probe_summary.latent_loses"),
+            "latent wins": defined.column("probe_summary.latent_wins"),
+            "top auc": defined.column("probe_summary.top_auc", form="%.3f", width=100),
+            "top loses": defined.column("probe_summary.top_loses"),
+            "top wins": defined.column("probe_summary.top_wins"),
         },
     )
 
@@ -114,50 +93,25 @@ def prepared(found: pd.DataFrame) -> pd.DataFrame:
 def table(rows: pd.DataFrame, *, key: str) -> int | None:
     """Returns the best latent of the row that was clicked."""
 
-    def exact(title: str, about: str, width: int = 78) -> Any:
-        return st.column_config.NumberColumn(title, help=about, format="%.3f", width=width)
-
-    def text(title: str, about: str, width: int) -> Any:
-        return st.column_config.TextColumn(title, help=about, width=width)
-
-    interval = "95 % interval (DeLong) of the AUC beside it"
     n_top = int(rows["top_n"].max())
+    auc: dict[str, Any] = {"form": "%.3f", "width": 78}
     config = {
         "target": st.column_config.TextColumn("Label", pinned=True, width=150),
-        "what": text("Kind", "A labelled concept, or a class", 70),
-        "flag": text(
-            "Plain probe wins",
-            "The 95 % interval of the AUC difference, paired on the "
-            "same images, lies on the plain probe's side: against both, or against the "
-            "single latent only",
-            140,
+        "what": defined.column("probe.what", width=70),
+        "flag": defined.column("probe.flag", width=140),
+        "nap": defined.column("probe.nap", **auc),
+        "raw_auc": defined.column("probe.raw_auc", **auc),
+        "raw_range": defined.column("probe.range", width=106),
+        "latent_auc": defined.column("probe.latent_auc", **auc),
+        "latent_range": defined.column("probe.range", title="95 % ", width=106),
+        "top_auc": defined.column(
+            "probe.top_auc", title=f"Top {n_top} AUC", about=f"{n_top} concepts here.", **auc
         ),
-        "nap": exact(
-            "NAP",
-            "Learnability: average precision of the plain probe as if every label "
-            "were as frequent as a class, 0 to 1. A concept that is harder to learn than "
-            "a class explains it poorly",
-        ),
-        "raw_auc": exact(
-            "Plain AUC", "Logistic probe on all channels of the pooled activation; chance 0.5"
-        ),
-        "raw_range": text("95 %", interval, 106),
-        "latent_auc": exact(
-            "Latent AUC", "The single concept that is best on the other folds; chance 0.5"
-        ),
-        "latent_range": text("95 % ", interval, 106),
-        "top_auc": exact(
-            f"Top {n_top} AUC",
-            f"Logistic probe on the {n_top} concepts that differ "
-            "most on the other folds; chance 0.5",
-        ),
-        "top_range": text("95 %  ", interval, 106),
-        "best": text("Best latent", "Chosen in most folds. A click opens it", 120),
-        "nap_chance": exact("NAP chance", "The same of a ranking without information"),
-        "n_positive": st.column_config.NumberColumn(
-            "n with", help="Held-out images with the label", width=60
-        ),
-        "n": st.column_config.NumberColumn("n", help="Held-out images ranked", width=56),
+        "top_range": defined.column("probe.range", title="95 %  ", width=106),
+        "best": defined.column("probe.best", width=120),
+        "nap_chance": defined.column("probe.nap_chance", **auc),
+        "n_positive": defined.column("probe.n_positive", width=60),
+        "n": defined.column("probe.n", width=56),
     }
     event = st.dataframe(
         rows,

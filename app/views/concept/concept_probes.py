@@ -8,16 +8,13 @@ import pandas as pd
 import streamlit as st
 
 from app.format import concept_name, number, plain, short
+from app.widgets import defined
 from app.widgets.learnability import PLAIN, winner
+from core import catalogue
 
 ABOUT = (
     "The concept's label (its name's, or the nearest) read off held-out images. A concept worth "
     "its name comes close to a logistic probe on the plain activations (5-fold cross-validated)."
-)
-ABOUT_NAP = (
-    "Normalised average precision of the plain probe, as if every label were as frequent as a "
-    "class, 0 to 1: how learnable a label is. One that is harder to learn than a class explains it "
-    "poorly. Chance: a ranking without information."
 )
 
 
@@ -67,7 +64,7 @@ def show(found: pd.DataFrame, learnable: pd.DataFrame, *, label: str | None, key
     )
     st.caption(verdict(shown))
     if (learnable["what"] == "label").any():
-        st.caption(learnt(learnable), help=ABOUT_NAP)
+        st.caption(learnt(learnable), help=catalogue.of("probe.nap").help)
 
 
 def learnt(found: pd.DataFrame) -> str:
@@ -122,30 +119,10 @@ def _columns(shown: pd.DataFrame) -> dict[str, Any]:
             f"Top: a logistic probe on the {n_top} concepts that differ most there. Plain: a "
             f"logistic probe on all {width} channels of the pooled activation",
         ),
-        "auc": st.column_config.NumberColumn(
-            "AUC",
-            format="%.3f",
-            width=52,
-            help="Images with the label against those without, pairs within folds; chance 0.5",
-        ),
-        "range": st.column_config.TextColumn(
-            "95 %", width=100, help="95 % interval of the AUC (DeLong)"
-        ),
-        "n": st.column_config.NumberColumn(
-            "n", width=42, help=f"Held-out images ranked; {positive:,} of them have the label"
-        ),
-        "gain": st.column_config.NumberColumn(
-            "Δ plain", format="%+.3f", width=64, help="AUC minus that of the plain probe"
-        ),
-        "gain_range": st.column_config.TextColumn(
-            "95 % ",
-            width=116,
-            help="95 % interval of that difference, paired on the same images (DeLong)",
-        ),
-        "wins": st.column_config.TextColumn(
-            "Wins",
-            width=62,
-            help="Whom the interval of the difference from the plain probe "
-            "favours; even: it holds 0",
-        ),
+        "auc": defined.column("probe.auc", form="%.3f", width=52),
+        "range": defined.column("probe.range", width=100),
+        "n": defined.column("probe.n", about=f"{positive:,} of them have the label.", width=42),
+        "gain": defined.column("probe.gain", form="%+.3f", width=64),
+        "gain_range": defined.column("probe.gain_range", title="95 % ", width=116),
+        "wins": defined.column("probe.wins", width=62),
     }

@@ -8,7 +8,8 @@ import streamlit as st
 from app import address, db
 from app.format import number, plain, rate, short
 from app.views.depth import charts
-from app.widgets import figures
+from app.widgets import defined, figures
+from core import catalogue
 from data.queries import build, depth
 
 SHOWN, MOST = 4, 8
@@ -112,7 +113,7 @@ st.markdown(
         f"{plain(last_part(names[p]))}: {rate(int(counts.get(p, 0)), len(table))}"
         for p in positions
     ),
-    help="Layer with the largest AUC of each concept. Among equals the one nearest to the input.",
+    help=catalogue.of("depth.layer").help,
 )
 st.caption(
     f"Mean over {len(table):,} concepts · "
@@ -125,25 +126,9 @@ st.caption(
 )
 table["Best layer"] = [last_part(names[p]) for p in table["best"]]
 titles = {f"at {p}": last_part(names[p]) for p in positions}
-ABOUT = {
-    "Best layer's AUC": "Five-fold cross-validated, on images that nothing was fitted on; chance "
-    "0.5. Being the best of several layers makes it a little too high",
-    "from": "Lower end of its 95 % interval (DeLong)",
-    "to": "Upper end of its 95 % interval",
-    "Control": "AUC of the same probe at that layer with the labels shuffled, mean of three "
-    "shuffles; about 0.5 unless it memorises",
-    "Gain over last": "AUC at the best layer minus AUC at the last of these layers",
-    "n": "Images ranked",
-    "n with": "Of them, with the label",
-    **dict.fromkeys(titles, "AUC at this layer; chance 0.5"),
-}
-config = {
-    column: st.column_config.NumberColumn(
-        titles.get(column, column), help=about, format="%d" if column[0] == "n" else "%.3g"
-    )
-    for column, about in ABOUT.items()
-}
-config["Best layer"] = st.column_config.Column("Best layer", help="Where its AUC is largest")
+DEFINED = ("best", "lo", "hi", "control", "gain", "n", "n_positive", "layer")
+config = {catalogue.of(f"depth.{name}").title: defined.column(f"depth.{name}") for name in DEFINED}
+config |= {at: defined.column("depth.auc", title=title) for at, title in titles.items()}
 event = st.dataframe(
     table.sort_values(["Gain over last", "labelled_id"], ascending=[False, True]),
     hide_index=True,

@@ -2,47 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
 from app.format import concept_name
+from app.widgets import defined
+from core import catalogue
 
-_CHANCE = "when images of a class change sides at random; one concept in twenty is beyond it"
-_P = "Share of those random orders, and of the real one, that reach the size of the difference"
-_TIE = "Share of the score's variance that lies between classes (intraclass correlation): 1, the "
-_TIE += "class fixes it; 0, it says nothing; estimates may fall below 0"
-ABOUT = {
-    "Mean in A": "Energy: mean score over set A",
-    "Mean in B": "Energy: mean score over set B",
-    "B − A": "Difference of the energies",
-    "from": "Lower end of its 95 % bootstrap interval",
-    "to": "Upper end of its 95 % bootstrap interval",
-    "δ": "sigmoid((B − A) / T), 0..1; 0.5 says equal",
-    "Active in A": "Prevalence: share of the images of A with a positive score, per cent",
-    "Active in B": "Share of the images of B with a positive score, per cent",
-    "Change": "Difference of the two shares, in percentage points",
-    "Within": "Mean over classes of |B − A inside the class|, in pooled standard deviations of the "
-    "score inside a class and set: both directions together",
-    "95 %": f"95 % quantile of its size {_CHANCE}",
-    "p": _P,
-    "More in B": "The part of it from classes that show more in B",
-    "95 % more": f"95 % quantile of that part {_CHANCE}",
-    "p more": _P,
-    "Less in B": "The part of it from classes that show less in B",
-    "95 % less": f"95 % quantile of that part {_CHANCE}",
-    "p less": _P,
-    "Tie in A": _TIE,
-    "Tie in B": _TIE,
-    "Tie B − A": "Difference of the ties",
-    "tie from": "Lower end of its 95 % bootstrap interval",
-    "tie to": "Upper end of its 95 % bootstrap interval",
-    "Most less in": "Class in which B lies lowest against A",
-    "less by": "B − A in that class, in pooled standard deviations",
-    "Most more in": "Class in which B lies highest against A",
-    "more by": "B − A in that class, in pooled standard deviations",
+DEFINED = {
+    one.title: one for one in catalogue.DEFINITIONS.values() if one.key.startswith("difference.")
 }
+"""by column of the table"""
 _WITHIN = {
     "Within": "within",
     "95 %": "within_chance_95",
@@ -105,12 +75,7 @@ def show(
         f"**All {len(rows):,} concepts**, largest differences first · scores are {unit}; a row "
         "opens the concept"
     )
-    config: dict[str, Any] = {
-        name: st.column_config.Column(name, help=about)
-        if name.startswith("Most ")
-        else st.column_config.NumberColumn(name, help=about, format="%.3g")
-        for name, about in ABOUT.items()
-    }
+    config = {name: defined.column(one) for name, one in DEFINED.items()}
     event = st.dataframe(
         pd.DataFrame(columns),
         hide_index=True,
