@@ -6,7 +6,7 @@ import ast
 import re
 import subprocess
 from collections import Counter
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import house
 import pytest
@@ -151,3 +151,19 @@ def test_every_view_is_a_page_and_every_page_a_view() -> None:
     assert folders == set(PAGES)
     for folder in folders:
         assert (ROOT / "app" / "views" / folder / "page.py").is_file()
+
+
+def test_no_file_goes_through_the_door_of_its_own_room() -> None:
+    """Else the room needs the file, and the file the room."""
+    through = {
+        f"{file}: {module}.{alias.name}"
+        for file, tree in house.files().items()
+        for module, alias in house.imports(tree)
+        if file.startswith(f"{module.replace('.', '/')}/")
+        and Path(file).name not in {"__init__.py", "__main__.py"}
+        and not any(
+            (ROOT / module.replace(".", "/") / alias.name).with_suffix(s).exists()
+            for s in ("", ".py")
+        )
+    }
+    assert through == set()

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from precompute import heads
+from precompute.heads.judged import accuracies, probe
 from precompute.intake import Build
 
 
@@ -17,13 +17,13 @@ def put_baselines(build: Build, predicted: np.ndarray | None) -> list[dict[str, 
     """
     out, truth = [], build.class_of
     if predicted is not None:
-        rows = heads.accuracies(predicted, truth, build.split, countable=build.output_classes)
+        rows = accuracies(predicted, truth, build.split, countable=build.output_classes)
         out += [{"model": "backbone", "target": "label", **row} for row in rows]
     try:
         with build.log.timed("linear probe", len(build.train), "images"):
-            probe = heads.probe(build)
+            fitted = probe(build)
     except ValueError as error:
         build.log.notice("heads", "linear probe", error)
         return out
-    rows = heads.accuracies(probe.predicted, truth, build.split, countable=probe.classes)
+    rows = accuracies(fitted.predicted, truth, build.split, countable=fitted.classes)
     return [*out, *({"model": "linear probe", "target": "label", **row} for row in rows)]
