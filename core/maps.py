@@ -68,22 +68,3 @@ def restore(
     codes = np.zeros((n_concepts, n_tokens))
     codes[concept, token] = value * scale[concept]
     return codes
-
-
-def one_map(
-    concept: Integer[np.ndarray, " n"] | None,
-    token: Integer[np.ndarray, " n"] | None,
-    value: Integer[np.ndarray, " n"],
-    *,
-    concept_id: int,
-    scale: float,
-    n_tokens: int,
-) -> Float64[np.ndarray, " t"]:
-    """One concept's map from a row of `code`, without unpacking the others."""
-    if concept is None or token is None:
-        return value[concept_id * n_tokens : (concept_id + 1) * n_tokens] * scale
-    # the lists are ordered by concept, so its tokens stand together
-    start, stop = np.searchsorted(concept, [concept_id, concept_id + 1])
-    out = np.zeros(n_tokens)
-    out[token[start:stop]] = value[start:stop] * scale
-    return out

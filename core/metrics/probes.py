@@ -32,16 +32,6 @@ def standardised(x: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, "n d"]:
     return np.where(flat, 0, centred / np.where(flat, 1, spread))
 
 
-def fit_logistic(
-    x: Float[np.ndarray, "b n d"], y: Float[np.ndarray, "b n t"], *, c: Float[np.ndarray, "b t"]
-) -> Float[np.ndarray, "b n t"]:
-    """Logits of every row under each column's fit; `x` centred, y 1, 0 or NaN (not fitted on).
-
-    Minimises c * log loss + |w|^2 / 2 with a free intercept, as scikit-learn does.
-    """
-    return _fit(*_turned(x), y, c=c)
-
-
 def _turned(
     x: Float[np.ndarray, "b n d"],
 ) -> tuple[Float[np.ndarray, "b n r"], Float[np.ndarray, "b r"]]:
@@ -61,6 +51,10 @@ def _fit(
     *,
     c: Float[np.ndarray, "b t"],
 ) -> Float[np.ndarray, "b n t"]:
+    """Logits of every row under each column's fit; y 1, 0 or NaN (not fitted on).
+
+    Minimises c * log loss + |w|^2 / 2 with a free intercept, as scikit-learn does.
+    """
     known = ~np.isnan(y)
     target = np.where(known, y, 0).astype(z.dtype)
     strength = (1 / c[:, None, :]).astype(z.dtype)
@@ -98,7 +92,10 @@ def held_out_logits(
     *,
     fold_of: Integer[np.ndarray, " n"],
 ) -> Float[np.ndarray, "b n t"]:
-    """Logits of fits that left out each column's fold; the next fold chooses the strength."""
+    """Logits of fits that left out each column's fold; the next fold chooses the strength.
+
+    `x` has centred columns; `y` is 1, 0 or NaN (not fitted on).
+    """
     n_folds = int(fold_of.max()) + 1
     turned = _turned(x)
     out_of = fold_of[None, :, None] != fold[:, None, :]

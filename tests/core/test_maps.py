@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.maps import LEVELS, one_map, quantise, quantise_alike, restore, scales
+from core.maps import LEVELS, quantise, quantise_alike, restore, scales
 
 N, T, K = 6, 15, 5
 
@@ -78,13 +78,3 @@ def test_sparse_and_dense_rows_restore_the_same_maps(image: int) -> None:
     sparse = restore(*as_row(steps[image], dense=False), scale, n_tokens=T)
     assert np.array_equal(dense, sparse)
     assert np.array_equal(dense, (steps[image] * scale).T)
-
-
-@pytest.mark.parametrize("dense", [True, False])
-def test_one_map_is_its_row_of_all_maps(dense: bool) -> None:
-    steps, scale = stored(codes())
-    row = as_row(steps[2], dense=dense)
-    everything = restore(*row, scale, n_tokens=T)
-    for k in range(K):
-        one = one_map(*row, concept_id=k, scale=float(scale[k]), n_tokens=T)
-        assert np.array_equal(one, everything[k])

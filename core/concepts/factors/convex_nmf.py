@@ -16,26 +16,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from core.concepts.common.rows import refuse_more_than_rank, sampled
-from core.concepts.common.stored import Stored
 from core.concepts.factors import nnls
+from core.concepts.factors.additive import Additive
 from core.concepts.factors.kmeans import centroids, nearest_centre, unit_rows
 from core.concepts.factors.semi_nmf import updated_codes
 from core.types import FitData
 
 
 @dataclass(frozen=True)
-class Bank(Stored):
-    directions: Float[Tensor, "k d"]
-    """unit rows; each, scaled, is a convex combination of tokens"""
-    signed = False
-
-    @property
-    def offset(self) -> Float[Tensor, " d"]:
-        return torch.zeros(self.directions.shape[1])
-
-    def encode(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
-        """The non-negative least-squares code of each token, in units of activation."""
-        return nnls.nnls_codes(x, self.directions)
+class Bank(Additive):
+    """Of directions that are, scaled, convex combinations of tokens."""
 
 
 def fit(

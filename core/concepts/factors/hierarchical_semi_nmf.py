@@ -19,17 +19,17 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from core.concepts.common.rows import refuse_more_than_rank, sampled
-from core.concepts.common.stored import Stored
 from core.concepts.factors import nnls
+from core.concepts.factors.additive import Additive
 from core.concepts.factors.kmeans import unit_rows
 from core.concepts.factors.semi_nmf import factorise
 from core.types import FitData
 
 
 @dataclass(frozen=True)
-class Bank(Stored):
-    directions: Float[Tensor, "k d"]
-    """unit rows, coarsest level first; below it, what sets a concept apart from its parent"""
+class Bank(Additive):
+    """Coarsest level first; below it, a direction is what sets a concept apart from its parent."""
+
     parents: Int[Tensor, " k"]
     """index of each concept's parent; -1 at the coarsest level"""
     levels: Int[Tensor, " k"]
@@ -38,11 +38,6 @@ class Bank(Stored):
     """unit rows: the whole fine concepts, of which codes are solved"""
     shares: Float[Tensor, "f k"]
     """non-negative; shares @ directions = fine"""
-    signed = False
-
-    @property
-    def offset(self) -> Float[Tensor, " d"]:
-        return torch.zeros(self.directions.shape[1])
 
     def encode(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
         """Codes of all levels, in units of activation: a parent is on wherever a child is."""

@@ -17,8 +17,8 @@ from sklearn.cluster import kmeans_plusplus
 from torch import Tensor
 
 from core.concepts.common.rows import refuse_more_than_rank, refuse_non_finite, refuse_unfit
-from core.concepts.common.stored import Stored
 from core.concepts.factors import nnls
+from core.concepts.factors.additive import Additive
 from core.types import FitData
 
 _LOOKED_AT = 5_000
@@ -28,18 +28,8 @@ _INNER = 0.01
 
 
 @dataclass(frozen=True)
-class Bank(Stored):
-    directions: Float[Tensor, "k d"]
-    """unit rows, non-negative"""
-    signed = False
-
-    @property
-    def offset(self) -> Float[Tensor, " d"]:
-        return torch.zeros(self.directions.shape[1])
-
-    def encode(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
-        """The unique non-negative least-squares code of each token, in units of activation."""
-        return nnls.nnls_codes(x, self.directions)
+class Bank(Additive):
+    """Its directions are non-negative."""
 
 
 def fit(

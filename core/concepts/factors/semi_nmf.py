@@ -16,8 +16,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from core.concepts.common.rows import refuse_more_than_rank, sampled
-from core.concepts.common.stored import Stored
 from core.concepts.factors import nnls
+from core.concepts.factors.additive import Additive
 from core.concepts.factors.kmeans import centroids, nearest_centre, unit_rows
 from core.types import FitData
 
@@ -27,18 +27,8 @@ error, which drives concepts apart, beyond the tokens, so less keeps them nearer
 
 
 @dataclass(frozen=True)
-class Bank(Stored):
-    directions: Float[Tensor, "k d"]
-    """unit rows"""
-    signed = False
-
-    @property
-    def offset(self) -> Float[Tensor, " d"]:
-        return torch.zeros(self.directions.shape[1])
-
-    def encode(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
-        """The non-negative least-squares code of each token, in units of activation."""
-        return nnls.nnls_codes(x, self.directions)
+class Bank(Additive):
+    """Its directions may have any sign."""
 
 
 def fit(

@@ -22,6 +22,15 @@ def _problem(seed: int = 0, n: int = 60, d: int = 5, t: int = 3) -> tuple[np.nda
     return x, y
 
 
+def _at_strength(
+    c: float, x: np.ndarray, y: np.ndarray, fold: np.ndarray, fold_of: np.ndarray
+) -> np.ndarray:
+    """Held-out logits where there is but one strength to choose."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(probes, "STRENGTHS", (c,))
+        return probes.held_out_logits(x, y, fold, fold_of=fold_of)
+
+
 @pytest.mark.parametrize(
     ("d", "c", "near"),
     [
@@ -36,9 +45,11 @@ def _problem(seed: int = 0, n: int = 60, d: int = 5, t: int = 3) -> tuple[np.nda
 def test_many_probes_at_once_are_scikit_learns_one_by_one(d: int, c: float, near: float) -> None:
     """More channels than images and hardly a penalty: the steps end a little short, of 6."""
     x, y = _problem(d=d)
-    y[::4] = np.nan
-    found = probes.fit_logistic(x[None], y[None], c=np.full((1, 3), c))[0]
-    known = ~np.isnan(y[:, 0])
+    y[::8] = np.nan
+    fold_of = np.zeros(60, dtype=np.int64)
+    fold_of[4::8] = 1
+    found = _at_strength(c, x[None], y[None], np.ones((1, 3), dtype=np.int64), fold_of)[0]
+    known = ~np.isnan(y[:, 0]) & (fold_of == 0)
     for j in range(3):
         model = LogisticRegression(C=c, tol=1e-10, max_iter=5000).fit(x[known], y[known, j])
         assert found[:, j] == pytest.approx(model.decision_function(x), abs=near)
@@ -46,10 +57,11 @@ def test_many_probes_at_once_are_scikit_learns_one_by_one(d: int, c: float, near
 
 def test_probes_with_features_of_their_own_agree_with_shared_ones() -> None:
     x, y = _problem()
-    shared = probes.fit_logistic(x[None], y[None], c=np.ones((1, 3)))[0]
-    own = probes.fit_logistic(
-        np.repeat(x[None], 3, 0), np.ascontiguousarray(y.T[:, :, None]), c=np.ones((3, 1))
-    )
+    fold_of = probes.folds(np.zeros(60, dtype=np.int64), n=5, seed=1)
+    fold = np.array([[0, 2, 4]])
+    shared = probes.held_out_logits(x[None], y[None], fold, fold_of=fold_of)[0]
+    of = np.ascontiguousarray(y.T[:, :, None])
+    own = probes.held_out_logits(np.repeat(x[None], 3, 0), of, fold.T, fold_of=fold_of)
     assert np.allclose(own[:, :, 0].T, shared, atol=1e-9)
 
 
@@ -74,13 +86,13 @@ def test_the_strength_is_the_best_on_the_next_fold(d: int) -> None:
     for j in range(3):
         losses = []
         for c in probes.STRENGTHS:
-            fitted = np.where((fold_of == 2) | (fold_of == 3), np.nan, y[:, j])[:, None]
-            z = probes.fit_logistic(x[None], fitted[None], c=np.array([[c]]))[0, :, 0]
+            fitted = np.where(fold_of == 3, np.nan, y[:, j])[None, :, None]
+            z = _at_strength(c, x[None], fitted, np.array([[2]]), fold_of)[0, :, 0]
             losses.append(np.logaddexp(0, -z * (2 * y[:, j] - 1))[fold_of == 3].sum())
         chosen.append(probes.STRENGTHS[int(np.argmin(losses))])
-        kept = np.where(fold_of == 2, np.nan, y[:, j])[:, None]
-        expected = probes.fit_logistic(x[None], kept[None], c=np.array([[chosen[-1]]]))[0, :, 0]
-        assert found[:, j] == pytest.approx(expected, abs=1e-6)
+        kept = y[None, :, j : j + 1]
+        expected = _at_strength(chosen[-1], x[None], kept, np.array([[2]]), fold_of)
+        assert found[:, j] == pytest.approx(expected[0, :, 0], abs=1e-6)
     assert len(set(chosen)) > 1
 
 

@@ -71,6 +71,17 @@ def test_silent_latents_are_revived() -> None:
     assert with_[2] < without[2]
 
 
+def test_revived_latents_start_at_a_fifth_of_the_live_ones() -> None:
+    start = weights(tied=True)
+    live = start.encoder[2:].norm(dim=1).mean()
+    rows = torch.eye(7, dtype=start.encoder.dtype)[:2]
+
+    start.revive(torch.tensor([0, 1]), rows)
+
+    torch.testing.assert_close(start.encoder[:2], rows * live / 5)
+    assert torch.equal(start.dictionary[:2], rows)
+
+
 def test_training_lowers_the_loss_and_keeps_unit_rows() -> None:
     short, _, before = trained(revive_every=10, n_steps=2)
     long, _, after = trained(revive_every=10)
