@@ -13,13 +13,12 @@ from safetensors.torch import save
 
 from core import concepts, importance, saliency
 from core.maps import quantise, scales
-from core.recipe import BankSpec, HeadSpec
+from core.recipe import HeadSpec
 from core.types import words_of
 from data import write
-from precompute.banks import Codes, FittedBank
+from precompute.banks import BankRun, Codes
 from precompute.heads import HEADS, Fitted, logits_of, predictions
 from precompute.intake import Build, Log
-from precompute.quality import Description
 
 Con = duckdb.DuckDBPyConnection
 DENSE = 1 / 3
@@ -117,20 +116,12 @@ def put_truth(con: Con, build: Build) -> None:
             write.frame(con, table, kept)
 
 
-def put_bank(
-    con: Con,
-    bank_id: int,
-    spec: BankSpec,
-    fitted: FittedBank,
-    codes: Codes,
-    description: Description,
-    names: list[str],
-    image_ids: np.ndarray,
-) -> None:
+def put_bank(con: Con, run: BankRun, build: Build) -> None:
     """Everything of one bank; its scores are staged, for they are sorted over all banks."""
-    bank = fitted.bank
+    bank_id, spec, fitted, bank, codes = run.bank_id, run.spec, run.fitted, run.bank, run.codes
+    names, image_ids = build.label_names, build.image_ids
     dense = codes.l0 / codes.n_concepts > DENSE
-    concept = description.concept
+    concept = run.description.concept
     write.put_row(
         con,
         "bank",
@@ -143,7 +134,7 @@ def put_bank(
         params=json.dumps(dict(spec.params), sort_keys=True),
         label_level=fitted.label_level,
         code_unit=concepts.METHODS[spec.method].code_unit,
-        pool=concepts.METHODS[spec.method].pool,
+        pool=run.pool,
         r2=None if bank.offset is None else codes.r2,
         l0=codes.l0,
         n_dead=int((concept["n_active"] == 0).sum()),
@@ -157,7 +148,7 @@ def put_bank(
     if "name" not in concept:
         concept = concept.assign(name=pd.Series(title, dtype=object))
     write.frame(con, "concept", concept, bank_id=bank_id)
-    for table, frame in description.tables.items():
+    for table, frame in run.description.tables.items():
         if "row" in frame:
             frame = frame.assign(image_id=image_ids[frame["row"].to_numpy()]).drop(columns="row")
         write.frame(con, table, frame, bank_id=bank_id)

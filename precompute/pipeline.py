@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,15 @@ import duckdb
 import pandas as pd
 
 from core.concepts import METHODS
-from core.recipe import Recipe
-from core.types import words_of
+from core.recipe import BankSpec, Recipe
 from data import store, write
-from precompute import assemble, heads, perturb
-from precompute.banks import bank_key, draw_control, encode_bank, fit_bank, fit_data
+from precompute import assemble, heads
+from precompute.banks import BankRun, bank_key, draw_control, encode_bank, fit_bank, fit_data
 from precompute.explain import (
     JudgedHead,
+    concept_faithfulness,
+    put_backbone_importance,
+    put_effects,
     put_fidelity,
     put_importance,
     put_saliency,
@@ -30,6 +34,7 @@ from precompute.intake import (
     ActivationStore,
     Build,
     Sources,
+    Texts,
     classes_of,
     extract,
     fingerprint_store,
@@ -41,7 +46,7 @@ from precompute.intake import (
     short_hash,
     versions,
 )
-from precompute.naming import named_for, prepare_names, put_image_layout
+from precompute.naming import label_concepts, prepare_names, put_image_layout
 from precompute.quality import (
     MeasuredHead,
     complete_leakage,
@@ -49,6 +54,7 @@ from precompute.quality import (
     draw_held_out,
     measure_bank,
     put_depth,
+    put_metrics,
     put_quality,
 )
 from precompute.recipe_check import check_recipe
@@ -139,108 +145,103 @@ def _write(
 
 
 def _concepts(con: duckdb.DuckDBPyConnection, build: Build) -> list[dict[str, Any]]:
-    recipe, log, names = build.recipe, build.log, build.label_names
+    """Everything of the banks and their heads; returns the heads' accuracies."""
+    log = build.log
     texts = read_texts(build)
     name_concepts = prepare_names(con, texts, build)
-    accuracy: list[dict[str, Any]] = []
-    n_heads = 0
     held = draw_held_out(con, build)
-    for bank_id, spec in enumerate(recipe.banks):
+    accuracy: list[dict[str, Any]] = []
+    head_ids, n_effects = count(), 0
+    for bank_id, spec in enumerate(build.recipe.banks):
         log.bank_id = bank_id
-        folder = build.work / (bank_key(spec, recipe.seed) + texts.tag)
-        try:
-            data = lend_crops(fit_data(spec, build, texts), build)
-            fitted = fit_bank(spec, data, folder / "bank", seed=recipe.seed)
-        except ValueError as error:
-            log.notice("banks", spec.title, error)
+        run = _bank(build, texts, bank_id, spec)
+        if run is None:
             continue
-        log.stage(f"fit {spec.title}", fitted.seconds, len(fitted.bank.directions), "concepts")
-        codes, seconds = encode_bank(
-            fitted.bank,
-            build.activations,
-            folder / "codes",
-            title=spec.title,
-            pool=METHODS[spec.method].pool,
-        )
-        log.stage(f"maps of {spec.title}", seconds, len(build.rows), "images")
-        with log.timed(f"describe {spec.title}", codes.n_concepts, "concepts"):
-            description = describe(fitted, codes, build)
-        drawn = draw_control(fitted.bank, codes, build, pool=METHODS[spec.method].pool)
-        put_quality(
-            con,
-            bank_id,
-            spec,
-            fitted.bank,
-            codes,
-            description,
-            drawn=drawn,
-            held=held,
-            data=data,
-            folder=folder,
-        )
-        put_trees(
-            con,
-            bank_id,
-            spec.title,
-            fitted.bank,
-            description,
-            held=held,
-            data=data,
-            folder=folder,
-        )
+        put_quality(con, run, held)
+        put_trees(con, run, held)
         with log.timed(f"write {spec.title}", len(build.rows), "images"):
-            assemble.put_bank(
-                con, bank_id, spec, fitted, codes, description, names, build.image_ids
-            )
-        name_concepts(bank_id, spec.title, fitted.bank, codes)
-        put_text_effects(con, bank_id, fitted.bank, texts, build)
-        scores = codes.scores.toarray()
-        label_of = named_for(description.concept, words=words_of(fitted.bank), labels=names)
-        given = heads.HeadInput(build, fitted.bank, scores, label_of, texts)
-        made, explained = [], dict[int, list[str]]()
-        for head in (h for h in recipe.heads if h.bank == spec.title):
-            result = heads.fit_head(given, head)
-            if result is None:
-                continue
-            predicted = assemble.put_head(
-                con, n_heads, bank_id, head, result, scores, build.image_ids
-            )
-            found = heads.accuracies(
-                predicted, build.class_of, build.split, countable=result.classes
-            )
-            accuracy += [{"model": head.title, "target": "label", **row} for row in found]
-            methods = put_importance(con, build, n_heads, head.title, result, scores)
-            explained[n_heads] = methods
-            made.append(MeasuredHead(n_heads, head, result))
-            n_heads += 1
-        with log.timed(f"measure {spec.title}", codes.n_concepts, "concepts"):
-            refits = measure_bank(
-                con,
-                bank_id,
-                codes,
-                description.concept,
-                scores,
-                label_of=label_of,
-                heads=made,
-                build=build,
-                drawn=drawn,
-            )
-        judged = [
-            JudgedHead(
-                m.head_id, m.spec.title, m.fitted, refits.get(m.head_id), explained[m.head_id]
-            )
-            for m in made
-        ]
-        put_fidelity(con, build, judged, scores, drawn.scores)
-        perturb.bank(
-            con,
-            bank_id,
-            spec,
-            fitted.bank,
-            codes,
-            scores,
-            label_of=label_of,
-            build=build,
-        )
+            assemble.put_bank(con, run, build)
+        name_concepts(run)
+        put_text_effects(con, run, build)
+        accuracy += _heads(con, run, build, head_ids)
+        n_effects += _edits(con, run, build, n_effects)
     log.bank_id = None
     return accuracy
+
+
+def _bank(build: Build, texts: Texts, bank_id: int, spec: BankSpec) -> BankRun | None:
+    """Fits a bank and encodes every image; None where it cannot be fitted, which is a notice."""
+    log, seed = build.log, build.seed
+    folder = build.work / (bank_key(spec, seed) + texts.tag)
+    try:
+        data = lend_crops(fit_data(spec, build, texts), build)
+        fitted = fit_bank(spec, data, folder / "bank", seed=seed)
+    except ValueError as error:
+        log.notice("banks", spec.title, error)
+        return None
+    bank, pool = fitted.bank, METHODS[spec.method].pool
+    log.stage(f"fit {spec.title}", fitted.seconds, len(bank.directions), "concepts")
+    codes, seconds = encode_bank(
+        bank, build.activations, folder / "codes", title=spec.title, pool=pool
+    )
+    log.stage(f"maps of {spec.title}", seconds, len(build.rows), "images")
+    with log.timed(f"describe {spec.title}", codes.n_concepts, "concepts"):
+        description = describe(fitted, codes, build)
+    control = draw_control(bank, codes, build, pool=pool)
+    concepts = label_concepts(description.concept, codes, bank, labels=build.label_names)
+    return BankRun(
+        bank_id, spec, data, folder, fitted, codes, control, description, concepts, texts
+    )
+
+
+def _heads(
+    con: duckdb.DuckDBPyConnection, run: BankRun, build: Build, head_ids: Iterator[int]
+) -> list[dict[str, Any]]:
+    """Makes the heads of a bank, measures it with them, and returns their accuracies."""
+    scores, accuracy = run.concepts.scores, list[dict[str, Any]]()
+    given = heads.HeadInput(build, run.bank, scores, run.concepts.label_of, run.texts)
+    made, explained = [], dict[int, list[str]]()
+    for spec in (h for h in build.recipe.heads if h.bank == run.title):
+        result = heads.fit_head(given, spec)
+        if result is None:
+            continue
+        head = MeasuredHead(next(head_ids), spec, result)
+        predicted = assemble.put_head(
+            con, head.head_id, run.bank_id, spec, result, scores, build.image_ids
+        )
+        found = heads.accuracies(predicted, build.class_of, build.split, countable=result.classes)
+        accuracy += [{"model": spec.title, "target": "label", **row} for row in found]
+        methods = put_importance(con, build, head.head_id, spec.title, result, scores)
+        explained[head.head_id] = methods
+        made.append(head)
+    with build.log.timed(f"measure {run.title}", run.codes.n_concepts, "concepts"):
+        refits = measure_bank(con, run, made, build)
+    judged = [
+        JudgedHead(m.head_id, m.spec.title, m.fitted, refits.get(m.head_id), explained[m.head_id])
+        for m in made
+    ]
+    put_fidelity(con, build, judged, scores, run.control.scores)
+    return accuracy
+
+
+def _edits(con: duckdb.DuckDBPyConnection, run: BankRun, build: Build, n_effects: int) -> int:
+    """Asks the model again with maps shown alone and latents edited; returns how many edits.
+
+    `n_effects`: of the banks before. What cannot be done is a notice.
+    """
+    log, recipe, found = build.log, build.recipe, 0
+    with log.timed(f"faithfulness {run.title}", recipe.saliency.faithfulness, "images"):
+        put_metrics(con, concept_faithfulness(run, build), bank_id=run.bank_id)
+    try:
+        with log.timed(f"effects {run.title}", recipe.effects.latents, "latents"):
+            found = put_effects(con, run, build, first=n_effects)
+    except ValueError as error:
+        log.notice("effects", run.title, error)
+    started = time.perf_counter()
+    try:
+        n = put_backbone_importance(con, run, build)
+        if n:
+            log.stage(f"own logits by {run.title}", time.perf_counter() - started, n, "images")
+    except ValueError as error:
+        log.notice("importance", run.title, error)
+    return found

@@ -31,12 +31,6 @@ MANY_PARAMETERS: set[str] = {
     "core/intervention/tables.py:follow",
     "core/metrics/clm.py:judge",
     "core/metrics/concept_quality.py:flags",
-    "precompute/assemble.py:put_bank",
-    "precompute/explain/trees.py:put_trees",
-    "precompute/perturb.py:bank",
-    "precompute/quality/bank_quality.py:put_quality",
-    "precompute/quality/metric_bank.py:measure_bank",
-    "precompute/quality/probing.py:_put",
 }
 """file and function that take more than they should; this list may only become shorter"""
 

@@ -4,12 +4,16 @@ from precompute.banks.control import ControlCodes, draw_control
 from precompute.banks.encode import Codes, encode_bank
 from precompute.banks.fit import FittedBank, bank_key, check_bank, fit_bank
 from precompute.banks.rebuilding import RandomDictionary, random_dictionary
+from precompute.banks.run import BankRun, Description, LabelledScores
 from precompute.banks.training_data import fit_data, part_of
 
 __all__ = [
+    "BankRun",
     "Codes",
     "ControlCodes",
+    "Description",
     "FittedBank",
+    "LabelledScores",
     "RandomDictionary",
     "bank_key",
     "check_bank",

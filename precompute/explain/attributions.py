@@ -13,11 +13,10 @@ import torch
 from core import saliency
 from core.concepts import CraftBank, ScoredBackbone
 from core.maps import quantise_alike
-from core.types import ConceptBank
 from data import write
 from data.images import open_image
+from precompute.banks import BankRun, Description
 from precompute.intake import Build, run_shards, short_hash
-from precompute.quality import Description
 
 METHODS = ("integrated_gradients", "grad_cam")
 """keys of core.saliency.METHODS: one through the pixels, one at the layer itself"""
@@ -25,28 +24,20 @@ _SHARD = 8
 """concepts a shard"""
 
 
-def put(
-    con: duckdb.DuckDBPyConnection,
-    bank_id: int,
-    title: str,
-    bank: ConceptBank,
-    description: Description,
-    build: Build,
-    *,
-    folder: Path,
-) -> None:
+def put(con: duckdb.DuckDBPyConnection, run: BankRun, build: Build) -> None:
     """Rows of `concept_attribution`, for banks whose codes can be differentiated (craft)."""
+    bank, title = run.bank, run.title
     if not isinstance(bank, CraftBank) or bank.n_attributed == 0:
         return
     scored = ScoredBackbone(build.backbone, bank)
-    top = _strongest(description, int(bank.n_attributed))
+    top = _strongest(run.description, int(bank.n_attributed))
     concepts = sorted(top)
     parts = [concepts[i : i + _SHARD] for i in range(0, len(concepts), _SHARD)]
     files = build.rows["file"].to_numpy()
     seconds = 0.0
     for method in METHODS:
         name = f"attribution-{method}-{short_hash(str(top))}"
-        folders = [folder / name / f"{i:05d}" for i in range(len(parts))]
+        folders = [run.folder / name / f"{i:05d}" for i in range(len(parts))]
 
         def work(i: int, out: Path, method: str = method) -> dict[str, Any]:
             for concept in parts[i]:
@@ -65,7 +56,7 @@ def put(
             for concept in part:
                 found = _rows(np.load(out / f"{concept}.npy"), image_ids[top[concept]])
                 same = {
-                    "bank_id": bank_id,
+                    "bank_id": run.bank_id,
                     "concept_id": concept,
                     "method": method,
                     "signed": saliency.METHODS[method].signed,

@@ -19,12 +19,10 @@ from torch import Tensor
 
 from core.backbones import Resumes, Stopped
 from core.importance import METHODS, ResumedLogit
-from core.types import ConceptBank
 from data import write
-from precompute.banks import Codes, RandomDictionary, random_dictionary
+from precompute.banks import BankRun, RandomDictionary, random_dictionary
 from precompute.explain import fidelity
 from precompute.intake import Build, pixels_of
-from precompute.naming import LabelledScores
 
 VARIED, RANKED_BY = 12, "integrated_gradients"
 """concepts of an image that a costly method varies: the largest by this one, which is run on all"""
@@ -42,19 +40,13 @@ class Explained(NamedTuple):
     control: fidelity.Pairs
 
 
-def put_backbone_importance(
-    con: duckdb.DuckDBPyConnection,
-    bank_id: int,
-    bank: ConceptBank,
-    codes: Codes,
-    concepts: LabelledScores,
-    build: Build,
-) -> int:
+def put_backbone_importance(con: duckdb.DuckDBPyConnection, run: BankRun, build: Build) -> int:
     """Writes the three tables `backbone_...` of one bank; returns how many images were explained.
 
     Nothing for a bank that does not reconstruct, a backbone that does not classify, or a linear
     read-out. Raises ValueError, with the reason, where the logit cannot be explained.
     """
+    bank = run.bank
     logits, backbone, n = build.logits, build.backbone, build.recipe.effects.explained
     if bank.offset is None or logits is None or not n:
         return 0
@@ -67,11 +59,11 @@ def put_backbone_importance(
         )
     best = logits.argmax(1)
     mean = torch.from_numpy(build.pooled[build.train]).mean(0)
-    control = random_dictionary(bank, codes, mean, seed=build.seed)
+    control = random_dictionary(bank, run.codes, mean, seed=build.seed)
     found = []
     for row in fidelity.by_class(best, build.split, n):
         pixels = pixels_of(build, [int(build.image_ids[row])])
-        z = torch.from_numpy(concepts.codes(int(row)))
+        z = torch.from_numpy(run.concepts.codes(int(row)))
         resume = partial(_stopped, backbone, pixels)
         function = ResumedLogit(lru_cache(resume), z, bank.directions, int(best[row]))
         found.append(_image(int(row), function, control, seed=build.seed + int(row)))
@@ -80,7 +72,7 @@ def put_backbone_importance(
             f"no concept at layer {backbone.layer!r} reaches the logits (they are read from the "
             "CLS token alone), so they rest on none; choose an earlier layer"
         )
-    _write(con, bank_id, found, build.output_classes[best], build.image_ids)
+    _write(con, run.bank_id, found, build.output_classes[best], build.image_ids)
     return len(found)
 
 

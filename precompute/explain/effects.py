@@ -21,9 +21,8 @@ from core.intervention import sae_edits
 from core.sampling import evenly
 from core.types import ConceptBank
 from data import write
-from precompute.banks import Codes
+from precompute.banks import BankRun, Codes, LabelledScores
 from precompute.intake import Build, pixels_of
-from precompute.naming import LabelledScores
 
 CLASSES = 10
 """in `effect_class`"""
@@ -62,19 +61,14 @@ class Edit:
         )
 
 
-def put_effects(
-    con: duckdb.DuckDBPyConnection,
-    bank_id: int,
-    bank: ConceptBank,
-    codes: Codes,
-    concepts: LabelledScores,
-    build: Build,
-) -> int:
+def put_effects(con: duckdb.DuckDBPyConnection, run: BankRun, build: Build, *, first: int) -> int:
     """Writes `effect` and `effect_class` of one bank; returns how many edits were judged.
 
-    Nothing for a bank that does not reconstruct, or a backbone that does not classify. Raises
-    ValueError, with the reason, where an edit cannot be run.
+    `first`: effect_id of the first of them. Nothing for a bank that does not reconstruct, or a
+    backbone that does not classify. Raises ValueError, with the reason, where an edit cannot be
+    run.
     """
+    bank, concepts = run.bank, run.concepts
     before, backbone, spec = build.logits, build.backbone, build.recipe.effects
     if bank.offset is None or before is None or not spec.latents:
         return 0
@@ -83,7 +77,7 @@ def put_effects(
         raise ValueError(f"backbone {backbone.name!r} cannot go on from other tokens at its layer")
     size = len(before) if readout is not None else spec.images
     found: list[Outcome] = []
-    for latent in _latents(bank, codes, concepts, n=spec.latents):
+    for latent in _latents(bank, run.codes, concepts, n=spec.latents):
         direction = bank.directions[latent.concept_id].double().numpy()
         drawn = np.random.default_rng((build.seed, latent.concept_id))
         random = drawn.normal(size=direction.shape)
@@ -107,7 +101,7 @@ def put_effects(
             f"no edit of the tokens of layer {backbone.layer!r} reaches the logits (they "
             "are read from the CLS token alone); choose an earlier layer"
         )
-    _put(con, bank_id, found, build.output_classes, exact=readout is not None)
+    _put(con, run.bank_id, found, build.output_classes, first=first, exact=readout is not None)
     return len(found)
 
 
@@ -212,12 +206,10 @@ def _put(
     found: list[Outcome],
     classes: Integer[np.ndarray, " y"],
     *,
+    first: int,
     exact: bool,
 ) -> None:
     """`classes`: class_id of each logit."""
-    row = con.execute("SELECT count(*) FROM effect").fetchone()
-    assert row is not None  # an aggregate always gives a row
-    first = int(row[0])
     results = [_result(o) for o in found]
     write.put(
         con,

@@ -17,8 +17,8 @@ from core.metrics import faithfulness
 from core.metrics.perturbation import curve_area
 from core.sampling import evenly
 from core.types import Backbone, ConceptBank
+from precompute.banks import BankRun
 from precompute.intake import Build, pixels_of
-from precompute.naming import LabelledScores
 from precompute.quality import MetricRow
 
 STEPS = 10
@@ -70,18 +70,13 @@ def of_saliency(columns: Mapping[str, list[Any]], build: Build, *, method: str) 
     ]
 
 
-def concept_faithfulness(
-    concepts: LabelledScores,
-    bank: ConceptBank,
-    build: Build,
-    *,
-    pool: str,
-) -> list[MetricRow]:
+def concept_faithfulness(run: BankRun, build: Build) -> list[MetricRow]:
     """Concepts named for a label, on held-out images that show it.
 
     Y is the probability that the concept is present, from its score by a logistic curve fitted to
     the train images' labels (the paper takes the sigmoid of a score that is a logit).
     """
+    concepts = run.concepts
     labels, n = build.presence, build.recipe.saliency.faithfulness
     named = np.flatnonzero(concepts.label_of >= 0)
     if labels is None or not len(named) or not len(build.held_out) or not n:
@@ -101,7 +96,7 @@ def concept_faithfulness(
         other = faithfulness.shuffled(values, seed=build.seed + int(row))
         kept += [faithfulness.masked(images[int(row)], v) for v in (values, other)]
     places = np.array([place for _, place in pairs])
-    scores = _scores(build.backbone, bank, torch.stack(kept), pool=pool)
+    scores = _scores(build.backbone, run.bank, torch.stack(kept), pool=run.pool)
     after = known.probability(scores[:, named])
     before = known.probability(concepts.scores[rows][:, named])[np.arange(len(rows)), places]
     after = rearrange(after[np.arange(len(after)), places.repeat(2)], "(n c) -> c n", c=2)

@@ -7,9 +7,9 @@ import numpy as np
 
 from core.naming import text_edits
 from core.readouts import words_of
-from core.types import ConceptBank
 from data import write
-from precompute.intake import Build, Texts
+from precompute.banks import BankRun
+from precompute.intake import Build
 
 IMAGES = 400
 """held-out images looked at"""
@@ -17,18 +17,13 @@ SHOWN = 0.95
 """quantile of the train images' codes that an insertion sets"""
 
 
-def put_text_effects(
-    con: duckdb.DuckDBPyConnection,
-    bank_id: int,
-    bank: ConceptBank,
-    texts: Texts,
-    build: Build,
-) -> None:
+def put_text_effects(con: duckdb.DuckDBPyConnection, run: BankRun, build: Build) -> None:
     """Nothing where the bank's concepts are not words of the build, or no image is held out."""
+    texts, own = run.texts, words_of(run.bank)
     side = texts.side(build.train, build.held_out[:IMAGES])
     place = {word: i for i, word in enumerate(texts.words)}
-    at = [place[word] for word in words_of(bank) if word in place]
-    if side is None or len(at) < max(2, len(words_of(bank))) or not len(side.images_in_test):
+    at = [place[word] for word in own if word in place]
+    if side is None or len(at) < max(2, len(own)) or not len(side.images_in_test):
         return
     words = side.words_in[at].astype(np.float64)
     axes = text_edits.directions(words)
@@ -49,7 +44,7 @@ def put_text_effects(
             write.put_row(
                 con,
                 "text_edit",
-                bank_id=bank_id,
+                bank_id=run.bank_id,
                 concept_id=concept,
                 mode=mode,
                 level=level,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import duckdb
 import numpy as np
 import pandas as pd
@@ -13,41 +11,30 @@ from torch import Tensor
 
 from core.concepts import CraftBank, HierarchicalBank, MatryoshkaBank, nnls_codes
 from core.metrics import dictionary, reconstruction
-from core.types import ConceptBank, FitData
 from data import write
+from precompute.banks import BankRun
 from precompute.explain import attributions
 from precompute.intake import Build
-from precompute.quality import Description, HeldOut
+from precompute.quality import HeldOut
 
 _BOX = ["x0", "y0", "x1", "y1"]
 _TRAIN = 2_000
 """train tokens looked at where no image is held out"""
 
 
-def put_trees(
-    con: duckdb.DuckDBPyConnection,
-    bank_id: int,
-    title: str,
-    bank: ConceptBank,
-    description: Description,
-    *,
-    held: HeldOut,
-    data: FitData,
-    folder: Path,
-) -> None:
+def put_trees(con: duckdb.DuckDBPyConnection, run: BankRun, held: HeldOut) -> None:
     """Rows of `concept_tree`, `bank_prefix`, `concept_crop`, `subconcept`, `subconcept_crop` and
-    `concept_attribution`; concepts of one class are named after it in `description`."""
-    x = held.tokens if len(held.tokens) else data.tokens.sample(_TRAIN, seed=held.build.seed)
+    `concept_attribution`; concepts of one class are named after it in `run.description`."""
+    bank, bank_id, build = run.bank, run.bank_id, held.build
+    x = held.tokens if len(held.tokens) else run.data.tokens.sample(_TRAIN, seed=build.seed)
     with torch.inference_mode():
         if isinstance(bank, HierarchicalBank):
             write.frame(con, "concept_tree", tree(bank, x), bank_id=bank_id)
         if isinstance(bank, MatryoshkaBank):
-            write.frame(
-                con, "bank_prefix", prefixes(bank, x, seed=held.build.seed), bank_id=bank_id
-            )
+            write.frame(con, "bank_prefix", prefixes(bank, x, seed=build.seed), bank_id=bank_id)
     if not isinstance(bank, CraftBank):
         return
-    rows = held.build.image_ids[held.build.train]
+    rows = build.image_ids[build.train]
     write.frame(con, "concept_crop", _crops(bank.crops, rows), bank_id=bank_id)
     if len(bank.subs):
         subs = _subs(bank)
@@ -57,8 +44,9 @@ def put_trees(
         crops["sub_id"], crops["concept_id"] = (of[n].to_numpy() for n in ("sub_id", "concept_id"))
         write.frame(con, "subconcept_crop", crops, bank_id=bank_id)
     if bank.offset is None:
-        description.concept["name"] = _titled(bank, description.concept, held.build)
-    attributions.put(con, bank_id, title, bank, description, held.build, folder=folder)
+        concept = run.description.concept
+        concept["name"] = _titled(bank, concept, build)
+    attributions.put(con, run, build)
 
 
 def _titled(bank: CraftBank, concept: pd.DataFrame, build: Build) -> list[str]:

@@ -1,6 +1,6 @@
 """What concepts are called, where they lie beside each other, which labels they stand for."""
 
-from precompute.naming.labelled_scores import LabelledScores, control_scores, named_for
+from precompute.naming.labelled_scores import control_scores, label_concepts
 from precompute.naming.layout import lay_out, layout_trust, put_image_layout
 from precompute.naming.match_labels import label_scores
 from precompute.naming.names import (
@@ -14,14 +14,13 @@ from precompute.naming.neighbours import nearest_concepts
 
 __all__ = [
     "NAMES_STAGE",
-    "LabelledScores",
     "Vocabulary",
     "control_scores",
+    "label_concepts",
     "label_scores",
     "lay_out",
     "layout_trust",
     "name_concepts",
-    "named_for",
     "nearest_concepts",
     "notice_twins",
     "prepare_names",

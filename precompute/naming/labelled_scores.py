@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Integer
+from jaxtyping import Integer
 
 from core.naming.labels import same_words
-from precompute.banks import ControlCodes
-
-
-@dataclass(frozen=True)
-class LabelledScores:
-    scores: Float[np.ndarray, "n k"]
-    label_of: Integer[np.ndarray, " k"]
-    """labelled_id that a concept is named for; -1: unnamed"""
-    probes: bool
-    """fitted to labels"""
-    codes: Callable[[int], Float[np.ndarray, "t k"]]
-    """of one image; the last one asked for is kept"""
-    worded: bool = False
-    """fitted to words: a score has no side, but a concept may be the word of a label"""
-    sided: bool = True
-    """of probes: a positive score says that the concept is there (a likeness does not)"""
+from core.types import ConceptBank, words_of
+from precompute.banks import Codes, ControlCodes, LabelledScores
 
 
 def named_for(
@@ -39,6 +25,21 @@ def named_for(
         return same_words(words, labels)
     behind = concept["name_source"].isin(("label", "matched")) & concept["labelled_id"].notna()
     return np.where(behind, concept["labelled_id"].fillna(0).astype(np.int64), -1)
+
+
+def label_concepts(
+    concept: pd.DataFrame, codes: Codes, bank: ConceptBank, *, labels: Sequence[str]
+) -> LabelledScores:
+    """A bank's concepts with the labels that the rows of `concept` name them for."""
+    return LabelledScores(
+        codes.scores.toarray(),
+        named_for(concept, words=words_of(bank), labels=labels),
+        probes=bool((concept["name_source"] == "label").all()),
+        codes=codes.of_images(),
+        worded=bool((concept["name_source"] == "word").all()),
+        # a bank fitted to labels says how often its sign is right, where its sign says anything
+        sided=bool(concept["train_accuracy"].notna().all()),
+    )
 
 
 def control_scores(own: LabelledScores, drawn: ControlCodes) -> LabelledScores:

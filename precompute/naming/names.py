@@ -17,9 +17,8 @@ from jaxtyping import Float
 
 from core.naming import vocabulary
 from core.naming.labels import agreement
-from core.types import ConceptBank
 from data import write
-from precompute.banks import Codes
+from precompute.banks import BankRun
 from precompute.intake import Build, Log, Texts
 
 Con = duckdb.DuckDBPyConnection
@@ -39,10 +38,8 @@ class Vocabulary:
     template: str
 
 
-def prepare_names(
-    con: Con, texts: Texts, build: Build
-) -> Callable[[int, str, ConceptBank, Codes], None]:
-    """What names a bank (id, title, bank, codes) once it is stored; nothing without words."""
+def prepare_names(con: Con, texts: Texts, build: Build) -> Callable[[BankRun], None]:
+    """What names the concepts of a bank once it is stored; nothing without words."""
     if texts.words_in is None or texts.images_in is None:
         return lambda *_: None
     spec, log, seen = build.recipe.text, build.log, texts.images_in[build.train]
@@ -62,16 +59,16 @@ def prepare_names(
     )
     notice_twins(texts.words, texts.words_in, log)
 
-    def named(bank_id: int, title: str, bank: ConceptBank, codes: Codes) -> None:
-        with log.timed(f"name {title}", codes.n_concepts, "concepts"):
+    def named(run: BankRun) -> None:
+        with log.timed(f"name {run.title}", run.codes.n_concepts, "concepts"):
             if texts.joint:
-                directions = bank.directions.numpy()
+                directions = run.bank.directions.numpy()
                 placed = vocabulary.by_direction(directions, seen, seed=build.seed)
             else:
-                scores = codes.scores[build.train].tocsc()
+                scores = run.codes.scores[build.train].tocsc()
                 placed = vocabulary.by_images(scores, seen, seed=build.seed)
-            _put_places(con, bank_id, placed)
-            name_concepts(con, bank_id, title, known, log)
+            _put_places(con, run.bank_id, placed)
+            name_concepts(con, run.bank_id, run.title, known, log)
 
     return named
 

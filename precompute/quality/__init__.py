@@ -2,14 +2,13 @@
 
 from precompute.quality.bank_quality import put_quality
 from precompute.quality.depth import put_depth
-from precompute.quality.description import Description, describe
+from precompute.quality.description import describe
 from precompute.quality.held_out import HeldOut, draw_held_out
 from precompute.quality.leakage import complete_leakage
 from precompute.quality.metric_bank import MeasuredHead, measure_bank
 from precompute.quality.rows import MetricRow, put_metrics
 
 __all__ = [
-    "Description",
     "HeldOut",
     "MeasuredHead",
     "MetricRow",

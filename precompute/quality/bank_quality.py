@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from pathlib import Path
 
 import duckdb
 import pandas as pd
@@ -14,15 +13,13 @@ from torch import Tensor
 
 from core.concepts import METHODS
 from core.metrics import dictionary, reconstruction
-from core.recipe import BankSpec
 from core.sampling import evenly
-from core.types import ConceptBank, FitData
+from core.types import ConceptBank
 from data import write
-from precompute.banks import Codes, ControlCodes, RandomDictionary, random_dictionary
+from precompute.banks import BankRun, Codes, RandomDictionary, random_dictionary
 from precompute.intake import StoredTokens
 from precompute.quality import meaning, probing, readout, stability
 from precompute.quality.concept_flags import judge_concepts
-from precompute.quality.description import Description
 from precompute.quality.held_out import HeldOut
 from precompute.quality.rows import Figure
 
@@ -30,38 +27,27 @@ QUERIES, REAL = 2_000, 5_000
 """held-out tokens whose reconstructions are looked up, among so many other real ones"""
 
 
-def put_quality(
-    con: duckdb.DuckDBPyConnection,
-    bank_id: int,
-    spec: BankSpec,
-    bank: ConceptBank,
-    codes: Codes,
-    description: Description,
-    *,
-    drawn: ControlCodes,
-    held: HeldOut,
-    data: FitData,
-    folder: Path,
-) -> None:
+def put_quality(con: duckdb.DuckDBPyConnection, run: BankRun, held: HeldOut) -> None:
     """Writes the bank's rows of `quality` and `probe`, and fills in the concepts' own columns."""
-    log = held.build.log
-    with log.timed(f"quality {spec.title}", codes.n_concepts, "concepts"), torch.inference_mode():
-        judge_concepts(description, codes, held, signed=bank.signed)
+    log, title, bank, codes = held.build.log, run.title, run.bank, run.codes
+    concept, method = run.description.concept, run.spec.method
+    with log.timed(f"quality {title}", codes.n_concepts, "concepts"), torch.inference_mode():
+        judge_concepts(run.description, codes, held, signed=bank.signed)
         random = _control(bank, codes, held)
-        seen = _seen(bank, codes, held, image_wise=METHODS[spec.method].image_wise)
+        seen = _seen(bank, codes, held, image_wise=METHODS[method].image_wise)
         found = [*_codes(bank, random, *seen), *_directions(bank, random)]
         try:
             found += readout.figures(bank, random, codes, held)
         except ValueError as error:
-            log.notice("quality", f"read-out of {spec.title}", error)
-        against = None if spec.method == "random" else drawn
-        found += meaning.figures(description.concept, codes, against, held.build)
-    with log.timed(f"probes of {spec.title}", codes.n_concepts, "concepts"):
-        label_of = description.concept["labelled_id"]
-        probing.put(con, bank_id, codes.scores.toarray(), held.baseline, label_of=label_of)
-    found += stability.figures(spec, bank, data, folder, seed=held.build.seed, log=log)
+            log.notice("quality", f"read-out of {title}", error)
+        against = None if method == "random" else run.control
+        found += meaning.figures(concept, codes, against, held.build)
+    with log.timed(f"probes of {title}", codes.n_concepts, "concepts"):
+        label_of = concept["labelled_id"]
+        probing.put(con, run.bank_id, run.concepts.scores, held.baseline, label_of=label_of)
+    found += stability.figures(run.spec, bank, run.data, run.folder, seed=held.build.seed, log=log)
     frame = pd.DataFrame([f.__dict__ for f in found if not math.isnan(f.value)])
-    write.frame(con, "quality", frame, bank_id=bank_id)
+    write.frame(con, "quality", frame, bank_id=run.bank_id)
 
 
 def _control(bank: ConceptBank, codes: Codes, held: HeldOut) -> RandomDictionary:

@@ -9,9 +9,8 @@ import pandas as pd
 from jaxtyping import Float
 
 from core.metrics import concept_quality
-from precompute.banks import Codes
+from precompute.banks import Codes, Description
 from precompute.intake import Build
-from precompute.quality.description import Description
 from precompute.quality.held_out import HeldOut
 
 _BLOCK = 256

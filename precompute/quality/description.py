@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Integer
@@ -11,20 +9,12 @@ from jaxtyping import Float, Integer
 from core.maps import scales
 from core.metrics import association, statistics
 from core.types import words_of
-from precompute.banks import Codes, FittedBank
+from precompute.banks import Codes, Description, FittedBank
 from precompute.intake import Build
 from precompute.naming import label_scores, lay_out, layout_trust, nearest_concepts
 
 _BLOCK = 256
 """concepts described at once"""
-
-
-@dataclass(frozen=True)
-class Description:
-    """Frames without bank_id, named for their tables."""
-
-    concept: pd.DataFrame
-    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def describe(fitted: FittedBank, codes: Codes, build: Build) -> Description:

@@ -9,8 +9,8 @@ import pyarrow as pa
 from core.metrics import leakage
 from core.sampling import evenly
 from data import write
+from precompute.banks import LabelledScores
 from precompute.intake import Build
-from precompute.naming import LabelledScores
 from precompute.quality.rows import MetricRow
 
 TRAIN, TEST, CONCEPTS = 400, 300, 24

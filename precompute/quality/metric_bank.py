@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import duckdb
-import numpy as np
-import pandas as pd
 
 from core.recipe import HeadSpec
-from precompute.banks import Codes, ControlCodes
+from precompute.banks import BankRun, LabelledScores
 from precompute.heads import Fitted
 from precompute.intake import MEASURE_STAGE, Build
-from precompute.naming import LabelledScores, control_scores
+from precompute.naming import control_scores
 from precompute.quality import leakage, metric_heads, metric_maps
 from precompute.quality.metric_heads import Reading
 from precompute.quality.rows import MetricRow, put_metrics
@@ -29,33 +27,23 @@ class MeasuredHead(NamedTuple):
 
 def measure_bank(
     con: duckdb.DuckDBPyConnection,
-    bank_id: int,
-    codes: Codes,
-    concept: pd.DataFrame,
-    scores: np.ndarray,
-    *,
-    label_of: np.ndarray,
+    run: BankRun,
     heads: Sequence[MeasuredHead],
     build: Build,
-    drawn: ControlCodes,
 ) -> dict[int, Fitted]:
     """Measures a bank and its heads and writes the rows; returns, by head_id, the heads that could
-    be fitted again on `drawn`, so fitted.
+    be fitted again on `run.control`, so fitted.
 
     What cannot be measured of a head is a notice; what cannot be measured of any bank is one that
     `notice_missing` wrote.
     """
-    probes = bool((concept["name_source"] == "label").all())
-    # a bank fitted to labels says how often its sign is right, where its sign says anything
-    sided = bool(concept["train_accuracy"].notna().all())
-    worded = bool((concept["name_source"] == "word").all())
-    concepts = LabelledScores(scores, label_of, probes, codes.of_images(), worded, sided)
-    random = control_scores(concepts, drawn)
+    concepts, bank_id = run.concepts, run.bank_id
+    random = control_scores(concepts, run.control)
     found = _concepts(concepts, build)
     put_metrics(con, found, control=_concepts(random, build), bank_id=bank_id)
     refits: dict[int, Fitted] = {}
     # as many random directions as an activation has numbers leave nothing out: the linear probe
-    k, d = drawn.directions.rows.shape
+    k, d = run.control.directions.rows.shape
     spanning = k >= d
     for head in heads:
         found, missing = _head(_reading(head, concepts, build), concepts, build)

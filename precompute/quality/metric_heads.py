@@ -11,9 +11,9 @@ from core.measure import Measure, mean_of
 from core.metrics import cgim, clm, existence
 from core.metrics.perturbation import accuracy_by_effective_concepts
 from core.types import Head
+from precompute.banks import LabelledScores
 from precompute.heads import Fitted, logits_of
 from precompute.intake import Build
-from precompute.naming import LabelledScores
 from precompute.quality.rows import MetricRow
 
 LENGTHS = (1, 3, 5)

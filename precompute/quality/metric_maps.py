@@ -8,8 +8,8 @@ from jaxtyping import Float
 
 from core.measure import Measure, mean_of
 from core.metrics.mask_overlap import localisation
+from precompute.banks import LabelledScores
 from precompute.intake import Build
-from precompute.naming import LabelledScores
 from precompute.quality.rows import MetricRow
 
 _CHANCES = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
@@ -40,6 +40,18 @@ class Baseline:
     plain: list[Placements]
 
 
+class Ranking(NamedTuple):
+    """How one kind of probe ranks the images by every label."""
+
+    kind: str
+    scores: Float[np.ndarray, "m t"]
+    found: list[Placements]
+    n_latents: int
+    """numbers of an image that a probe may read"""
+    concept: Integer[np.ndarray, " t"] | None = None
+    """read for each label, where it is a single one"""
+
+
 def baseline(con: duckdb.DuckDBPyConnection, build: Build) -> Baseline | None:
     """Probes the labels on pooled activations and writes the rows; None without held-out labels.
 
@@ -57,7 +69,7 @@ def baseline(con: duckdb.DuckDBPyConnection, build: Build) -> Baseline | None:
         scores = probes.ranked(x[None], y, fold)
         plain = [learnability.placements(scores[:, j], y[:, j], fold) for j in range(y.shape[1])]
         out = Baseline(rows, y, targets, fold, share, plain)
-        _put(con, None, out, kind="raw", scores=scores, found=plain, n_latents=x.shape[1])
+        _put(con, None, out, Ranking("raw", scores, plain, x.shape[1]))
     return out
 
 
@@ -76,11 +88,10 @@ def put(
     mine = scores[base.rows]
     _put_own(con, bank_id, mine, base, label_of)
     best, chosen = _best(mine, base)
-    found = _placed(best, base)
-    _put(con, bank_id, base, kind="latent", scores=best, found=found, n_latents=1, concept=chosen)
+    _put(con, bank_id, base, Ranking("latent", best, _placed(best, base), 1, chosen))
     top = _top(mine, base)
     n = min(TOP, mine.shape[1])
-    _put(con, bank_id, base, kind="top", scores=top, found=_placed(top, base), n_latents=n)
+    _put(con, bank_id, base, Ranking("top", top, _placed(top, base), n))
 
 
 def _targets(
@@ -195,15 +206,11 @@ def _put(
     con: duckdb.DuckDBPyConnection,
     bank_id: int | None,
     base: Baseline,
-    *,
-    kind: str,
-    scores: Float[np.ndarray, "m t"],
-    found: list[Placements],
-    n_latents: int,
-    concept: Integer[np.ndarray, " t"] | None = None,
+    ranking: Ranking,
 ) -> None:
+    scores, concept = ranking.scores, ranking.concept
     rows: list[dict[str, Any]] = []
-    for j, place in enumerate(found):
+    for j, place in enumerate(ranking.found):
         judged = ~np.isnan(place.value)
         area = learnability.auc(place)
         if not judged.any():
@@ -231,7 +238,7 @@ def _put(
     if not rows:
         return
     frame = pd.DataFrame(rows)
-    frame["bank_id"], frame["kind"], frame["n_latents"] = bank_id, kind, n_latents
+    frame["bank_id"], frame["kind"], frame["n_latents"] = bank_id, ranking.kind, ranking.n_latents
     for name in ("bank_id", "labelled_id", "class_id", "concept_id"):
         frame[name] = pd.to_numeric(frame[name]).astype("UInt32")
     write.frame(con, "probe", frame)

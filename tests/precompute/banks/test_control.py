@@ -20,6 +20,7 @@ from core.types import ConceptBank, Labels
 from precompute.banks import control
 from precompute.banks.control import ControlCodes
 from precompute.banks.encode import Codes, encode_bank
+from precompute.banks.run import LabelledScores
 from precompute.intake import shards
 from precompute.intake.activations import ActivationStore
 from precompute.intake.build import Build, Masks
@@ -135,7 +136,7 @@ def test_control_keeps_the_labels_of_the_concepts_it_stands_in_for(
     activations: ActivationStore, tmp_path: Path
 ) -> None:
     codes, drawn = _drawn(activations, tmp_path)
-    own = labelled_scores.LabelledScores(
+    own = LabelledScores(
         codes.scores.toarray(),
         np.array([0, 1, -1, 2, 0]),
         True,

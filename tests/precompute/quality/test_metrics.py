@@ -19,10 +19,10 @@ from core.recipe import parse
 from core.types import Box, Grid, Head, Labels
 from data import store
 from precompute import pipeline
+from precompute.banks.run import LabelledScores
 from precompute.doctor import examine
 from precompute.heads import Fitted
 from precompute.intake.build import Build, Points
-from precompute.naming.labelled_scores import LabelledScores
 from precompute.quality import metric_heads, metric_maps
 
 
