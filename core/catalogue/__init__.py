@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.catalogue.banks import QUALITY
+from core.catalogue.classes import CONFUSIONS, DOMINANCE
 from core.catalogue.concepts import CONCEPT
 from core.catalogue.definition import COMMON, OWN, Better, Definition, Format
 from core.catalogue.depth import DEPTH
+from core.catalogue.effects import EFFECTS
 from core.catalogue.flags import FLAGS
 from core.catalogue.heads import ACCURACY, FIDELITY, TIMES
 from core.catalogue.image_sets import DIFFERENCES
 from core.catalogue.maps import MAPS
 from core.catalogue.metrics import ANSWERS
 from core.catalogue.names import NAMES
+from core.catalogue.pairs import PAIRS
 from core.catalogue.probes import PROBES, SUMMARY
 from core.catalogue.relations import CLASSES, LABELS, NEIGHBOURS
 
@@ -50,6 +53,10 @@ _TABLES = (
     SUMMARY,
     DEPTH,
     DIFFERENCES,
+    PAIRS,
+    CONFUSIONS,
+    DOMINANCE,
+    EFFECTS,
 )
 DEFINITIONS: Mapping[str, Definition] = {
     one.key: one for table in _TABLES for one in table.values()

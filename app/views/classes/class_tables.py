@@ -11,6 +11,8 @@ import streamlit as st
 
 from app import db
 from app.format import concept_name
+from app.widgets import defined
+from core import catalogue
 from data.queries import methods
 from data.queries.methods import Method
 
@@ -34,23 +36,14 @@ def _percent(n: int, total: int) -> float:
 
 
 def splits(confusions: pd.DataFrame, class_id: int) -> None:
-    about = {
-        "Recall": ("Recall, %", "Of the class's images, those the head finds"),
-        "n carry it": (None, "Images that carry the class"),
-        "Precision": (
-            "Precision, %",
-            "Of the labelled images that the head takes for the class, those that are",
-        ),
-        "n taken": (None, "Labelled images that the head takes for the class"),
-    }
     st.dataframe(
         per_split(confusions, class_id),
         hide_index=True,
         column_config={
-            name: st.column_config.NumberColumn(
-                title, help=help_, format="localized" if name.startswith("n ") else "%.3g"
-            )
-            for name, (title, help_) in about.items()
+            "Recall": defined.column("confusion.recall"),
+            "n carry it": defined.column("confusion.carried", form="localized"),
+            "Precision": defined.column("confusion.precision"),
+            "n taken": defined.column("confusion.taken", form="localized"),
         },
     )
 
@@ -83,31 +76,16 @@ def others(confusions: pd.DataFrame, class_id: int, *, key: str) -> int | None:
         selection_mode="single-row",
         column_config={
             "other": st.column_config.Column("Class", help="A row opens the class"),
-            "taken for": st.column_config.Column(
-                "This taken for it", help="Images of this class that the head takes for the other"
-            ),
-            "mistaken from": st.column_config.Column(
-                "It taken for this", help="Images of the other that the head takes for this class"
-            ),
+            "taken for": defined.column("confusion.missed"),
+            "mistaken from": defined.column("confusion.mistaken"),
         },
     )
     picked = event["selection"]["rows"]
     return int(wide["other_id"].iloc[picked[0]]) if picked else None
 
 
-DOMINANCE: dict[str, tuple[str, str]] = {
-    "prevalence": (
-        "Prevalence {}, %",
-        "Share of the split's images whose dominant concept it is",
-    ),
-    "n": ("n {}", "Images of the split whose dominant concept it is"),
-    "reliability": (
-        "Reliability {}, %",
-        "Accuracy of the head on those of them that carry a label; empty where none does",
-    ),
-    "n_labelled": ("n labelled {}", "Images behind the reliability"),
-}
-"""column of queries.classes.dominance -> (title with the split, definition)"""
+DOMINANCE = ("prevalence", "n", "reliability", "n_labelled")
+"""columns of queries.classes.dominance that stand for each split"""
 
 
 def by_concept(rows: pd.DataFrame) -> pd.DataFrame:
@@ -146,12 +124,10 @@ def dominance(rows: pd.DataFrame, *, key: str) -> int | None:
     config: dict[str, Any] = {"id": st.column_config.NumberColumn("#", format="%d")}
     for column in frame.columns[2:]:
         what, _, split = str(column).partition(", ")
-        title, about = DOMINANCE[what]
-        config[column] = st.column_config.NumberColumn(
-            title.format(split),
-            help=about,
-            format="localized" if what.startswith("n") else "%.3g",
-        )
+        one = catalogue.of(f"dominance.{what}")
+        unit = ", %" if one.format == "percent" else ""
+        form = "localized" if one.format == "count" else None
+        config[column] = defined.column(one, title=f"{one.title} {split}{unit}", form=form)
     event = st.dataframe(
         frame,
         hide_index=True,
@@ -165,14 +141,7 @@ def dominance(rows: pd.DataFrame, *, key: str) -> int | None:
     return int(frame["id"].iloc[picked[0]]) if picked else None
 
 
-FIDELITY = {
-    "C-insertion": "Mean height of the logit as concepts come in, most important first; large "
-    "is good. Logits.",
-    "C-deletion": "The same as concepts are set to 0, most important first; small is good. Logits.",
-    "C-muFidelity": "Correlation, -1..1, of summed importance with what the logit loses without "
-    "random fifths of the concepts; 1 is perfect, chance 0.",
-}
-"""metric -> definition"""
+FIDELITY = ("C-insertion", "C-deletion", "C-muFidelity")
 
 
 BESIDE = {
@@ -215,8 +184,8 @@ def fidelity(rows: pd.DataFrame) -> None:
             format="localized",
         )
     }
-    for metric, about in FIDELITY.items():
-        config[metric] = st.column_config.NumberColumn(help=about, format="%.3g")
+    for metric in FIDELITY:
+        config[metric] = defined.column(f"fidelity.{metric}")
         for what, (title, help_) in BESIDE.items():
             config[f"{metric} {what}"] = st.column_config.NumberColumn(
                 title, help=help_.format(metric), format="%.3g"

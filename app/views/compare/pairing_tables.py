@@ -12,41 +12,29 @@ import streamlit as st
 from app import db
 from app.format import concept_name
 from app.views.compare.pairing import Compared, Side
-from app.widgets import figures, minis, palette
+from app.widgets import defined, figures, minis, palette
+from core import catalogue
 from core.compare.matching import Matching
 from data.queries import concepts
 
 PICTURES = 2
 KINDS = {
-    "scores": ("Scores", "Correlation of the two concepts' scores over the shared images"),
-    "maps": (
-        "Maps",
-        "Correlation of the two concepts' maps over the tokens of shared images: "
-        "whether they fire at the same places",
-    ),
-    "cosine": ("Cosine", "Cosine of the two directions, where both banks live in one space"),
+    kind: (one.title, one.meaning.removesuffix("."))
+    for kind in ("scores", "maps", "cosine")
+    for one in (catalogue.of(f"pair.{kind}"),)
 }
+"""title and meaning"""
 AXES = {
     "scores": "correlation of scores",
     "maps": "correlation of maps",
     "cosine": "cosine of directions",
 }
-ABOUT = {
-    "A ": "Its two strongest images in A",
-    "B ": "Its two strongest images in B",
-    "Scores": KINDS["scores"][1],
-    "Maps": KINDS["maps"][1],
-    "Cosine": KINDS["cosine"][1],
-    "in A, %": "Share of the shared images on which A's concept has a positive score, per cent",
-    "in B, %": "The same of B's concept",
-    "Change": "Difference of the two shares, in percentage points",
-    "Shift": "Size of the concept's shift vector: mean of B's minus A's pooled activations over "
-    "the images where A's concept is active, in units of activation",
-    "Along": "Cosine of the shift vector with A's direction: above 0 its images move further along "
-    "it, below 0 back",
-    "Best": "Largest likeness with any concept of the other side, taken or not",
-    "Best match": "The concept of the other side that it is most like",
+PICTURED = {"A ": "Its two strongest images in A", "B ": "Its two strongest images in B"}
+DEFINED = {
+    one.heading: one for one in catalogue.DEFINITIONS.values() if one.key.startswith("pair.")
 }
+DEFINED["Change"] = catalogue.of("pair.change")
+"""by column of the table"""
 
 
 def strengths(found: Matching, chance: np.ndarray, *, threshold: float, kind: str) -> go.Figure:
@@ -89,15 +77,17 @@ def _titles(side: pd.DataFrame) -> list[str]:
 def _config(names: list[str]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for name in names:
-        about = ABOUT.get(name)
-        if name in ("A ", "B "):
+        if name in PICTURED:
             out[name] = st.column_config.ImageColumn(
-                f"Images of {name.strip()}", width=PICTURES * minis.SIDE + 16, help=about
+                f"Images of {name.strip()}",
+                width=PICTURES * minis.SIDE + 16,
+                help=PICTURED[name],
             )
-        elif name in ("A", "B", "Concept", "Best match"):
-            out[name] = st.column_config.TextColumn(name, width=128, help=about)
+        elif name in DEFINED:
+            one = DEFINED[name]
+            out[name] = defined.column(one, width=128 if one.format == "text" else 66)
         else:
-            out[name] = st.column_config.NumberColumn(name, help=about, format="%.3g", width=66)
+            out[name] = st.column_config.TextColumn(name, width=128)
     return out
 
 

@@ -11,6 +11,7 @@ from app import address, db
 from app.format import number, percent, plain, rate, seconds, short, size
 from app.views.overview import accuracy
 from app.widgets import figures, gallery, image_map
+from core import catalogue
 from data.queries import build, methods
 
 USES = (
@@ -113,11 +114,10 @@ def contents() -> None:
                 f"**{known[m].title}**: {known[m].about}" for m in dict.fromkeys(banks["method"])
             ),
             "Dead": "Concepts that no image activates",
-            "R²": "Share of token variance that the bank reconstructs, at most 1; "
-            "a dash: it does not reconstruct",
-            "L0": "Mean number of non-zero codes a token",
+            "R²": f"{catalogue.of('quality.r2').help} A dash: it does not reconstruct",
+            "L0": catalogue.of("quality.l0").help,
             "Labels": "Which labels trained it: one by one (image) or through the class",
-            "Fit": "Wall clock of the fit",
+            "Fit": catalogue.of("stage.fit").help,
         }
         st.dataframe(
             shown,

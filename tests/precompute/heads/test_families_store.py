@@ -22,7 +22,7 @@ from streamlit.testing.v1 import AppTest
 from app import db
 from app.views.intervene import edited_head, whole
 from app.views.intervene.head_edits import Edit, EditSet
-from core import backbones, bottleneck
+from core import backbones, bottleneck, catalogue
 from core.concepts.common import concept_layer
 from core.recipe import parse
 from core.types import Head
@@ -124,6 +124,13 @@ def test_every_family_is_there_with_its_accuracy_and_control(
     readers = leaderboard.readers(con)
     shown = set(readers.loc[~readers["residual"], "head"])
     assert shown == {known.loc["sparse", "name"], known.loc["own", "name"]}
+
+
+def test_every_measure_and_metric_is_defined(con: duckdb.DuckDBPyConnection) -> None:
+    found = con.execute(
+        "SELECT 'quality.' || measure FROM quality UNION SELECT 'metric.' || name FROM metric"
+    ).fetchall()
+    assert {key for (key,) in found} <= set(catalogue.DEFINITIONS)
 
 
 def test_concepts_that_are_words_keep_them_and_stand_for_labels(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from app import db
 from app.format import concept_name, number, plain, short
-from app.widgets import figures, palette
+from app.widgets import defined, figures, palette
 from data.queries import build, effects
 
 MODES = {
@@ -81,9 +79,6 @@ def show(bank_id: int, *, live: bool) -> None:
         }
     )
 
-    def exact(about: str, form: str = "%.3g") -> Any:
-        return st.column_config.NumberColumn(help=about, format=form)
-
     picked = st.dataframe(
         table,
         key=f"effects-{bank_id}-{mode}",
@@ -92,15 +87,13 @@ def show(bank_id: int, *, live: bool) -> None:
         selection_mode="single-row",
         height=min(330, 38 + 35 * len(table)),
         column_config={
-            "Images": st.column_config.TextColumn(
-                help="active: those with the latent's highest scores; silent: the lowest; both"
-            ),
-            "n": exact("Images", "%d"),
-            "Edited": exact("Images of the n whose codes the edit changes", "%d"),
-            "Change": exact("Of the logit of the class predicted before, mean over the n images"),
-            "Random": exact("The same step along a random direction of equal length"),
-            "Flipped": exact("Per cent of the n images whose predicted class changes", "%.3g %%"),
-            "Random flipped": exact("The same along a random direction", "%.3g %%"),
+            "Images": defined.column("effect.images"),
+            "n": defined.column("effect.n"),
+            "Edited": defined.column("effect.n_edited"),
+            "Change": defined.column("effect.change"),
+            "Random": defined.column("effect.control_change"),
+            "Flipped": defined.column("effect.flipped"),
+            "Random flipped": defined.column("effect.control_flipped"),
         },
     )
     rows = picked["selection"]["rows"]
