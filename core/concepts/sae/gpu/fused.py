@@ -42,7 +42,8 @@ class Fused:
         f, d = weights.dictionary.shape
         new = weights.dictionary.new_empty
         self.x, self.residual = new(batch, d), new(batch, d)
-        half = torch.bfloat16
+        # the interpreter multiplies the bits of bfloat16 as if they were whole numbers
+        half = torch.bfloat16 if weights.encoder.is_cuda else torch.float32
         self.stacked_x, self.stacked = new(batch, 3 * d, dtype=half), new(f, 3 * d, dtype=half)
         self.seen = -1
         self.pre, self.loss = new(batch, f), new(batch)

@@ -111,9 +111,11 @@ def update_latents(
         latent = (tl.program_id(0) * EACH + i).to(tl.int64)
         here = latent < f
         words_of = used + latent * words + word
-        n = tl.sum(_ones(tl.load(words_of, mask=(word < words) & here, other=0)))
+        # blocks against a number: Triton's interpreter joins no block with a single truth
+        noted = word < tl.where(here, words, 0)
+        n = tl.sum(_ones(tl.load(words_of, mask=noted, other=0)))
         tl.debug_barrier()  # every warp has read them
-        tl.store(words_of, tl.zeros((BW,), tl.int32), mask=(word < words) & here)
+        tl.store(words_of, tl.zeros((BW,), tl.int32), mask=noted)
         of_dictionary, of_encoder = tl.zeros((BD,), tl.float32), tl.zeros((BD,), tl.float32)
         of_bias = 0.0
         for start in range(0, n, BJ):
@@ -128,7 +130,7 @@ def update_latents(
             of_dictionary += tl.sum(rest * value[:, None], 0) * scale
             of_encoder += tl.sum(token * slope[:, None], 0)
             of_bias += tl.sum(slope)
-        at, mask = latent * d + channel, inside & here
+        at, mask = latent * d + channel, channel < tl.where(here, d, 0)
         row = tl.load(dictionary + at, mask=mask, other=0.0)
         # a unit row moves only along the sphere
         of_dictionary -= tl.sum(of_dictionary * row) * row
