@@ -19,7 +19,6 @@ OLD_NAME = "concept" + "arium"
 UNFINISHED = r"\b(TODO|FIXME|XXX|HACK|NotImplementedError)\b|placeholder text"
 MANY_PARAMETERS: set[str] = {
     "app/views/image/image_view.py:payload",
-    "app/views/intervene/head_lab.py:payload",
     "core/compare/class_shifts.py:_cells",
     "core/concepts/bottlenecks/cbm.py:_train",
     "core/concepts/bottlenecks/csr_training.py:train",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.browser.serving import CHROMIUM, chromium, serve
+from tests.browser.visiting import Facts
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -48,3 +50,30 @@ def browser() -> Iterator[object]:
         pytest.skip("no Chromium on this machine")
     with chromium() as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def facts(demo_store: Path) -> Facts:
+    return Facts(demo_store)
+
+
+@pytest.fixture
+def visit(app_url: str, browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens an address in a tab that knows nothing; fails on an error of the page's scripts."""
+    errors: list[str] = []
+    tabs = []
+
+    def visit_(view: str, **params: object) -> Any:
+        context = browser.new_context(viewport={"width": 1440, "height": 1000})
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        query = "&".join(f"{key}={value}" for key, value in params.items())
+        page.goto(f"{app_url}/{view}?{query}")
+        page.wait_for_selector(".cx-root[data-ready]", timeout=60_000)
+        tabs.append(context)
+        return page
+
+    yield visit_
+    for context in tabs:
+        context.close()
+    assert errors == []

@@ -2,88 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from data import store
-from data.queries import build, heads, images
-
-NOW = "[data-role=now]"
-CHECK = "[data-role=agreement]"
-
-
-class Facts:
-    """Ids of the store that the stories need."""
-
-    def __init__(self, path: Path) -> None:
-        con = store.open_readonly(path)
-        known = build.heads(con)
-        if known.empty:
-            pytest.skip("the store has no head")
-        self.head = str(known["name"][0])
-        self.bank = str(known["bank"][0])
-        self.image = int(images.image_ids(con)[-1])
-        loaded = heads.load(con, int(known["head_id"][0]))
-        facts = heads.concepts(con, int(known["head_id"][0]))
-        # the concept that can move some logit furthest
-        reach = abs(loaded.head.weight).max(axis=0) * (facts["score_max"] - facts["score_min"])
-        row = facts.loc[reach.idxmax()]
-        self.concept = int(row["concept_id"])
-        self.lo, self.hi = float(row["score_min"]), float(row["score_max"])
-        con.close()
-
-
-@pytest.fixture(scope="session")
-def facts(demo_store: Path) -> Facts:
-    return Facts(demo_store)
-
-
-@pytest.fixture
-def visit(app_url: str, browser: Any) -> Iterator[Callable[..., Any]]:
-    """Opens an address in a tab that knows nothing; fails on an error of the page's scripts."""
-    errors: list[str] = []
-    tabs = []
-
-    def visit_(view: str, **params: object) -> Any:
-        context = browser.new_context(viewport={"width": 1440, "height": 1000})
-        page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        query = "&".join(f"{key}={value}" for key, value in params.items())
-        page.goto(f"{app_url}/{view}?{query}")
-        page.wait_for_selector(".cx-root[data-ready]", timeout=60_000)
-        tabs.append(context)
-        return page
-
-    yield visit_
-    for context in tabs:
-        context.close()
-    assert errors == []
-
-
-def shown(page: Any) -> list[str]:
-    return page.locator(NOW).all_inner_texts()
-
-
-def agreed(page: Any) -> None:
-    page.wait_for_selector(".cx-root[data-agrees=true]", timeout=15_000)
-
-
-def drag(page: Any, concept: int, *, to: float, release: bool = True) -> None:
-    """Takes a concept's handle with the mouse to a share of its track."""
-    handle = page.locator(f"input[type=range][data-concept='{concept}']")
-    handle.scroll_into_view_if_needed()
-    box = handle.bounding_box()
-    assert box is not None
-    span = handle.evaluate("e => (e.value - e.min) / (e.max - e.min)")
-    y = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + 7 + (box["width"] - 14) * span, y)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 7 + (box["width"] - 14) * to, y, steps=12)
-    if release:
-        page.mouse.up()
+from tests.browser.visiting import CHECK, Facts, agreed, drag, shown
 
 
 def test_dragging_moves_the_prediction_before_the_pointer_is_released(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -70,6 +70,19 @@ class Lab:
         return plain(short(name, limit)) + ("" if own else " " + plain(f"#{row['concept_id']}"))
 
 
+class Asked(NamedTuple):
+    """What is asked of a head on an image."""
+
+    text: str
+    """the edits as the address writes them, without concepts that the head does not read"""
+    columns: dict[int, float]
+    """the same edits by the head's columns"""
+    class_id: int | None
+    """class whose weights are looked at"""
+    extra: list[int]
+    """columns that are sent on request"""
+
+
 @db.cached(max_entries=8, shared=True)
 def load(head_id: int) -> tuple[heads.Loaded, pd.DataFrame]:
     """A head and the facts of its concepts; shared between sessions, so only to be read."""
@@ -123,18 +136,14 @@ def sent(lab: Lab, columns: dict[int, float], *, extra: list[int]) -> Int64[np.n
 def payload(
     lab: Lab,
     facts: dict[str, Any],
+    asked: Asked,
     *,
     bank: pd.Series,
-    head: pd.Series,
     picture: bytes,
-    text: str,
-    columns: dict[int, float],
-    class_id: int | None,
-    extra: list[int],
 ) -> dict[str, Any]:
-    """A head on one image, small enough to send, with Python's answer for the edits `text`."""
+    """A head on one image, small enough to send, with Python's answer for the edits."""
     loaded = lab.loaded
-    kept = sent(lab, columns, extra=extra)
+    kept = sent(lab, asked.columns, extra=asked.extra)
     others = np.setdiff1d(np.arange(len(loaded.concept_ids)), kept)
     folded = bottleneck.logits(
         bottleneck.Head(loaded.head.weight[:, others], np.zeros(len(loaded.class_ids))),
@@ -145,11 +154,10 @@ def payload(
     rows = lab.facts.iloc[kept]
     codes = images.codes(con, int(bank["bank_id"]), int(facts["image_id"]))
     before = lab.probabilities({})
-    beyond = sorted(set(extra) - set(sent(lab, {}, extra=[]).tolist()))
     truth = np.flatnonzero(loaded.class_ids == facts["label_id"])
-    asked = np.flatnonzero(loaded.class_ids == class_id)
+    looked_at = np.flatnonzero(loaded.class_ids == asked.class_id)
     return {
-        "key": f"{db.key()}/{facts['image_id']}/{head['name']}/{beyond}",
+        "key": key(lab, asked.extra),
         "unit": bank["code_unit"],
         "signed": bool(bank["signed"]),
         "grid": [h, w],
@@ -165,8 +173,8 @@ def payload(
             for c, name in zip(loaded.class_ids, loaded.class_names, strict=True)
         ],
         "truth": int(truth[0]) if len(truth) else None,
-        "y": int(asked[0]) if len(asked) else int(before.argmax()),
-        "diverse": _diverse(lab, kept, [*np.argsort(-before)[:N_DIVERSE], *truth, *asked]),
+        "y": int(looked_at[0]) if len(looked_at) else int(before.argmax()),
+        "diverse": _diverse(lab, kept, [*np.argsort(-before)[:N_DIVERSE], *truth, *looked_at]),
         "head": {
             "bias": pack.b64(loaded.head.bias, "<f8"),
             "folded": pack.b64(folded, "<f8"),
@@ -191,15 +199,39 @@ def payload(
             scale=rows["map_scale"].to_numpy(),
             n_tokens=h * w,
         ),
-        "edits": text,
-        "reply": {"edits": text, "p": pack.b64(lab.probabilities(columns), "<f8")},
+        "edits": asked.text,
+        **_answer(lab, asked),
     }
+
+
+def reply(lab: Lab, asked: Asked) -> dict[str, Any]:
+    """What the browser needs of a payload whose other parts it holds under the same key: Python's
+    answer, and the picks for the class that is looked at."""
+    looked_at = np.flatnonzero(lab.loaded.class_ids == asked.class_id)
+    return {
+        "key": key(lab, asked.extra),
+        "diverse": _diverse(lab, sent(lab, asked.columns, extra=[]), list(looked_at)),
+        **_answer(lab, asked),
+    }
+
+
+def _answer(lab: Lab, asked: Asked) -> dict[str, Any]:
+    p = pack.b64(lab.probabilities(asked.columns), "<f8")
+    return {"reply": {"edits": asked.text, "p": p}}
+
+
+def key(lab: Lab, extra: list[int]) -> str:
+    """Of what the browser keeps: head, image and the concepts that are sent on request."""
+    beyond = sorted(set(extra) - set(sent(lab, {}, extra=[]).tolist()))
+    return f"{db.key()}/{lab.image_id}/{lab.head}/{beyond}"
 
 
 def _diverse(lab: Lab, kept: Int64[np.ndarray, " m"], classes: list[int]) -> dict[str, list[int]]:
     """By class index: ids of few of the concepts `kept` that contribute much and are unlike one
     another, before any edit. Ids, because later answers may keep others than the browser holds."""
     rows = sorted({int(y) for y in classes})
+    if not rows:
+        return {}
     parts = lab.loaded.head.weight[rows][:, kept] * lab.scores[0, kept]
     ids = lab.loaded.concept_ids[kept]
     found = diverse_rows.picks(lab.bank_id, ids, parts)
@@ -218,6 +250,13 @@ def order(new: dict[int, float] | None, *, focus: int | None) -> None:
     st.session_state["lab_order"] = {"n": n, "edits": text, "focus": focus}
 
 
-def show(data: dict[str, Any], *, key: str, on_edits: Callable[[], None]) -> Any:
-    """`edits` becomes {"key", "edits", "y"} whenever a change is finished."""
-    return _element(data=data, key=key, on_edits_change=on_edits)
+def show(
+    data: dict[str, Any],
+    *,
+    key: str,
+    on_edits: Callable[[], None],
+    on_lacks: Callable[[], None],
+) -> Any:
+    """`edits` becomes {"key", "edits", "y"} whenever a change is finished; `lacks` says that the
+    browser got a reply to a payload that it does not hold."""
+    return _element(data=data, key=key, on_edits_change=on_edits, on_lacks_change=on_lacks)

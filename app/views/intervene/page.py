@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import streamlit as st
+from jaxtyping import Int64
 
 from app import address, db
 from app.format import concept_name, listed, plain, short
@@ -98,9 +99,24 @@ def told() -> None:
         )
 
 
-def more_concepts(lab: head_lab.Lab, data: dict[str, Any]) -> None:
-    """Concepts of the head that the element does not hold yet."""
-    held = {c["id"] for c in data["concepts"]}
+def held(key: str) -> bool:
+    """Whether the browser holds the payload: it was the last one sent, and edits of it came back.
+
+    A browser that lost it since (the page was left and opened again) says so, see `send_again`.
+    """
+    value = st.session_state.get("head_lab", {}).get("edits")
+    of_it = isinstance(value, dict) and value.get("key") == key
+    return of_it and st.session_state.get("lab_shown") == key
+
+
+def send_again() -> None:
+    """The browser lacks what a reply belongs to: the next run sends the whole payload."""
+    st.session_state.pop("lab_shown", None)
+
+
+def more_concepts(lab: head_lab.Lab, sent: Int64[np.ndarray, " m"]) -> None:
+    """Concepts of the head that the element does not hold yet, beside the columns `sent`."""
+    held = set(lab.loaded.concept_ids[sent].tolist())
     names = {
         int(row["concept_id"]): concept_name(row["name"], row["concept_id"])
         for row in lab.facts.to_dict("records")
@@ -158,20 +174,16 @@ def laboratory(facts: dict[str, Any], head: pd.Series, bank: pd.Series) -> None:
         )
     text = edits.write({c: v for c, v in asked.items() if c not in strangers})
     places, known = lab.loaded.places(np.array(st.session_state.get("lab_extra", []), np.int64))
-    data = head_lab.payload(
-        lab,
-        facts,
-        bank=bank,
-        head=head,
-        picture=picture or b"",
-        text=text,
-        columns=columns,
-        class_id=address.int_param("y"),
-        extra=[int(k) for k in places[known]],
-    )
+    extra = [int(k) for k in places[known]]
+    key = head_lab.key(lab, extra)
+    wanted = head_lab.Asked(text, columns, address.int_param("y"), extra)
+    if held(key):
+        data = head_lab.reply(lab, wanted)
+    else:
+        data = head_lab.payload(lab, facts, wanted, bank=bank, picture=picture or b"")
     data["order"] = st.session_state.get("lab_order")
-    st.session_state["lab_shown"] = data["key"]
-    head_lab.show(data, key="head_lab", on_edits=told)
+    st.session_state["lab_shown"] = key
+    head_lab.show(data, key="head_lab", on_edits=told, on_lacks=send_again)
     lab_tools.show(
         lab,
         columns,
@@ -180,7 +192,7 @@ def laboratory(facts: dict[str, Any], head: pd.Series, bank: pd.Series) -> None:
         unit=str(bank["code_unit"]),
         picture=picture or b"",
     )
-    more_concepts(lab, data)
+    more_concepts(lab, head_lab.sent(lab, columns, extra=extra))
     pinned.show(lab, columns)
     ids = {"bank_id": int(head["bank_id"]), "head_id": int(head["head_id"])}
     left, right = st.columns(2, gap="large")

@@ -144,17 +144,21 @@ function keys(lab, event) {
   done();
 }
 
-export default function headLab({ data, parentElement, setStateValue }) {
+export default function headLab({ data, parentElement, setStateValue, setTriggerValue }) {
   const root = parentElement.querySelector(".cx-root");
-  const first = root.lab === undefined;
   const lab = root.lab ?? (root.lab = buildLab(root));
+  const first = lab.data === null;
+  if (data.concepts === undefined && lab.data?.key !== data.key) { // a reply alone, to what is not here
+    setTriggerValue("lacks", data.key);
+    return;
+  }
   const fresh = !first && data.order && data.order.n !== lab.obeyed;
   lab.obeyed = data.order?.n;
   lab.send = setStateValue;
   lab.reply = { key: data.key, edits: formatEdits(parseEdits(data.reply.edits)), p: f64(data.reply.p) };
   if (lab.data?.key === data.key) { // an answer: what stands here stays
     const late = lab.state.sort === "diverse" && !lab.data.diverse[lab.y] && data.diverse[lab.y];
-    lab.data.diverse = data.diverse;
+    lab.data.diverse = { ...lab.data.diverse, ...data.diverse };
     if (late) lab.rebuild();
     if (fresh) obey(lab, data.order);
     check(lab);

@@ -93,17 +93,8 @@ def test_the_lab_gets_picks_for_the_class_in_hand(
     lab = head_lab.lab(head, 3)
     least = int(lab.probabilities({}).argmin())
     for class_id, known in ((None, False), (int(lab.loaded.class_ids[least]), True)):
-        sent = head_lab.payload(
-            lab,
-            facts,
-            bank=bank,
-            head=head,
-            picture=b"",
-            text="",
-            columns={},
-            class_id=class_id,
-            extra=[],
-        )
+        asked = head_lab.Asked(text="", columns={}, class_id=class_id, extra=[])
+        sent = head_lab.payload(lab, facts, asked, bank=bank, picture=b"")
         assert (str(least) in sent["diverse"]) == (known or facts["label_id"] == least)
         assert str(sent["y"]) in sent["diverse"]
         json.dumps(sent["diverse"])

@@ -119,9 +119,8 @@ def test_the_element_learns_the_values_labels_and_peoples_names(
     facts = images.image(con, 3)
     assert facts is not None
     bank = build.banks(con).set_index("name").loc[lab.bank]
-    sent = head_lab.payload(
-        lab, facts, bank=bank, head=head, picture=b"", text="", columns={}, class_id=None, extra=[]
-    )
+    nothing = head_lab.Asked(text="", columns={}, class_id=None, extra=[])
+    sent = head_lab.payload(lab, facts, nothing, bank=bank, picture=b"")
     by_id = {c["id"]: c for c in sent["concepts"]}
     assert by_id[first]["also"] == "my name"
     assert set(by_id[first]["levels"]) == set(strategies.STRATEGIES)
