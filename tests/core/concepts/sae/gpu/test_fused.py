@@ -1,6 +1,6 @@
 """Training steps on a GPU beside the plain ones.
 
-Without a GPU, TRITON_INTERPRET=1 runs them slowly, where Triton and a numpy before 2.4 are there.
+Without one, TRITON_INTERPRET=1 runs them slowly where Triton is; `test_interpreted` does so.
 """
 
 from __future__ import annotations
