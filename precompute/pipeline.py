@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import pandas as pd
@@ -48,16 +48,25 @@ from precompute.intake import (
 )
 from precompute.naming import label_concepts, prepare_names, put_image_layout
 from precompute.quality import (
+    HeadAccuracy,
     MeasuredHead,
-    complete_leakage,
     describe,
     draw_held_out,
     measure_bank,
+    put_completeness,
     put_depth,
     put_metrics,
     put_quality,
 )
 from precompute.recipe_check import check_recipe
+
+
+class HeadResults(NamedTuple):
+    """What later tables need of all heads."""
+
+    accuracy: list[dict[str, Any]]
+    """rows of that table"""
+    right: list[HeadAccuracy]
 
 
 def run(
@@ -117,10 +126,11 @@ def _write(
     notice_missing(build)
     put_image_layout(con, build)
     put_depth(con, build)
-    accuracy += _concepts(con, build)
+    of_heads, right = _concepts(con, build)
+    accuracy += of_heads
     if accuracy:
         write.frame(con, "accuracy", pd.DataFrame(accuracy))
-    complete_leakage(con)
+    put_completeness(con, right, accuracy)
     put_saliency(con, build)
     skipped = pd.DataFrame([*dataset.skipped.to_dict("records"), *activations.skipped])
     if len(skipped):
@@ -144,13 +154,13 @@ def _write(
     )
 
 
-def _concepts(con: duckdb.DuckDBPyConnection, build: Build) -> list[dict[str, Any]]:
-    """Everything of the banks and their heads; returns the heads' accuracies."""
+def _concepts(con: duckdb.DuckDBPyConnection, build: Build) -> HeadResults:
+    """Everything of the banks and their heads."""
     log = build.log
     texts = read_texts(build)
     name_concepts = prepare_names(con, texts, build)
     held = draw_held_out(con, build)
-    accuracy: list[dict[str, Any]] = []
+    results = HeadResults([], [])
     head_ids, n_effects = count(), 0
     for bank_id, spec in enumerate(build.recipe.banks):
         log.bank_id = bank_id
@@ -163,10 +173,10 @@ def _concepts(con: duckdb.DuckDBPyConnection, build: Build) -> list[dict[str, An
             assemble.put_bank(con, run, build)
         name_concepts(run)
         put_text_effects(con, run, build)
-        accuracy += _heads(con, run, build, head_ids)
+        _heads(con, run, build, head_ids, results)
         n_effects += _edits(con, run, build, n_effects)
     log.bank_id = None
-    return accuracy
+    return results
 
 
 def _bank(build: Build, texts: Texts, bank_id: int, spec: BankSpec) -> BankRun | None:
@@ -195,10 +205,14 @@ def _bank(build: Build, texts: Texts, bank_id: int, spec: BankSpec) -> BankRun |
 
 
 def _heads(
-    con: duckdb.DuckDBPyConnection, run: BankRun, build: Build, head_ids: Iterator[int]
-) -> list[dict[str, Any]]:
-    """Makes the heads of a bank, measures it with them, and returns their accuracies."""
-    scores, accuracy = run.concepts.scores, list[dict[str, Any]]()
+    con: duckdb.DuckDBPyConnection,
+    run: BankRun,
+    build: Build,
+    head_ids: Iterator[int],
+    results: HeadResults,
+) -> None:
+    """Makes the heads of a bank, measures it with them, and adds to `results`."""
+    scores = run.concepts.scores
     given = heads.HeadInput(build, run.bank, scores, run.concepts.label_of, run.texts)
     made, explained = [], dict[int, list[str]]()
     for spec in (h for h in build.recipe.heads if h.bank == run.title):
@@ -210,18 +224,18 @@ def _heads(
             con, head.head_id, run.bank_id, spec, result, scores, build.image_ids
         )
         found = heads.accuracies(predicted, build.class_of, build.split, countable=result.classes)
-        accuracy += [{"model": spec.title, "target": "label", **row} for row in found]
+        results.accuracy.extend({"model": spec.title, "target": "label", **row} for row in found)
         methods = put_importance(con, build, head.head_id, spec.title, result, scores)
         explained[head.head_id] = methods
         made.append(head)
     with build.log.timed(f"measure {run.title}", run.codes.n_concepts, "concepts"):
-        refits = measure_bank(con, run, made, build)
+        refits, right = measure_bank(con, run, made, build)
     judged = [
         JudgedHead(m.head_id, m.spec.title, m.fitted, refits.get(m.head_id), explained[m.head_id])
         for m in made
     ]
     put_fidelity(con, build, judged, scores, run.control.scores)
-    return accuracy
+    results.right.extend(right)
 
 
 def _edits(con: duckdb.DuckDBPyConnection, run: BankRun, build: Build, n_effects: int) -> int:

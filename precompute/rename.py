@@ -14,10 +14,11 @@ import numpy as np
 from jaxtyping import Float
 
 from core.backbones import TextTower, is_local, load_text_tower
+from core.naming.vocabulary import Placed
 from data import store, write
 from data.annotations import open_annotations
 from precompute.intake import Log, fingerprint_files, read_vocabulary, readable, short_hash
-from precompute.naming import NAMES_STAGE, Vocabulary, name_concepts, notice_twins
+from precompute.naming import NAMES_STAGE, PlacedBank, Vocabulary, name_concepts, notice_twins
 
 _MARK = "# Concepts named again: "
 """begins the line that is put before the recipe"""
@@ -89,9 +90,8 @@ def rename(
     notice_twins(words, words_in, log)
     with store.altered(path, target) as con:
         write.forget_vocabulary(con)
-        banks = con.execute("SELECT bank_id, name FROM bank ORDER BY bank_id").fetchall()
-        for bank_id, title in banks:
-            name_concepts(con, bank_id, title, known, log)
+        for bank in _placed_banks(con, words_in.shape[1]):
+            name_concepts(con, bank, known, log)
         _record(con, log, time.perf_counter() - started)
         line = f"{_MARK}vocabulary {file.name!r}, template {template!r}, model {model!r}\n"
         own = recipe.split("\n", 1)[1] if recipe.startswith(_MARK) else recipe
@@ -114,6 +114,44 @@ def _space(con: duckdb.DuckDBPyConnection, path: Path) -> _Space:
         )
     model, template, width, words, vectors = rows[0]
     return _Space(model, template, width, words, np.array(vectors).reshape(len(words), width))
+
+
+def _placed_banks(con: duckdb.DuckDBPyConnection, width: int) -> list[PlacedBank]:
+    """As the build placed and labelled them. `width`: numbers of a word's vector."""
+    found = con.execute("SELECT bank_id, name, n_concepts FROM bank ORDER BY bank_id").fetchall()
+    return [
+        PlacedBank(bank_id, title, n, _placed(con, bank_id, width), _labels(con, bank_id))
+        for bank_id, title, n in found
+    ]
+
+
+def _placed(con: duckdb.DuckDBPyConnection, bank_id: int, width: int) -> Placed:
+    given = {"b": bank_id}
+    own = con.execute(
+        "SELECT concept_id, how, n, vector FROM concept_vector WHERE bank_id = $b "
+        "ORDER BY concept_id",
+        given,
+    ).fetchall()
+    drawn = con.execute(
+        "SELECT vector FROM control_vector WHERE bank_id = $b ORDER BY draw", given
+    ).fetchall()
+    return Placed(
+        np.array([concept for concept, *_ in own], dtype=np.int64),
+        np.array([vector for *_, vector in own], dtype=np.float32).reshape(-1, width),
+        np.array([n for _, _, n, _ in own], dtype=np.int64),
+        np.array([vector for (vector,) in drawn], dtype=np.float32).reshape(-1, width),
+        own[0][1] if own else "",
+    )
+
+
+def _labels(con: duckdb.DuckDBPyConnection, bank_id: int) -> dict[int, str]:
+    rows = con.execute(
+        "SELECT concept_id, label.name FROM concept "
+        "JOIN labelled_concept label USING (labelled_id) "
+        "WHERE bank_id = $b AND name_source IN ('label', 'matched')",
+        {"b": bank_id},
+    ).fetchall()
+    return dict(rows)
 
 
 @contextmanager

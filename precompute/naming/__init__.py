@@ -5,6 +5,7 @@ from precompute.naming.layout import lay_out, layout_trust, put_image_layout
 from precompute.naming.match_labels import label_scores
 from precompute.naming.names import (
     NAMES_STAGE,
+    PlacedBank,
     Vocabulary,
     name_concepts,
     notice_twins,
@@ -14,6 +15,7 @@ from precompute.naming.neighbours import nearest_concepts
 
 __all__ = [
     "NAMES_STAGE",
+    "PlacedBank",
     "Vocabulary",
     "control_scores",
     "label_concepts",

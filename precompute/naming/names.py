@@ -1,14 +1,13 @@
 """Names from a vocabulary: concepts placed among words, and the words nearest to them.
 
-Whatever names need is written first and read back, so that `precompute name` with another
-vocabulary (see precompute.rename) does what the build itself does.
+Whatever names need is stored, so that `precompute name` with another vocabulary (see
+precompute.rename) does what the build itself does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
@@ -36,6 +35,18 @@ class Vocabulary:
     model: str
     """that made the vectors; "": made elsewhere"""
     template: str
+
+
+@dataclass(frozen=True)
+class PlacedBank:
+    """The concepts of a bank among words."""
+
+    bank_id: int
+    title: str
+    n_concepts: int
+    placed: vocabulary.Placed
+    label_of: Mapping[int, str]
+    """by concept_id the label that names it, where one does"""
 
 
 def prepare_names(con: Con, texts: Texts, build: Build) -> Callable[[BankRun], None]:
@@ -67,8 +78,23 @@ def prepare_names(con: Con, texts: Texts, build: Build) -> Callable[[BankRun], N
             else:
                 scores = run.codes.scores[build.train].tocsc()
                 placed = vocabulary.by_images(scores, seen, seed=build.seed)
+            # as the store keeps them, so that `precompute name` gives what the build does
+            placed = replace(
+                placed,
+                vectors=placed.vectors.astype(np.float32),
+                control=placed.control.astype(np.float32),
+            )
             _put_places(con, run.bank_id, placed)
-            name_concepts(con, run.bank_id, run.title, known, log)
+            concept = run.description.concept
+            labelled = concept[concept["name_source"].isin(("label", "matched"))]
+            label_of = {
+                concept_id: build.label_names[at]
+                for concept_id, at in zip(
+                    labelled["concept_id"], labelled["labelled_id"], strict=True
+                )
+            }
+            bank = PlacedBank(run.bank_id, run.title, run.codes.n_concepts, placed, label_of)
+            name_concepts(con, bank, known, log)
 
     return named
 
@@ -83,7 +109,7 @@ def _put_places(con: Con, bank_id: int, placed: vocabulary.Placed) -> None:
             "concept_id": placed.concept,
             "how": pa.array([placed.how] * k, pa.string()),
             "n": placed.n,
-            "vector": write.lists(placed.vectors.astype(np.float32)),
+            "vector": write.lists(placed.vectors),
         },
     )
     write.put(
@@ -92,28 +118,21 @@ def _put_places(con: Con, bank_id: int, placed: vocabulary.Placed) -> None:
         {
             "bank_id": np.full(c, bank_id),
             "draw": np.arange(c),
-            "vector": write.lists(placed.control.astype(np.float32)),
+            "vector": write.lists(placed.control),
         },
     )
 
 
-def name_concepts(con: Con, bank_id: int, title: str, known: Vocabulary, log: Log) -> None:
-    """Names the concepts of a bank from where they are stored. What cannot be is a notice."""
-    placed = con.execute(
-        "SELECT concept_id, n, vector FROM concept_vector WHERE bank_id = $b ORDER BY concept_id",
-        {"b": bank_id},
-    ).fetchnumpy()
-    drawn = con.execute(
-        "SELECT vector FROM control_vector WHERE bank_id = $b ORDER BY draw", {"b": bank_id}
-    ).fetchnumpy()
+def name_concepts(con: Con, bank: PlacedBank, known: Vocabulary, log: Log) -> None:
+    """Names the concepts of a bank from where they lie. What cannot be done is a notice."""
+    bank_id, placed = bank.bank_id, bank.placed
     words, words_in = known.words, known.words_in
     twin = vocabulary.twins(words, words_in)
     kept = np.array([i for i in range(len(words)) if i not in twin], dtype=np.int64)
-    e = words_in.shape[1]
     try:
-        found = vocabulary.name(_rows(placed, e), _rows(drawn, e), words_in[kept])
+        found = vocabulary.name(placed.vectors, placed.control, words_in[kept])
     except ValueError as error:
-        log.notice(NAMES_STAGE, title, error)
+        log.notice(NAMES_STAGE, bank.title, error)
         return
     write.put_row(
         con,
@@ -125,7 +144,7 @@ def name_concepts(con: Con, bank_id: int, title: str, known: Vocabulary, log: Lo
         n_words=len(kept),
         chance=found.chance,
         min_margin=vocabulary.MIN_MARGIN,
-        n_control=len(drawn["vector"]),
+        n_control=len(placed.control),
         control_named=found.control_named,
     )
     p, r = found.best.shape
@@ -139,19 +158,19 @@ def name_concepts(con: Con, bank_id: int, title: str, known: Vocabulary, log: Lo
         "concept_name",
         {
             "bank_id": np.full(p * r, bank_id),
-            "concept_id": np.repeat(placed["concept_id"], r),
+            "concept_id": np.repeat(placed.concept, r),
             "source": pa.array(["vocabulary"] * (p * r), pa.string()),
             "origin": pa.array([known.origin] * (p * r), pa.string()),
             "rank": np.tile(np.arange(r), p),
             "name": pa.array(chosen, pa.string()),
             "score": found.cosine.ravel(),
             "margin": pa.array(margins.ravel(), from_pandas=True),
-            "n": np.repeat(placed["n"], r),
+            "n": np.repeat(placed.n, r),
             "named": (found.named[:, None] & first).ravel(),
         },
     )
     write.put_vocabulary_names(con, bank_id)
-    _judge(con, bank_id, found)
+    _judge(con, bank, found, chosen[::r])
 
 
 def notice_twins(words: Sequence[str], words_in: Float[np.ndarray, "v e"], log: Log) -> None:
@@ -170,40 +189,31 @@ def notice_twins(words: Sequence[str], words_in: Float[np.ndarray, "v e"], log: 
         )
 
 
-def _rows(found: dict[str, Any], width: int) -> Float[np.ndarray, "m e"]:
-    vectors = found["vector"]
-    return np.stack(list(vectors)) if len(vectors) else np.zeros((0, width), dtype=np.float32)
+def _judge(con: Con, bank: PlacedBank, found: vocabulary.Names, words: Sequence[str]) -> None:
+    """Rows of `quality`: how many have a word, beside the control; and is it the label's?
 
-
-def _judge(con: Con, bank_id: int, found: vocabulary.Names) -> None:
-    """Rows of `quality`: how many have a word, beside the control; and is it the label's?"""
-    n = con.execute("SELECT n_concepts FROM bank WHERE bank_id = $b", {"b": bank_id}).fetchall()
+    `words`: the best of every concept that could be placed.
+    """
     write.put_row(
         con,
         "quality",
-        bank_id=bank_id,
+        bank_id=bank.bank_id,
         measure="word_named",
-        value=float(found.named.sum() / n[0][0]),
+        value=float(found.named.sum() / bank.n_concepts),
         control=found.control_named,
-        n=n[0][0],
+        n=bank.n_concepts,
     )
-    pairs = con.execute(
-        """
-        SELECT label.name AS label, found.name AS word
-        FROM concept JOIN labelled_concept label USING (labelled_id)
-        JOIN concept_name found USING (bank_id, concept_id)
-        WHERE bank_id = $bank_id AND name_source IN ('label', 'matched')
-            AND found.source = 'vocabulary' AND found.named
-        ORDER BY concept_id
-        """,
-        {"bank_id": bank_id},
-    ).df()
-    if len(pairs):
-        value, chance = agreement(list(pairs["label"]), list(pairs["word"]))
+    pairs = [
+        (bank.label_of[concept], word)
+        for concept, word, named in zip(bank.placed.concept, words, found.named, strict=True)
+        if named and concept in bank.label_of
+    ]
+    if pairs:
+        value, chance = agreement([label for label, _ in pairs], [word for _, word in pairs])
         write.put_row(
             con,
             "quality",
-            bank_id=bank_id,
+            bank_id=bank.bank_id,
             measure="word_agreement",
             value=value,
             chance=chance,

@@ -4,18 +4,19 @@ from precompute.quality.bank_quality import put_quality
 from precompute.quality.depth import put_depth
 from precompute.quality.description import describe
 from precompute.quality.held_out import HeldOut, draw_held_out
-from precompute.quality.leakage import complete_leakage
+from precompute.quality.leakage import HeadAccuracy, put_completeness
 from precompute.quality.metric_bank import MeasuredHead, measure_bank
 from precompute.quality.rows import MetricRow, put_metrics
 
 __all__ = [
+    "HeadAccuracy",
     "HeldOut",
     "MeasuredHead",
     "MetricRow",
-    "complete_leakage",
     "describe",
     "draw_held_out",
     "measure_bank",
+    "put_completeness",
     "put_depth",
     "put_metrics",
     "put_quality",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
 import duckdb
 import numpy as np
 import pyarrow as pa
 
+from core.measure import Measure
 from core.metrics import leakage
 from core.sampling import evenly
 from data import write
@@ -45,42 +49,52 @@ def rows(concepts: LabelledScores, build: Build) -> list[MetricRow]:
     ]
 
 
-def complete_leakage(con: duckdb.DuckDBPyConnection) -> int:
+class HeadAccuracy(NamedTuple):
+    """How often a head is right on a split, and the same on random directions; NaN: not made."""
+
+    head_id: int
+    bank_id: int
+    split: str
+    measure: Measure
+    control: float
+
+
+def put_completeness(
+    con: duckdb.DuckDBPyConnection,
+    heads: Sequence[HeadAccuracy],
+    accuracy: Sequence[Mapping[str, Any]],
+) -> int:
     """Writes the completeness of every head whose images are the backbone's; returns how many.
 
-    From the accuracies that the store already holds, so it comes after them.
+    `accuracy`: rows of that table, with the backbone's own.
     """
-    found = con.execute(
-        """
-        SELECT metric.head_id, metric.bank_id, metric.split, metric.n, value, metric.chance,
-            control, accuracy
-        FROM metric JOIN accuracy ON accuracy.split = metric.split AND accuracy.n = metric.n
-        WHERE metric.name = 'class_accuracy' AND model = 'backbone' AND target = 'label'
-            AND accuracy > metric.chance
-        ORDER BY metric.head_id, metric.split
-        """
-    ).df()
-    if found.empty:
+    own = {(a["split"], a["n"]): a["accuracy"] for a in accuracy if a["model"] == "backbone"}
+    found = [
+        (head, own[head.split, head.measure.n])
+        for head in sorted(heads, key=lambda head: (head.head_id, head.split))
+        if own.get((head.split, head.measure.n), -np.inf) > head.measure.chance
+    ]
+    if not found:
         return 0
-    model, chance = found["accuracy"], found["chance"]
+    chance = np.array([head.measure.chance for head, _ in found])
+    model = np.array([right for _, right in found])
+    control = np.array([head.control for head, _ in found])
     return write.put(
         con,
         "metric",
         {
             "scope": ["head"] * len(found),
-            "head_id": found["head_id"].astype(np.uint16),
-            "bank_id": found["bank_id"].astype(np.uint16),
+            "head_id": np.array([head.head_id for head, _ in found], dtype=np.uint16),
+            "bank_id": np.array([head.bank_id for head, _ in found], dtype=np.uint16),
             "name": ["completeness"] * len(found),
             "variant": ["{}"] * len(found),
-            "split": found["split"],
+            "split": [head.split for head, _ in found],
             "value": [
-                leakage.completeness(v, m, chance=c)
-                for v, m, c in zip(found["value"], model, chance, strict=True)
+                leakage.completeness(h.measure.value, right, chance=h.measure.chance)
+                for h, right in found
             ],
-            "n": found["n"],
+            "n": [head.measure.n for head, _ in found],
             "chance": np.zeros(len(found)),
-            "control": pa.array(
-                (found["control"].astype(float) - chance) / (model - chance), from_pandas=True
-            ),
+            "control": pa.array((control - chance) / (model - chance), from_pandas=True),
         },
     )

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import duckdb
+import numpy as np
 
+from core.measure import Measure
 from core.recipe import HeadSpec
 from precompute.banks import BankRun, LabelledScores
 from precompute.heads import Fitted
 from precompute.intake import MEASURE_STAGE, Build
 from precompute.naming import control_scores
 from precompute.quality import leakage, metric_heads, metric_maps
+from precompute.quality.leakage import HeadAccuracy
 from precompute.quality.metric_heads import Reading
 from precompute.quality.rows import MetricRow, put_metrics
 
@@ -30,9 +33,9 @@ def measure_bank(
     run: BankRun,
     heads: Sequence[MeasuredHead],
     build: Build,
-) -> dict[int, Fitted]:
+) -> tuple[dict[int, Fitted], list[HeadAccuracy]]:
     """Measures a bank and its heads and writes the rows; returns, by head_id, the heads that could
-    be fitted again on `run.control`, so fitted.
+    be fitted again on `run.control`, so fitted; and every head's accuracies.
 
     What cannot be measured of a head is a notice; what cannot be measured of any bank is one that
     `notice_missing` wrote.
@@ -42,6 +45,7 @@ def measure_bank(
     found = _concepts(concepts, build)
     put_metrics(con, found, control=_concepts(random, build), bank_id=bank_id)
     refits: dict[int, Fitted] = {}
+    right: list[HeadAccuracy] = []
     # as many random directions as an activation has numbers leave nothing out: the linear probe
     k, d = run.control.directions.rows.shape
     spanning = k >= d
@@ -55,7 +59,18 @@ def measure_bank(
             again = head._replace(fitted=refits[head.head_id])
             others, _ = _head(_reading(again, random, build), random, build)
         put_metrics(con, found, control=others, bank_id=bank_id, head_id=head.head_id)
-    return refits
+        drawn = _accuracies(others)
+        right += [
+            HeadAccuracy(
+                head.head_id, bank_id, split, one, drawn[split].value if split in drawn else np.nan
+            )
+            for split, one in _accuracies(found).items()
+        ]
+    return refits, right
+
+
+def _accuracies(rows: Sequence[MetricRow]) -> dict[str, Measure]:
+    return {row.split: row.measure for row in rows if row.name == "class_accuracy"}
 
 
 def _concepts(concepts: LabelledScores, build: Build) -> list[MetricRow]:
