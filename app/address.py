@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from app import db
 from app.format import plain, short
 from app.pages import KEYS, PAGES
 from data.queries import build
+from data.queries.build import Bank
 
 # edits say nothing without what they edit
 BELONGS: dict[str, tuple[str, ...]] = {
@@ -141,23 +141,17 @@ def _remember() -> None:
     st.session_state["addresses"][view] = now
 
 
-def bank() -> pd.Series | None:
-    """Row of the bank that the address names, else the first; None when the store has none."""
-    banks = build.banks(db.cursor())
-    if banks.empty:
-        return None
+def bank() -> Bank | None:
+    """The bank that the address names, else the first; None when the store has none."""
+    banks = {bank.name: bank for bank in build.banks(db.cursor())}
     name = param("b")
-    if name is None:
-        return banks.iloc[0]
-    chosen = banks[banks["name"] == name]
-    if chosen.empty:
-        others = ", ".join(plain(b) for b in banks["name"])
+    if name is not None and banks and name not in banks:
+        others = ", ".join(plain(b) for b in banks)
         st.warning(
             f"This store has no bank called “{plain(short(name))}”. It has: {others}. "
             f"The first is shown."
         )
-        return banks.iloc[0]
-    return chosen.iloc[0]
+    return banks.get(name or "") or next(iter(banks.values()), None)
 
 
 def unknown(

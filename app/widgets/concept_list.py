@@ -67,8 +67,7 @@ def ids(bank_id: int) -> Int[np.ndarray, " n"]:
     chosen = filters()
     if chosen.first and chosen.first not in set(trees.prefixes(db.cursor(), bank_id)["size"]):
         chosen = replace(chosen, first=0)  # said of another bank
-    banks = build.banks(db.cursor())
-    name = str(banks[banks["bank_id"] == bank_id]["name"].iloc[0])
+    name = build.bank(db.cursor(), bank_id).name
     if chosen.search:
         chosen = replace(chosen, also=tuple(people.matching(name, chosen.search)))
     by = concept_order.key()

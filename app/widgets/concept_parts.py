@@ -13,6 +13,7 @@ from app.format import concept_name, number, percent, plain, short
 from app.widgets import crops, gallery
 from app.widgets.pack import b64
 from data.queries import trees
+from data.queries.build import Bank
 from data.queries.methods import Method, methods
 
 CODES = "codes"
@@ -161,15 +162,15 @@ def attributed(rows: pd.DataFrame, *, key: str, method: str, unit: str) -> int |
     return gallery.show([group], key=key, grid=grid, side=gallery.SIDES["L"], maps=maps)
 
 
-def on_image(bank: pd.Series, image_id: int) -> list[dict[str, Any]]:
+def on_image(bank: Bank, image_id: int) -> list[dict[str, Any]]:
     """Such maps of one image, as the Image page takes saliency maps."""
-    rows = trees.attributed_concepts(db.cursor(), int(bank["bank_id"]), image_id)
+    rows = trees.attributed_concepts(db.cursor(), bank.bank_id, image_id)
     known = methods(db.cursor(), "saliency")
     return [
         {
             "method": f"{row['method']} #{row['concept_id']}",
             "signed": bool(row["signed"]),
-            "unit": f"{bank['code_unit']} a cell",
+            "unit": f"{bank.code_unit} a cell",
             "title": f"{known[row['method']].title} #{row['concept_id']}",
             "about": known[row["method"]].about,
             "cls": f"concept {concept_name(row['name'], row['concept_id'])}",

@@ -14,6 +14,7 @@ from app.widgets import concept_names, defined, gallery, minis, people
 from core import catalogue
 from core.catalogue import FLAGS, Definition
 from data.queries import concept, concepts
+from data.queries.build import Bank
 
 COLUMNS: dict[str, Definition] = {
     name: catalogue.of(f"concept.{name}")
@@ -87,11 +88,11 @@ def _page(
     return rows
 
 
-def table(bank: pd.Series, ids: Sequence[int], *, order: str, key: str) -> int | None:
+def table(bank: Bank, ids: Sequence[int], *, order: str, key: str) -> int | None:
     """The rows of `ids`, the column that they are in the order of first; returns the concept whose
     cell was clicked."""
-    rows = _page(int(bank["bank_id"]), tuple(int(i) for i in ids))
-    said = people.marks(str(bank["name"]))
+    rows = _page(bank.bank_id, tuple(int(i) for i in ids))
+    said = people.marks(bank.name)
     rows["people"] = [said.get(int(c), "") for c in rows["concept_id"]]
     named = ["people"] if any(rows["people"]) else []
     kept = [c for c in COLUMNS if (rows[c].notna() & (rows[c] != "")).any()]
@@ -182,12 +183,12 @@ def _cards(
     return groups
 
 
-def cards(bank: pd.Series, ids: Sequence[int], *, grid: tuple[int, int], key: str) -> int | None:
+def cards(bank: Bank, ids: Sequence[int], *, grid: tuple[int, int], key: str) -> int | None:
     """The concepts of `ids` as cards; returns the one that was clicked."""
-    groups = _cards(int(bank["bank_id"]), tuple(int(i) for i in ids), grid[0] * grid[1])
-    said = people.marks(str(bank["name"]))
+    groups = _cards(bank.bank_id, tuple(int(i) for i in ids), grid[0] * grid[1])
+    said = people.marks(bank.name)
     for group in groups:
         if group["id"] in said:
             group["lines"] = [{"text": f"people: {said[group['id']]}"}, *group["lines"]]
-    maps = {"signed": bool(bank["signed"]), "unit": bank["code_unit"], "limit": None}
+    maps = {"signed": bank.signed, "unit": bank.code_unit, "limit": None}
     return gallery.show(groups, key=key, grid=grid, cards=True, maps=maps, side=120)

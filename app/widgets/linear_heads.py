@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from app import db
 from app.format import plain, short
 from data.queries import build
+from data.queries.build import HeadFacts
 
 
-def known() -> pd.DataFrame:
-    """As `data.queries.build.heads`."""
-    found = build.heads(db.cursor())
-    return found[found["linear"].astype(bool)].reset_index(drop=True)
+def known() -> list[HeadFacts]:
+    return [head for head in build.heads(db.cursor()) if head.linear]
 
 
 def tell_others() -> None:
     """Which heads are not offered, and why; the one that the address asks for included."""
-    found = build.heads(db.cursor())
-    others = [plain(short(name)) for name in found.loc[~found["linear"].astype(bool), "name"]]
+    others = [plain(short(head.name)) for head in build.heads(db.cursor()) if not head.linear]
     if others:
         one = len(others) == 1
         st.caption(

@@ -2,8 +2,61 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import duckdb
 import pandas as pd
+
+from data.queries.records import records
+
+
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """The table's row without its tensors."""
+
+    bank_id: int
+    name: str
+    method: str
+    """key of core.concepts.METHODS"""
+    n_concepts: int
+    signed: bool
+    dense: bool
+    params: str
+    """JSON, as fitted"""
+    label_level: str | None
+    """"image" or "class": what labels trained it; None: none did"""
+    code_unit: str
+    pool: str
+    """how codes become a score: "mean" or "max" over tokens"""
+    r2: float | None
+    """share of token variance that it reconstructs, <= 1; None: it does not"""
+    l0: float
+    """mean number of non-zero codes a token"""
+    n_dead: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class HeadFacts:
+    """The table's row and what is most asked of the head's bank."""
+
+    head_id: int
+    name: str
+    bank_id: int
+    kind: str
+    """as in precompute.heads.HEADS"""
+    about: str
+    residual: bool
+    linear: bool
+    n_weights: int
+    """not zero"""
+    bank: str
+    """name of the bank"""
+    method: str
+    """of the bank"""
+    signed: bool
+    """codes of the bank can be negative"""
+    n_classes: int
 
 
 def build(con: duckdb.DuckDBPyConnection) -> pd.Series:
@@ -21,21 +74,31 @@ def build(con: duckdb.DuckDBPyConnection) -> pd.Series:
     return rows.iloc[0]
 
 
-def banks(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """Every bank without its tensors, in the order built."""
-    return con.execute("SELECT * EXCLUDE (tensors) FROM bank ORDER BY bank_id").df()
+def banks(con: duckdb.DuckDBPyConnection) -> list[Bank]:
+    """In the order built."""
+    return records(con, Bank, "SELECT * EXCLUDE (tensors) FROM bank ORDER BY bank_id")
 
 
-def heads(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """Every head with its bank's name as `bank`, `method` and `signed`, and its `n_classes`."""
-    return con.execute(
+def bank(con: duckdb.DuckDBPyConnection, bank_id: int) -> Bank:
+    """Raises LookupError when the store has no such bank."""
+    for found in banks(con):
+        if found.bank_id == bank_id:
+            return found
+    raise LookupError(f"the store has no bank {bank_id}")
+
+
+def heads(con: duckdb.DuckDBPyConnection) -> list[HeadFacts]:
+    """In the order built."""
+    return records(
+        con,
+        HeadFacts,
         """
         SELECT head.*, bank.name AS bank, bank.method, bank.signed,
             (SELECT count(*) FROM head_bias WHERE head_bias.head_id = head.head_id) AS n_classes
         FROM head JOIN bank USING (bank_id)
         ORDER BY head_id
-        """
-    ).df()
+        """,
+    )
 
 
 def accuracies(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:

@@ -53,8 +53,13 @@ def report(path: Path) -> None:
 
 def _bank(con: Con, rng: np.random.Generator) -> tuple[int, int]:
     banks = build.banks(con)
-    row = banks.iloc[int(rng.integers(len(banks)))]
-    return int(row["bank_id"]), int(rng.integers(row["n_concepts"]))
+    bank = banks[int(rng.integers(len(banks)))]
+    return bank.bank_id, int(rng.integers(bank.n_concepts))
+
+
+def _head(con: Con, rng: np.random.Generator) -> build.HeadFacts:
+    heads = build.heads(con)
+    return heads[int(rng.integers(len(heads)))]
 
 
 def _image(con: Con, rng: np.random.Generator) -> int:
@@ -112,17 +117,16 @@ def _one_image(con: Con, rng: np.random.Generator) -> None:
 
 
 def _intervene(con: Con, rng: np.random.Generator) -> None:
-    head_id = int(rng.choice(build.heads(con)["head_id"]))
+    head = _head(con, rng)
     image_id = _image(con, rng)
-    loaded = heads.load(con, head_id)
-    heads.concepts(con, head_id)
-    bank_id = int(build.heads(con).set_index("head_id")["bank_id"][head_id])
-    heads.image_scores(con, bank_id, loaded.concept_ids, image_ids=np.array([image_id]))
+    loaded = heads.load(con, head.head_id)
+    heads.concepts(con, head.head_id)
+    heads.image_scores(con, head.bank_id, loaded.concept_ids, image_ids=np.array([image_id]))
     images.picture(con, image_id)
 
 
 def _classes(con: Con, rng: np.random.Generator) -> None:
-    head_id = int(rng.choice(build.heads(con)["head_id"]))
+    head_id = _head(con, rng).head_id
     class_id = int(rng.choice(classes.classes(con, head_id)["class_id"]))
     for query in (
         classes.explanation,

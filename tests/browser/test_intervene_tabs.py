@@ -28,15 +28,15 @@ def facts(demo_store: Path) -> Facts:
     """A head on concepts of the group, and the truth about it, from every score and weight."""
     con = store.open_readonly(demo_store)
     try:
-        for row in build.heads(con).to_dict("records"):
-            groups = heads.concepts(con, int(row["head_id"]))["grouping"]
-            if row["residual"] or not (groups == GROUP).any():
+        for row in build.heads(con):
+            groups = heads.concepts(con, row.head_id)["grouping"]
+            if row.residual or not (groups == GROUP).any():
                 continue
-            loaded = heads.load(con, int(row["head_id"]))
+            loaded = heads.load(con, row.head_id)
             images = heads.labels(con)
             scores = heads.image_scores(
                 con,
-                int(row["bank_id"]),
+                row.bank_id,
                 loaded.concept_ids,
                 image_ids=images["image_id"].to_numpy(np.int64),
             )
@@ -50,7 +50,7 @@ def facts(demo_store: Path) -> Facts:
                 )  # signed: nothing held
             ]
             gain = pd.Series(right[1].astype(float) - right[0]).groupby(images["split"]).mean()
-            return Facts(str(row["name"]), {str(k): 100 * v for k, v in gain.items()})
+            return Facts(row.name, {str(k): 100 * v for k, v in gain.items()})
     finally:
         con.close()
     pytest.skip(f"the store has no head on concepts of the group {GROUP!r}")

@@ -21,13 +21,13 @@ class Facts:
     def __init__(self, path: Path) -> None:
         con = store.open_readonly(path)
         known = build.heads(con)
-        if known.empty:
+        if not known:
             pytest.skip("the store has no head")
-        self.head = str(known["name"][0])
-        self.bank = str(known["bank"][0])
+        self.head = known[0].name
+        self.bank = known[0].bank
         self.image = int(images.image_ids(con)[-1])
-        loaded = heads.load(con, int(known["head_id"][0]))
-        facts = heads.concepts(con, int(known["head_id"][0]))
+        loaded = heads.load(con, known[0].head_id)
+        facts = heads.concepts(con, known[0].head_id)
         # the concept that can move some logit furthest
         reach = abs(loaded.head.weight).max(axis=0) * (facts["score_max"] - facts["score_min"])
         row = facts.loc[reach.idxmax()]
@@ -39,18 +39,16 @@ class Facts:
     def probabilities(self, image: int, edits: dict[int, float]) -> dict[int, float]:
         """By class, of the head with edits by concept; from the store, past the app's code."""
         with store.open_readonly(self._path) as con:
-            known = build.heads(con).iloc[0]
-            loaded = heads.load(con, int(known["head_id"]))
+            known = build.heads(con)[0]
+            loaded = heads.load(con, known.head_id)
             here = np.array([image])
-            was = heads.image_scores(
-                con, int(known["bank_id"]), loaded.concept_ids, image_ids=here
-            )[0]
+            was = heads.image_scores(con, known.bank_id, loaded.concept_ids, image_ids=here)[0]
             now = was.copy()
             for concept, value in edits.items():
                 now[loaded.concept_ids == concept] = value
             logits = loaded.head.weight @ now + loaded.head.bias
             if loaded.head.residual:
-                own = heads.unedited(con, int(known["head_id"]), loaded.outputs, image_ids=here)[0]
+                own = heads.unedited(con, known.head_id, loaded.outputs, image_ids=here)[0]
                 logits = own + loaded.head.weight @ (now - was)
         p = np.exp(logits - logits.max())
         return dict(zip(loaded.class_ids.tolist(), (p / p.sum()).tolist(), strict=True))

@@ -53,17 +53,17 @@ def test_what_nearly_cancels_is_told() -> None:
 
 def test_parts_of_every_class_are_its_mean_logit(con: duckdb.DuckDBPyConnection) -> None:
     seen = {"rest": 0, "others": 0}
-    for head in build.heads(con).to_dict("records"):
-        for class_id in classes.classes(con, int(head["head_id"]))["class_id"]:
-            explained = classes.explanation(con, int(head["head_id"]), int(class_id))
+    for head in build.heads(con):
+        for class_id in classes.classes(con, head.head_id)["class_id"]:
+            explained = classes.explanation(con, head.head_id, int(class_id))
             if explained is None:
                 continue
-            rows = classes.importances(con, int(head["head_id"]), int(class_id))
+            rows = classes.importances(con, head.head_id, int(class_id))
             found = class_parts.parts(explained, rows.iloc[1::-1])  # two, the second first
             kinds = found["kind"].tolist()
             assert kinds[: len(rows.head(2))] == ["concept"] * len(rows.head(2))
             assert kinds[-1] == "bias"
-            assert ("rest" in kinds) == head["residual"]
+            assert ("rest" in kinds) == head.residual
             assert found["value"].sum() == pytest.approx(explained["logit"])
             assert found["of_logit"].iloc[:-1].sum() == pytest.approx(100)
             assert np.isnan(found["of_logit"].iloc[-1])

@@ -12,6 +12,7 @@ from app import address, db
 from app.format import concept_name, number, plain, short, signed
 from app.views.classes import class_parts, class_tables
 from data.queries import backbone_importance, classes
+from data.queries.build import HeadFacts
 from data.queries.methods import Method, methods
 
 OF_CHANGE = (
@@ -48,12 +49,12 @@ def _write(widget: str, now: Asked) -> None:
     address.set_params(im=".".join("" if part is None else str(part) for part in asked).rstrip("."))
 
 
-def show(*, bank_id: int, bank_name: str, head: Any | None, class_id: int | None) -> None:
+def show(*, bank_id: int, bank_name: str, head: HeadFacts | None, class_id: int | None) -> None:
     """Of a head's class and, where the build explained any, of the backbone's own logits.
 
-    `head`: a row of `queries.build.heads`; None: the store has none that can be explained.
+    `head` is None: the store has none that can be explained.
     """
-    sources = {} if head is None else {HEAD: f"Logit of {short(str(head['name']), 40)}"}
+    sources = {} if head is None else {HEAD: f"Logit of {short(head.name, 40)}"}
     if not backbone_importance.classes(db.cursor(), bank_id).empty:
         sources[OWN] = "The backbone's own logit"
     if not sources:
@@ -74,7 +75,7 @@ def show(*, bank_id: int, bank_name: str, head: Any | None, class_id: int | None
             args=("im_whose", now),
         )
     if whose == HEAD and head is not None and class_id is not None:
-        _head(int(head["head_id"]), bank_name, class_id, now)
+        _head(head.head_id, bank_name, class_id, now)
     else:
         _own(bank_id, bank_name, class_id, now)
 

@@ -16,7 +16,7 @@ from data.queries import backbone_importance, classes
 st.title("Classes", anchor=False)
 con = db.cursor()
 heads = linear_heads.known()
-if heads.empty:
+if not heads:
     banks = backbone_importance.banks(con)
     address.unknown(
         "head",
@@ -30,11 +30,11 @@ if heads.empty:
         importance_methods.of_banks(banks)
     st.stop()
 asked = address.param("h")
-matching = heads[heads["name"] == asked]
-if asked and matching.empty:
+matching = [head for head in heads if head.name == asked]
+if asked and not matching:
     st.warning(f"This store has no head called “{plain(short(asked))}”. The first is shown.")
-head: Any = (heads if matching.empty else matching).iloc[0]
-head_id, bank_name, bank_id = int(head["head_id"]), str(head["bank"]), int(head["bank_id"])
+head = (matching or heads)[0]
+head_id, bank_name, bank_id = head.head_id, head.bank, head.bank_id
 listed = classes.classes(con, head_id)
 wanted = address.int_param("y") if address.param("y") else int(listed["class_id"].iloc[0])
 if wanted not in set(listed["class_id"]):
@@ -43,7 +43,7 @@ if wanted not in set(listed["class_id"]):
         address.param("y"),
         exists=f"This head tells {len(listed):,} classes apart.",
         onward=[
-            (plain(short(r["name"], 30)), "classes", {"h": head["name"], "y": int(r["class_id"])})
+            (plain(short(r["name"], 30)), "classes", {"h": head.name, "y": int(r["class_id"])})
             for r in listed.head(4).to_dict("records")
         ],
     )
@@ -77,10 +77,10 @@ def turn() -> None:
                 on_click=address.set_params,
                 kwargs={"y": ids[to] if 0 <= to < len(ids) else None},
             )
-        address.follow("head_h", head["name"])
+        address.follow("head_h", head.name)
         st.selectbox(
             "Head",
-            list(heads["name"]),
+            [one.name for one in heads],
             key="head_h",
             on_change=address.write,
             args=("h", "head_h"),
@@ -88,7 +88,7 @@ def turn() -> None:
             label_visibility="collapsed",
             width=260,
         )
-        address.link("Intervene", "intervene", icon=":material/tune:", h=head["name"], y=class_id)
+        address.link("Intervene", "intervene", icon=":material/tune:", h=head.name, y=class_id)
 
 
 def rests_on(explained: pd.Series, images: pd.DataFrame) -> None:
@@ -103,7 +103,7 @@ def rests_on(explained: pd.Series, images: pd.DataFrame) -> None:
     st.caption(
         f"Mean logit {number(explained['logit'])} = bias {signed(bias)}, concepts "
         f"{signed(float(explained['logit'] - explained['fixed']))}"
-        f"{f', rest of the images {signed(rest)}' if head['residual'] else ''}, over "
+        f"{f', rest of the images {signed(rest)}' if head.residual else ''}, over "
         f"{int(explained['n']):,} images taken for the class"
     )
     shown = choice.chosen(rows, images, bank_id=bank_id)
@@ -148,7 +148,7 @@ def lies(explained: pd.Series, images: pd.DataFrame) -> None:
         cluster.payload(images, title=title), key=f"cluster-{head_id}-{class_id}"
     )
     if image is not None:
-        address.open_page("image", b=bank_name, i=image, h=head["name"])
+        address.open_page("image", b=bank_name, i=image, h=head.name)
     if concept is not None:
         address.open_page("concept", b=bank_name, c=concept)
 
@@ -163,7 +163,7 @@ def confusions() -> None:
         class_tables.splits(rows, class_id)
         other = class_tables.others(rows, class_id, key=f"others-{head_id}-{class_id}")
         if other is not None:
-            address.open_page("classes", h=head["name"], y=other)
+            address.open_page("classes", h=head.name, y=other)
     images = classes.confused(con, head_id, class_id)
     groups = []
     for missed, title in ((True, "Missed: taken for another"), (False, "Mistaken: another class")):
@@ -178,7 +178,7 @@ def confusions() -> None:
                 groups, key=f"confused-{head_id}-{class_id}", side=gallery.SIDES["S"]
             )
             if opened is not None:
-                address.open_page("image", b=bank_name, i=opened, h=head["name"])
+                address.open_page("image", b=bank_name, i=opened, h=head.name)
 
 
 def _mistake(row: pd.Series, *, missed: bool) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from app import address, db
 from app.format import plain, short
 from app.views.compare.pairing import Side
 from data.queries import build
+from data.queries.build import Bank
 from data.store import StoreError
 
 OTHERS = 6
@@ -19,8 +19,8 @@ def _stems() -> list[str]:
     return [p.stem for p in db.available() if p.is_file()]
 
 
-def side(stem: str, row: pd.Series) -> Side:
-    return Side(stem, int(row["bank_id"]), str(row["name"]), db.key(stem))
+def side(stem: str, bank: Bank) -> Side:
+    return Side(stem, bank.bank_id, bank.name, db.key(stem))
 
 
 def other_store(here: str) -> str:
@@ -45,34 +45,32 @@ def other_store(here: str) -> str:
     return same
 
 
-def other_bank(ours: pd.Series, here: str, stem: str) -> pd.Series | None:
+def other_bank(ours: Bank, here: str, stem: str) -> Bank | None:
     """As asked, else the one of the same name in another store, else another one of this."""
     banks = build.banks(db.cursor(stem))
-    if banks.empty:
+    if not banks:
         return None
     wanted = address.param("j")
-    if wanted is not None and wanted not in set(banks["name"]):
+    if wanted is not None and wanted not in {bank.name for bank in banks}:
         st.warning(f"That store has no bank called “{plain(short(wanted, 60))}”; another is shown.")
         wanted = None
     if wanted is None and stem != here:
-        wanted = str(ours["name"])
-    chosen = banks[banks["name"] == wanted]
-    if chosen.empty:
-        same = banks["bank_id"] != ours["bank_id"] if stem == here else banks["bank_id"] >= 0
-        chosen = banks[same] if same.any() else banks
-    return chosen.iloc[0]
+        wanted = ours.name
+    named = [bank for bank in banks if bank.name == wanted]
+    others = [bank for bank in banks if stem != here or bank.bank_id != ours.bank_id]
+    return (named or others or banks)[0]
 
 
-def choose(ours: pd.Series, here: str, there: str, theirs: pd.Series | None) -> None:
+def choose(ours: Bank, here: str, there: str, theirs: Bank | None) -> None:
     """Which bank stands on either side."""
     stems = _stems()
     a, b = st.columns(2, gap="large")
     with a:
         st.markdown(f"**A** · {_what(here)}")
-        address.follow("bank_a", ours["name"])
+        address.follow("bank_a", ours.name)
         st.selectbox(
             "Bank of A",
-            list(build.banks(db.cursor())["name"]),
+            [bank.name for bank in build.banks(db.cursor())],
             key="bank_a",
             on_change=address.write,
             args=("b", "bank_a", "p"),
@@ -93,10 +91,10 @@ def choose(ours: pd.Series, here: str, there: str, theirs: pd.Series | None) -> 
                 format_func=lambda s: f"{s} (this one)" if s == here else s,
             )
         if theirs is not None:
-            address.follow("bank_b", theirs["name"])
+            address.follow("bank_b", theirs.name)
             boxes[-1].selectbox(
                 "Bank of B",
-                list(build.banks(db.cursor(there))["name"]),
+                [bank.name for bank in build.banks(db.cursor(there))],
                 key="bank_b",
                 on_change=address.write,
                 args=("j", "bank_b", "p"),

@@ -14,6 +14,7 @@ from app.widgets import concept_names
 from core import catalogue
 from core.catalogue import FLAGS
 from data.queries import methods
+from data.queries.build import Bank
 
 POOLED = {"mean": "mean", "max": "largest"}
 """bank.pool -> how codes become a score"""
@@ -21,12 +22,12 @@ POOLED = {"mean": "mean", "max": "largest"}
 Colour = Literal["red", "orange", "blue", "green", "gray"]
 
 
-def chips(concept: pd.Series, bank: pd.Series, *, n_images: int) -> None:
+def chips(concept: pd.Series, bank: Bank, *, n_images: int) -> None:
     """Badges in one line."""
-    made_by = methods.method(db.cursor(), "bank", bank["method"])
+    made_by = methods.method(db.cursor(), "bank", bank.method)
     found: list[tuple[str, Colour, str]] = [
         (
-            f"{plain(short(bank['name'], 30))} #{concept['concept_id']}",
+            f"{plain(short(bank.name, 30))} #{concept['concept_id']}",
             "blue",
             f"Bank and number; made by {plain(made_by.title)}. {made_by.about} A number never "
             "changes in a store.",
@@ -41,14 +42,14 @@ def chips(concept: pd.Series, bank: pd.Series, *, n_images: int) -> None:
     if concept_names.weak(concept):
         about = f"On held-out images {concept_names.doubts(concept)}."
         found.append((f"weak name: {concept['doubt']}", "orange", about))
-    if bank["signed"]:
+    if bank.signed:
         found.append(("signed", "gray", "Codes can be negative: evidence against the concept."))
     active = rate(int(concept["n_active"]), n_images)
     found.append(
         (
             f"active in {active}",
             "gray",
-            "Images with a positive score." if bank["signed"] else "Images with a non-zero score.",
+            "Images with a positive score." if bank.signed else "Images with a non-zero score.",
         )
     )
     with st.container(horizontal=True, gap="small"):
@@ -56,15 +57,15 @@ def chips(concept: pd.Series, bank: pd.Series, *, n_images: int) -> None:
             st.badge(text, color=shade, help=about)
 
 
-def numbers(concept: pd.Series, bank: pd.Series, *, n_tokens: int) -> None:
+def numbers(concept: pd.Series, bank: Bank, *, n_tokens: int) -> None:
     """The figures under the header."""
-    unit = bank["code_unit"]
+    unit = bank.code_unit
     shown = [
         _figure("peak_p99", number(concept["peak_p99"]), f"In {unit}."),
         _figure(
             "mean",
             number(concept["mean"]),
-            f"A score is the {POOLED[bank['pool']]} code over the {n_tokens} tokens ({unit}).",
+            f"A score is the {POOLED[bank.pool]} code over the {n_tokens} tokens ({unit}).",
         ),
         (
             "Score variance",

@@ -24,14 +24,14 @@ if found is None:
     )
     st.stop()
 bank = found
-bank_id, bank_name = int(bank["bank_id"]), str(bank["name"])
+bank_id, bank_name = bank.bank_id, bank.name
 ids = concept_list.ids(bank_id)
 asked = address.param("c")
 wanted = address.int_param("c") if asked else (int(ids[0]) if len(ids) else 0)
 row = None if wanted is None else concept.concept(con, bank_id, wanted)
 if row is None or wanted is None:
     st.title("Concept", anchor=False)
-    last = int(bank["n_concepts"]) - 1
+    last = bank.n_concepts - 1
     address.unknown(
         "concept",
         asked,
@@ -48,7 +48,7 @@ concept_id, chosen = wanted, row
 facts = build.build(con)
 grid = (int(facts["grid_h"]), int(facts["grid_w"]))
 n_tokens = grid[0] * grid[1]
-unit = str(bank["code_unit"])
+unit = bank.code_unit
 alive = chosen["map_scale"] > 0
 
 
@@ -135,7 +135,7 @@ def left() -> None:
             "images. A concept that is only ever at the border may be an artefact.",
         )
         where = rearrange(mean_map, "(h w) -> h w", h=grid[0])
-        figures.show(charts.frame(where, signed=bool(bank["signed"]), unit=unit), key="frame")
+        figures.show(charts.frame(where, signed=bank.signed, unit=unit), key="frame")
         st.caption(
             f"{grid[0]} x {grid[1]} tokens · {number(chosen['position_entropy'])} of at "
             f"most {number(float(np.log2(n_tokens)))} bits"
@@ -163,7 +163,7 @@ def right() -> None:
             groups,
             key=f"examples-{bank_id}-{concept_id}",
             grid=grid,
-            maps={"signed": bool(bank["signed"]), "unit": unit, "limit": limit},
+            maps={"signed": bank.signed, "unit": unit, "limit": limit},
         )
     opened = clicked if opened is None else opened
     if opened is not None:

@@ -44,7 +44,7 @@ if found is None:
     st.stop()
 con = db.cursor()
 bank = found
-bank_id, bank_name = int(bank["bank_id"]), str(bank["name"])
+bank_id, bank_name = bank.bank_id, bank.name
 chosen = concept_list.filters()
 
 
@@ -53,7 +53,7 @@ def refilter(**changes: Any) -> None:
 
 
 def pick_bank() -> None:
-    names = list(build.banks(con)["name"])
+    names = [one.name for one in build.banks(con)]
     if len(names) == 1:
         return
     address.follow("bank", bank_name)
@@ -70,13 +70,13 @@ def pick_bank() -> None:
 
 
 def about_bank() -> None:
-    made_by = methods.method(db.cursor(), "bank", bank["method"])
-    loss = "" if bank["r2"] != bank["r2"] else f"R² {number(bank['r2'])} · "
+    made_by = methods.method(db.cursor(), "bank", bank.method)
+    loss = "" if bank.r2 is None else f"R² {number(bank.r2)} · "
     st.caption(
-        f"{plain(made_by.title)} · {bank['n_concepts']:,} concepts, {bank['n_dead']:,} dead · "
-        f"{loss}{number(bank['l0'])} non-zero codes a token · a code is "
-        f"{plain(bank['code_unit'])}{', signed' if bank['signed'] else ''} · "
-        f"fitted in {seconds(bank['seconds'])}",
+        f"{plain(made_by.title)} · {bank.n_concepts:,} concepts, {bank.n_dead:,} dead · "
+        f"{loss}{number(bank.l0)} non-zero codes a token · a code is "
+        f"{plain(bank.code_unit)}{', signed' if bank.signed else ''} · "
+        f"fitted in {seconds(bank.seconds)}",
         help=f"**{plain(made_by.title)}**: {made_by.about}  \n"
         "Dead: no image activates it. R²: share of the variance of all images' tokens that "
         "the bank reconstructs. Code: how strongly a token shows the concept.",
@@ -163,7 +163,7 @@ def pick_view(n: int) -> str:
             format_func=lambda v: f"{ICONS[v]} {VIEWS[v]}",
             label_visibility="collapsed",
         )
-        st.caption(f"{n:,} of {bank['n_concepts']:,} concepts")
+        st.caption(f"{n:,} of {bank.n_concepts:,} concepts")
     return view
 
 

@@ -14,6 +14,7 @@ from app import db
 from app.format import concept_name, number, percent
 from app.widgets import assets, crops, minis
 from data.queries import concepts, trees
+from data.queries.build import Bank
 
 _ELEMENT = st.components.v2.component(
     "lucidarium_tree",
@@ -45,17 +46,17 @@ def roots(bank_id: int, ids: Int[ndarray, " n"], *, of: str) -> list[int]:
 
 
 def show(
-    bank: pd.Series, ids: Int[ndarray, " n"], top: Sequence[int], *, of: str, key: str
+    bank: Bank, ids: Int[ndarray, " n"], top: Sequence[int], *, of: str, key: str
 ) -> int | None:
     """Draw the branches of the roots `top`; returns the concept that was clicked."""
-    bank_id, chosen = int(bank["bank_id"]), tuple(int(i) for i in ids)
+    bank_id, chosen = bank.bank_id, tuple(int(i) for i in ids)
     if of == "levels":
         nodes, caption = _levels(bank_id, chosen, tuple(top))
         about = "Share of the parent's codes that come through it; of a root: of all roots' codes"
     else:
         nodes, caption = _parts(bank_id, tuple(top))
         about = "Share of the codes of the concept's parts"
-    data = {"nodes": nodes, "caption": caption, "about": about, "key": key, "label": bank["name"]}
+    data = {"nodes": nodes, "caption": caption, "about": about, "key": key, "label": bank.name}
     result = _ELEMENT(data=data, key=key, on_open_change=lambda: None)
     return int(result.open) if result is not None and result.open is not None else None
 

@@ -34,7 +34,7 @@ if found is None or not splits:
     )
     st.stop()
 bank = found
-bank_id, bank_name, unit = int(bank["bank_id"]), str(bank["name"]), str(bank["code_unit"])
+bank_id, bank_name, unit = bank.bank_id, bank.name, bank.code_unit
 judged = bool(len(classes)) and not build.accuracies(con).query("model == 'backbone'").empty
 offered = image_sets.pairs(splits, classes, judged=judged)
 asked = [image_sets.read(address.param(k), splits=splits, classes=classes) for k in ("a", "z")]
@@ -53,7 +53,7 @@ def set_both(left: image_sets.ImageSet, right: image_sets.ImageSet) -> None:
 
 
 def choose() -> None:
-    names = list(build.banks(con)["name"])
+    names = [one.name for one in build.banks(con)]
     with st.container(horizontal=True, vertical_alignment="center"):
         if len(names) > 1:
             address.follow("bank_d", bank_name)
@@ -167,7 +167,7 @@ def examples(rows: pd.DataFrame, kind: str) -> None:
         key=f"shown-{kind}-{bank_id}-{a.text()}-{b.text()}",
         grid=grid,
         side=gallery.SIDES["S"],
-        maps={"signed": bool(bank["signed"]), "unit": unit, "limit": None},
+        maps={"signed": bank.signed, "unit": unit, "limit": None},
     )
     if opened is not None:
         address.open_page("image", b=bank_name, i=opened)

@@ -16,6 +16,7 @@ from app.widgets import assets, concept_parts, diverse_rows, pack
 from app.widgets.pack import b64, jpeg
 from core import bottleneck
 from data.queries import heads, images, truth
+from data.queries.build import Bank, HeadFacts
 
 _element = st.components.v2.component(
     "lucidarium.image_view",
@@ -46,29 +47,29 @@ class Reading:
     residual: bool
 
 
-def active(bank: pd.Series, image_id: int) -> tuple[pd.DataFrame, dict[str, Any]] | None:
+def active(bank: Bank, image_id: int) -> tuple[pd.DataFrame, dict[str, Any]] | None:
     """Facts of the concepts with a code on the image, and their codes packed for the browser."""
     con = db.cursor()
-    row = images.codes(con, int(bank["bank_id"]), image_id)
+    row = images.codes(con, bank.bank_id, image_id)
     if row is None:
         return None
     h, w = images.grid(con)
-    ids = pack.active(row, int(bank["n_concepts"]))
-    facts = images.facts(con, int(bank["bank_id"]), image_id, concept_ids=ids)
+    ids = pack.active(row, bank.n_concepts)
+    facts = images.facts(con, bank.bank_id, image_id, concept_ids=ids)
     return facts, pack.codes(row, ids, scale=facts["map_scale"].to_numpy(), n_tokens=h * w)
 
 
 def read(
-    head: pd.Series, image_id: int, *, concept_ids: np.ndarray, label_id: int | None
+    head: HeadFacts, image_id: int, *, concept_ids: np.ndarray, label_id: int | None
 ) -> Reading | None:
     """The head's most probable classes on the image; None where its rest is not known."""
     con = db.cursor()
-    loaded = heads.load(con, int(head["head_id"]))
+    loaded = heads.load(con, head.head_id)
     here = np.array([image_id])
-    scores = heads.image_scores(con, int(head["bank_id"]), loaded.concept_ids, image_ids=here)
+    scores = heads.image_scores(con, head.bank_id, loaded.concept_ids, image_ids=here)
     if loaded.head.residual:
         try:
-            logits = heads.unedited(con, int(head["head_id"]), loaded.outputs, image_ids=here)
+            logits = heads.unedited(con, head.head_id, loaded.outputs, image_ids=here)
         except LookupError:
             return None
     else:
@@ -80,7 +81,7 @@ def read(
     weights = np.zeros((len(chosen), len(concept_ids)))
     weights[:, known] = loaded.head.weight[chosen][:, at[known]]
     return Reading(
-        head["name"],
+        head.name,
         [loaded.class_names[i] for i in chosen],
         p[chosen],
         loaded.class_ids[chosen],
@@ -158,7 +159,7 @@ def _truth(facts: dict[str, Any], bank_id: int) -> dict[str, Any]:
 def payload(
     facts: dict[str, Any],
     picture: bytes,
-    bank: pd.Series,
+    bank: Bank,
     *,
     reading: Reading | None,
     concepts: pd.DataFrame,
@@ -185,11 +186,11 @@ def payload(
         y = int(np.flatnonzero(reading.class_ids == class_id)[0])
     head = reading.head if reading else None
     return {
-        "key": f"{db.key()}/{facts['image_id']}/{bank['name']}/{head}/{class_id}",
-        "bank": bank["name"],
-        "signed": bool(bank["signed"]),
-        "unit": bank["code_unit"],
-        "pool": bank["pool"],
+        "key": f"{db.key()}/{facts['image_id']}/{bank.name}/{head}/{class_id}",
+        "bank": bank.name,
+        "signed": bank.signed,
+        "unit": bank.code_unit,
+        "pool": bank.pool,
         "grid": list(images.grid(db.cursor())),
         "image": {
             "id": int(facts["image_id"]),
@@ -225,13 +226,13 @@ def payload(
         ],
         "residual": reading is not None and reading.residual,
         "diverse": diverse_rows.of_image(
-            int(bank["bank_id"]), concepts, None if reading is None else reading.weights
+            bank.bank_id, concepts, None if reading is None else reading.weights
         ),
         "weights": None if reading is None else b64(reading.weights, "<f8"),
         "saliency": saliency,
         "saliencyNote": note,
         "show": show,
-        **_truth(facts, int(bank["bank_id"])),
+        **_truth(facts, bank.bank_id),
     }
 
 

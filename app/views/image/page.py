@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from app import address, db
@@ -13,9 +12,10 @@ from app.format import number, plain, short
 from app.views.image import image_view
 from app.widgets import image_map, linear_heads, picker
 from data.queries import build, images
+from data.queries.build import Bank, HeadFacts
 
 
-def header(facts: dict[str, Any], head: pd.Series | None) -> None:
+def header(facts: dict[str, Any], head: HeadFacts | None) -> None:
     """Label, prediction, split and file, in one line."""
     label, predicted = facts["label"], facts["predicted"]
     words = [f"**{plain(short(label))}**" if label else "*unlabelled*"]
@@ -47,17 +47,16 @@ def header(facts: dict[str, Any], head: pd.Series | None) -> None:
                 "intervene",
                 icon=":material/tune:",
                 i=facts["image_id"],
-                h=head["name"],
+                h=head.name,
                 help="Edit this image's concepts",
             )
 
 
-def choose_bank(banks: pd.DataFrame, bank: pd.Series) -> None:
-    names = banks["name"].tolist()
-    address.follow("image_bank", bank["name"])
+def choose_bank(banks: list[Bank], bank: Bank) -> None:
+    address.follow("image_bank", bank.name)
     st.selectbox(
         "Concept bank",
-        names,
+        [one.name for one in banks],
         key="image_bank",
         on_change=address.write,
         args=("b", "image_bank", "c", "h"),
@@ -66,13 +65,12 @@ def choose_bank(banks: pd.DataFrame, bank: pd.Series) -> None:
     )
 
 
-def choose_head(bank: pd.Series) -> pd.Series | None:
+def choose_head(bank: Bank) -> HeadFacts | None:
     """The head that the address names if it reads this bank, else the bank's first."""
-    known = linear_heads.known()
-    known = known[known["bank_id"] == bank["bank_id"]]
-    if known.empty:
+    known = [head for head in linear_heads.known() if head.bank_id == bank.bank_id]
+    if not known:
         return None
-    names = known["name"].tolist()
+    names = [head.name for head in known]
     given = address.param("h")
     chosen = given if given in names else names[0]
     address.follow("image_head", chosen)
@@ -85,7 +83,7 @@ def choose_head(bank: pd.Series) -> pd.Series | None:
         width=165,
         help="Whose weights turn scores into contributions, in logits.",
     )
-    return known[known["name"] == chosen].iloc[0]
+    return known[names.index(chosen)]
 
 
 def told() -> None:
@@ -95,12 +93,12 @@ def told() -> None:
 
 
 @st.fragment
-def explore(facts: dict[str, Any], bank: pd.Series, head: pd.Series | None) -> None:
+def explore(facts: dict[str, Any], bank: Bank, head: HeadFacts | None) -> None:
     image_id = int(facts["image_id"])
     found = image_view.active(bank, image_id)
     picture = images.picture(db.cursor(), image_id)
     if found is None or picture is None:
-        st.info(f"The store has no codes of {plain(bank['name'])} for image {image_id}.")
+        st.info(f"The store has no codes of {plain(bank.name)} for image {image_id}.")
         return
     concepts, codes = found
     reading = (
@@ -126,26 +124,26 @@ def explore(facts: dict[str, Any], bank: pd.Series, head: pd.Series | None) -> N
     )
     asked = address.int_param("c")
     if asked is not None and asked not in data["concepts"]["ids"]:
-        known = asked < int(bank["n_concepts"])
+        known = asked < bank.n_concepts
         st.caption(
-            f"Concept {asked} of {plain(bank['name'])} "
+            f"Concept {asked} of {plain(bank.name)} "
             + (
                 "does not fire on this image: its map is 0 everywhere."
                 if known
-                else f"does not exist; the bank has 0 to {int(bank['n_concepts']) - 1}."
+                else f"does not exist; the bank has 0 to {bank.n_concepts - 1}."
             )
         )
     result = image_view.show(data, key="image_view", on_shown=told)
     if result.open is not None:
-        address.open_page("concept", b=bank["name"], c=int(result.open))
+        address.open_page("concept", b=bank.name, c=int(result.open))
 
 
 st.title("Image", anchor=False)
 banks = build.banks(db.cursor())
 known = linear_heads.known()
-if address.param("b") is None and not known.empty:  # a bank that decides something comes first
-    asked = known[known["name"] == address.param("h")]
-    address.set_params(b=(known if asked.empty else asked).iloc[0]["bank"])
+if address.param("b") is None and known:  # a bank that decides something comes first
+    asked = [head for head in known if head.name == address.param("h")]
+    address.set_params(b=(asked or known)[0].bank)
 bank = address.bank()
 if bank is None:
     st.info("This store has no concept bank; build one with `python -m precompute demo`.")

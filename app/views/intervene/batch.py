@@ -12,6 +12,7 @@ from app.format import percent, rate, short
 from app.views.intervene import head_lab, thumbs
 from core import bottleneck
 from data.queries import heads
+from data.queries.build import HeadFacts
 
 BLOCK = 2_000_000
 """numbers of the dense score matrix held at once"""
@@ -39,16 +40,16 @@ def base(head_id: int, bank_id: int) -> tuple[pd.DataFrame, Float64[np.ndarray, 
 
 
 def judge(
-    head: pd.Series, columns: dict[int, float], kept: Bool[np.ndarray, " n"]
+    head: HeadFacts, columns: dict[int, float], kept: Bool[np.ndarray, " n"]
 ) -> tuple[pd.DataFrame, Bool[np.ndarray, " m"], Bool[np.ndarray, " m"]]:
     """The kept images, and whether each is right before and after the edits."""
-    loaded, _ = head_lab.load(int(head["head_id"]))
-    rows, logits = base(int(head["head_id"]), int(head["bank_id"]))
+    loaded, _ = head_lab.load(head.head_id)
+    rows, logits = base(head.head_id, head.bank_id)
     rows, logits = rows[kept], logits[kept]
     order = sorted(columns)
     scores = heads.image_scores(
         db.cursor(),
-        int(head["bank_id"]),
+        head.bank_id,
         loaded.concept_ids[order],
         image_ids=rows["image_id"].to_numpy(np.int64),
     )
@@ -62,9 +63,9 @@ def judge(
     )
 
 
-def show(head: pd.Series, columns: dict[int, float], *, classes: dict[int, str]) -> None:
+def show(head: HeadFacts, columns: dict[int, float], *, classes: dict[int, str]) -> None:
     """Choose a split and a class, see accuracy before and after."""
-    rows, _ = base(int(head["head_id"]), int(head["bank_id"]))
+    rows, _ = base(head.head_id, head.bank_id)
     if rows.empty:
         st.caption("No image carries a label of this head's classes, so nothing can be counted.")
         return
@@ -136,5 +137,5 @@ def show(head: pd.Series, columns: dict[int, float], *, classes: dict[int, str])
     )
     for title, chosen in (("Corrected", corrected), ("Broken", broken)):
         thumbs.strip(
-            title, found[chosen], classes=classes, h=head["name"], e=address.param("e"), t="batch"
+            title, found[chosen], classes=classes, h=head.name, e=address.param("e"), t="batch"
         )

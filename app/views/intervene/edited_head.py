@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from safetensors import numpy as safetensors
 
 from app import db
@@ -17,6 +16,7 @@ from core.intervention import global_edits, head_edits
 from core.intervention.refit import refit
 from core.types import Head
 from data.queries import build
+from data.queries.build import HeadFacts
 
 
 def known(found: whole.Whole, given: tuple[Edit, ...]) -> tuple[list[Edit], list[Edit]]:
@@ -49,8 +49,7 @@ def describe(found: whole.Whole, edit: Edit) -> str:
 
 @db.cached(max_entries=16, shared=True)
 def apply(
-    head_id: int,
-    bank_id: int,
+    head: HeadFacts,
     edits: tuple[Edit, ...],
     fit_again: bool,
     hold: bool,
@@ -60,7 +59,6 @@ def apply(
 
     Raises ValueError, in words for people, where that cannot be done.
     """
-    head = pd.Series({"head_id": head_id, "bank_id": bank_id})
     found = whole.of(head)
     at = {int(c): i for i, c in enumerate(found.loaded.concept_ids)}
     row = {int(c): i for i, c in enumerate(found.loaded.class_ids)}
@@ -90,7 +88,7 @@ def apply(
     )
 
 
-def preview(head: pd.Series, edited: Head) -> global_edits.Preview:
+def preview(head: HeadFacts, edited: Head) -> global_edits.Preview:
     """Exact, from stored scores; only of the concepts whose weights changed."""
     found = whole.of(head)
     old = found.loaded.head
@@ -106,17 +104,17 @@ def preview(head: pd.Series, edited: Head) -> global_edits.Preview:
     )
 
 
-def _facts(head: pd.Series, given: EditSet, change: global_edits.Preview) -> dict[str, Any]:
+def _facts(head: HeadFacts, given: EditSet, change: global_edits.Preview) -> dict[str, Any]:
     found = whole.of(head)
     facts = build.build(db.cursor())
     return {
         "name": given.name,
         "dataset": facts["dataset"],
         "build": facts["fingerprint"],
-        "bank": head["bank"],
-        "head": head["name"],
+        "bank": head.bank,
+        "head": head.name,
         "refit": given.refit,
-        "average_kept": holds(given, signed=bool(head["signed"])),
+        "average_kept": holds(given, signed=head.signed),
         "edits": [
             {**edit._asdict(), "in_words": describe(found, edit)}
             for edit in known(found, given.edits)[0]
@@ -134,7 +132,7 @@ def _facts(head: pd.Series, given: EditSet, change: global_edits.Preview) -> dic
     }
 
 
-def as_json(head: pd.Series, given: EditSet, edited: Head, change: global_edits.Preview) -> str:
+def as_json(head: HeadFacts, given: EditSet, edited: Head, change: global_edits.Preview) -> str:
     """Facts and, under `weights`, the head itself, as a head of kind `imported` reads it."""
     found = whole.of(head)
     weights = {
@@ -149,7 +147,7 @@ def as_json(head: pd.Series, given: EditSet, edited: Head, change: global_edits.
 
 
 def as_safetensors(
-    head: pd.Series, given: EditSet, edited: Head, change: global_edits.Preview
+    head: HeadFacts, given: EditSet, edited: Head, change: global_edits.Preview
 ) -> bytes:
     """weight (classes x concepts), bias, class_ids, concept_ids; names and facts as metadata."""
     found = whole.of(head)
@@ -167,12 +165,12 @@ def as_safetensors(
     )
 
 
-def _names(head: pd.Series, edited: Head) -> dict[str, Any]:
+def _names(head: HeadFacts, edited: Head) -> dict[str, Any]:
     found = whole.of(head)
     facts = zip(found.facts["name"], found.facts["concept_id"], strict=True)
     return {
         "classes": list(found.loaded.class_names),
         "concepts": [concept_name(name, c) for name, c in facts],
         "residual": bool(edited.residual),
-        "kind": str(head["kind"]),
+        "kind": head.kind,
     }

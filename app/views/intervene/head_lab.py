@@ -18,6 +18,7 @@ from app.widgets import assets, diverse_rows, pack
 from core import bottleneck
 from core.intervention.strategies import Levels
 from data.queries import heads, images
+from data.queries.build import Bank, HeadFacts
 
 _element = st.components.v2.component(
     "lucidarium.head_lab",
@@ -90,24 +91,24 @@ def load(head_id: int) -> tuple[heads.Loaded, pd.DataFrame]:
     return heads.load(con, head_id), heads.concepts(con, head_id)
 
 
-def lab(head: pd.Series, image_id: int) -> Lab:
+def lab(head: HeadFacts, image_id: int) -> Lab:
     """Raises LookupError where a residual head lacks the image's unedited logits."""
     con = db.cursor()
-    loaded, facts = load(int(head["head_id"]))
+    loaded, facts = load(head.head_id)
     here = np.array([image_id])
-    scores = heads.image_scores(con, int(head["bank_id"]), loaded.concept_ids, image_ids=here)
+    scores = heads.image_scores(con, head.bank_id, loaded.concept_ids, image_ids=here)
     rest = None
     if loaded.head.residual:
-        own = heads.unedited(con, int(head["head_id"]), loaded.outputs, image_ids=here)
+        own = heads.unedited(con, head.head_id, loaded.outputs, image_ids=here)
         rest = bottleneck.rest(loaded.head, scores, own)
     return Lab(
         *(loaded, facts, scores, rest, image_id),
-        head_id=int(head["head_id"]),
-        bank_id=int(head["bank_id"]),
-        head=str(head["name"]),
-        bank=str(head["bank"]),
-        method=str(head["method"]),
-        kind=str(head["kind"]),
+        head_id=head.head_id,
+        bank_id=head.bank_id,
+        head=head.name,
+        bank=head.bank,
+        method=head.method,
+        kind=head.kind,
     )
 
 
@@ -138,7 +139,7 @@ def payload(
     facts: dict[str, Any],
     asked: Asked,
     *,
-    bank: pd.Series,
+    bank: Bank,
     picture: bytes,
 ) -> dict[str, Any]:
     """A head on one image, small enough to send, with Python's answer for the edits."""
@@ -152,14 +153,14 @@ def payload(
     con = db.cursor()
     h, w = images.grid(con)
     rows = lab.facts.iloc[kept]
-    codes = images.codes(con, int(bank["bank_id"]), int(facts["image_id"]))
+    codes = images.codes(con, bank.bank_id, int(facts["image_id"]))
     before = lab.probabilities({})
     truth = np.flatnonzero(loaded.class_ids == facts["label_id"])
     looked_at = np.flatnonzero(loaded.class_ids == asked.class_id)
     return {
         "key": key(lab, asked.extra),
-        "unit": bank["code_unit"],
-        "signed": bool(bank["signed"]),
+        "unit": bank.code_unit,
+        "signed": bank.signed,
         "grid": [h, w],
         "image": {
             "id": int(facts["image_id"]),

@@ -6,7 +6,6 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from app import address
@@ -14,13 +13,14 @@ from app.views.intervene import edited_head, head_lab, pinned, report, saved_edi
 from app.views.intervene.head_edits import holds, parse
 from app.widgets import people
 from core.intervention.global_edits import Preview
+from data.queries.build import HeadFacts
 
 
 def show(
     lab: head_lab.Lab,
     columns: dict[int, float],
     *,
-    head: pd.Series,
+    head: HeadFacts,
     facts: dict[str, Any],
     unit: str,
     picture: bytes,
@@ -40,7 +40,7 @@ def _downloads(
     lab: head_lab.Lab,
     columns: dict[int, float],
     *,
-    head: pd.Series,
+    head: HeadFacts,
     facts: dict[str, Any],
     unit: str,
     picture: bytes,
@@ -78,7 +78,7 @@ def _downloads(
     st.caption("The address of this page carries the edit too: copy it to share it.")
 
 
-def _change(head: pd.Series) -> Preview | None:
+def _change(head: HeadFacts) -> Preview | None:
     """What the edits of the head in the address do; None: there are none, or they cannot be."""
     given = parse(address.param("g"))
     found = whole.of(head)
@@ -87,11 +87,10 @@ def _change(head: pd.Series) -> Preview | None:
         return None
     try:
         edited = edited_head.apply(
-            int(head["head_id"]),
-            int(head["bank_id"]),
+            head,
             tuple(edits),
             given.refit,
-            holds(given, signed=bool(head["signed"])),
+            holds(given, signed=head.signed),
         )
         return edited_head.preview(head, edited)
     except ValueError:  # the Global tab says why

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 from jaxtyping import Int64
 
@@ -25,6 +24,7 @@ from app.views.intervene.tabs import opened
 from app.widgets import linear_heads, picker
 from core.intervention.strategies import STRATEGIES, TYPICAL
 from data.queries import build, images
+from data.queries.build import Bank, HeadFacts
 
 HEAD = """[[heads]]
 bank = "BANK"     # the name of one of its [[banks]]
@@ -47,8 +47,8 @@ def no_head() -> None:
     address.link("What was built", "overview", icon=":material/home:")
 
 
-def choose_head(known: pd.DataFrame) -> pd.Series:
-    names = known["name"].tolist()
+def choose_head(known: list[HeadFacts]) -> HeadFacts:
+    names = [head.name for head in known]
     given = address.param("h")
     if given is not None and given not in names:
         st.warning(
@@ -66,10 +66,10 @@ def choose_head(known: pd.DataFrame) -> pd.Series:
             args=("h", "lab_head", "e"),
             help="What reads the concepts. Changing it takes the edits back.",
         )
-    return known[known["name"] == chosen].iloc[0]
+    return known[names.index(chosen)]
 
 
-def header(facts: dict[str, Any], head: pd.Series) -> None:
+def header(facts: dict[str, Any], head: HeadFacts) -> None:
     label = f"**{plain(short(facts['label']))}**" if facts["label"] else "*unlabelled*"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
@@ -81,10 +81,10 @@ def header(facts: dict[str, Any], head: pd.Series) -> None:
             "image",
             icon=":material/image_search:",
             i=facts["image_id"],
-            b=head["bank"],
-            h=head["name"],
+            b=head.bank,
+            h=head.name,
         )
-    st.caption(plain(head["about"]))
+    st.caption(plain(head.about))
 
 
 def told() -> None:
@@ -143,16 +143,16 @@ def more_concepts(lab: head_lab.Lab, sent: Int64[np.ndarray, " m"]) -> None:
 
 
 @st.fragment
-def laboratory(facts: dict[str, Any], head: pd.Series, bank: pd.Series) -> None:
+def laboratory(facts: dict[str, Any], head: HeadFacts, bank: Bank) -> None:
     image_id = int(facts["image_id"])
     try:
         lab = head_lab.lab(head, image_id)
     except LookupError as error:
-        st.warning(f"{plain(head['name'])} cannot be run on image {image_id}: {plain(str(error))}.")
+        st.warning(f"{plain(head.name)} cannot be run on image {image_id}: {plain(str(error))}.")
         return
     if not len(lab.loaded.concept_ids):
         st.info(
-            f"Every weight of {plain(head['name'])} is 0: it predicts the same class for every "
+            f"Every weight of {plain(head.name)} is 0: it predicts the same class for every "
             "image, whatever the concepts say, so there is nothing to edit. Choose another head, "
             "or build one with a weaker penalty (a larger c)."
         )
@@ -169,7 +169,7 @@ def laboratory(facts: dict[str, Any], head: pd.Series, bank: pd.Series) -> None:
     if strangers:
         st.warning(
             f"Left out: {', '.join(str(c) for c in strangers[:8])}"
-            f"{' …' if len(strangers) > 8 else ''}. {plain(head['name'])} has no weight for "
+            f"{' …' if len(strangers) > 8 else ''}. {plain(head.name)} has no weight for "
             "these concepts, so editing them changes nothing."
         )
     text = edits.write({c: v for c, v in asked.items() if c not in strangers})
@@ -189,12 +189,12 @@ def laboratory(facts: dict[str, Any], head: pd.Series, bank: pd.Series) -> None:
         columns,
         head=head,
         facts=facts,
-        unit=str(bank["code_unit"]),
+        unit=bank.code_unit,
         picture=picture or b"",
     )
     more_concepts(lab, head_lab.sent(lab, columns, extra=extra))
     pinned.show(lab, columns)
-    ids = {"bank_id": int(head["bank_id"]), "head_id": int(head["head_id"])}
+    ids = {"bank_id": head.bank_id, "head_id": head.head_id}
     left, right = st.columns(2, gap="large")
     with left:
         ask_next.show(lab, columns, image_id=image_id, **ids)
@@ -210,13 +210,12 @@ def laboratory(facts: dict[str, Any], head: pd.Series, bank: pd.Series) -> None:
 
 st.title("Intervene", anchor=False)
 known = linear_heads.known()
-if known.empty:
+if not known:
     no_head()
     st.stop()
-given = known[known["name"] == address.param("h")]
-head_id = int((known if given.empty else given).iloc[0]["head_id"])
+given = [head for head in known if head.name == address.param("h")]
 bar = st.container(horizontal=True, vertical_alignment="bottom")
-image_id = picker.choose(bar, head_id=head_id, judge="the head")
+image_id = picker.choose(bar, head_id=(given or known)[0].head_id, judge="the head")
 if image_id is None:
     st.stop()
 facts = images.image(db.cursor(), image_id)
@@ -225,5 +224,4 @@ with bar:
     head = choose_head(known)
 header(facts, head)
 linear_heads.tell_others()
-banks = build.banks(db.cursor())
-laboratory(facts, head, banks[banks["bank_id"] == head["bank_id"]].iloc[0])
+laboratory(facts, head, build.bank(db.cursor(), head.bank_id))

@@ -13,6 +13,7 @@ from app.views.intervene import batch, head_lab, levels
 from core import bottleneck
 from core.intervention import presence, propagation
 from data.queries import edits, heads
+from data.queries.build import HeadFacts
 
 MOST = 40_000_000
 """numbers of a table of scores held at once, 320 MB"""
@@ -54,14 +55,14 @@ class Whole:
         return dict(zip(self.loaded.class_ids.tolist(), self.loaded.class_names, strict=True))
 
 
-def of(head: pd.Series) -> Whole:
-    loaded, facts = head_lab.load(int(head["head_id"]))
-    rows, logits = batch.base(int(head["head_id"]), int(head["bank_id"]))
+def of(head: HeadFacts) -> Whole:
+    loaded, facts = head_lab.load(head.head_id)
+    rows, logits = batch.base(head.head_id, head.bank_id)
     classes = np.searchsorted(loaded.class_ids, rows["class_id"].to_numpy(np.int64))
     return Whole(loaded, facts, rows, logits, classes)
 
 
-def scores(head: pd.Series, columns: Int64[np.ndarray, " m"]) -> Float64[np.ndarray, "n m"]:
+def scores(head: HeadFacts, columns: Int64[np.ndarray, " m"]) -> Float64[np.ndarray, "n m"]:
     """Of all labelled images. Raises ValueError, in words for people, when they are too many."""
     n = len(of(head).rows)
     if n * len(columns) > MOST:
@@ -69,7 +70,7 @@ def scores(head: pd.Series, columns: Int64[np.ndarray, " m"]) -> Float64[np.ndar
             f"This edit touches {len(columns):,} concepts of {n:,} images at once, more numbers "
             f"than the {MOST:,} that are held in memory; edit fewer concepts."
         )
-    return _scores(int(head["head_id"]), int(head["bank_id"]), tuple(columns.tolist()))
+    return _scores(head.head_id, head.bank_id, tuple(columns.tolist()))
 
 
 @db.cached(max_entries=6, shared=True)

@@ -13,7 +13,7 @@ from data.queries import build, leaderboard, methods
 st.title("Leaderboard", anchor=False)
 con = db.cursor()
 banks = build.banks(con)
-if banks.empty:
+if not banks:
     address.unknown(
         "concept bank",
         None,
@@ -55,7 +55,9 @@ def all_banks() -> None:
     )
     splits = sorted(build.splits(con)["split"], key=lambda split: split == "train")
     wanted = standings.measures(groups, splits, rows)
-    made_by = [methods.method(con, "bank", name) for name in dict.fromkeys(banks["method"])]
+    made_by = [
+        methods.method(con, "bank", name) for name in dict.fromkeys(bank.method for bank in banks)
+    ]
     standings.table(rows, counts, wanted=wanted, kinds=kinds, made_by=made_by)
     readers = leaderboard.readers(con)
     said = ", ".join(plain(short(head)) for head in readers.loc[~readers["residual"], "head"])
@@ -91,18 +93,18 @@ def learnable() -> None:
         args=("b", "probe-bank"),
         format_func=lambda n: plain(short(n)),
     )
-    bank_id = int(banks.loc[banks["name"] == chosen, "bank_id"].iloc[0])
-    if isinstance(banks.loc[banks["name"] == chosen, "label_level"].iloc[0], str):
+    bank = next(bank for bank in banks if bank.name == chosen)
+    if bank.label_level is not None:
         st.caption(
             ":material/info: This bank was itself fitted to the labels of all train images; the "
             "plain probe sees only four fifths of the held-out ones. A narrow win here may be "
             "more labels rather than better concepts."
         )
-    rows = learnability.prepared(leaderboard.probes(con, bank_id))
+    rows = learnability.prepared(leaderboard.probes(con, bank.bank_id))
     if rows.empty:
         st.info("No label was probed on this bank.")
         return
-    opened = learnability.table(rows, key=f"probes-{bank_id}")
+    opened = learnability.table(rows, key=f"probes-{bank.bank_id}")
     both = int((rows["flag"] == "▲ plain probe wins").sum())
     n_hard = min(24, len(rows))
     st.caption(

@@ -14,6 +14,7 @@ from pandas.io.formats.style import Styler
 from app.format import number, plain
 from app.views.leaderboard.standing_columns import GROUPS, HEADS, HELD_OUT, OTHER, column
 from app.widgets import palette
+from data.queries.build import Bank
 from data.queries.methods import Method
 
 KINDS = {"value": "bank", "control": "random", "chance": "chance"}
@@ -39,7 +40,7 @@ FAINT = f"color: {palette.SOFT}"
 
 
 def standings(
-    banks: pd.DataFrame, figures: pd.DataFrame, baselines: pd.DataFrame
+    banks: Sequence[Bank], figures: pd.DataFrame, baselines: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The numbers, and their n in a table of the same shape.
 
@@ -58,13 +59,13 @@ def standings(
             rows.append({"row": row, "what": what, "concepts": concepts, **cells})
             counts.append(dict(zip(told["measure"], told["n"], strict=True)))
 
-    for _, bank in banks.iterrows():
-        mine = figures[figures["bank"] == bank["name"]]
+    for bank in banks:
+        mine = figures[figures["bank"] == bank.name]
         for kind, what in KINDS.items():
-            if kind == "control" and bank["method"] == "random":
+            if kind == "control" and bank.method == "random":
                 continue  # it is one itself
-            title = bank["name"] if kind == "value" else f"{bank['name']}, {what}"
-            concepts = None if kind == "chance" else bank["n_concepts"]
+            title = bank.name if kind == "value" else f"{bank.name}, {what}"
+            concepts = None if kind == "chance" else bank.n_concepts
             add(title, what, concepts, mine, kind)
     real = figures[figures["best"].notna()].sort_values("n", kind="stable")
     add("Real activations", "real", None, real.drop_duplicates("measure", keep="last"), "best")

@@ -10,6 +10,7 @@ from app import db
 from app.format import concept_name, number
 from app.widgets import gallery
 from data.queries import concept, metrics
+from data.queries.build import Bank
 
 SHOWN = 8
 """concepts"""
@@ -63,11 +64,9 @@ def _lines(row: pd.Series, name: str) -> list[dict[str, Any]]:
     ]
 
 
-def cards(
-    bank: pd.Series, name: str, *, grid: tuple[int, int], key: str
-) -> tuple[int | None, int, str]:
+def cards(bank: Bank, name: str, *, grid: tuple[int, int], key: str) -> tuple[int | None, int, str]:
     """The concept that was clicked, the number of concepts measured, and on which split."""
-    groups, total, split = _cards(int(bank["bank_id"]), name, grid[0] * grid[1])
-    maps = {"signed": bool(bank["signed"]), "unit": bank["code_unit"], "limit": None}
+    groups, total, split = _cards(bank.bank_id, name, grid[0] * grid[1])
+    maps = {"signed": bank.signed, "unit": bank.code_unit, "limit": None}
     opened = gallery.show(groups, key=key, grid=grid, cards=True, maps=maps, side=120)
     return opened, total, split

@@ -104,7 +104,7 @@ def worst() -> None:
     if bank is None:
         st.caption("This store has no concept bank.")
         return
-    bank_id, bank_name = int(bank["bank_id"]), str(bank["name"])
+    bank_id, bank_name = bank.bank_id, bank.name
     measured = set(metrics.concept_metrics(con, bank_id)["name"])
     listed = [*METRICS, *sorted(measured - METRICS.keys())]
     names = sorted((n for n in listed if n in measured), key=lambda n: n.startswith("cgim"))
@@ -115,7 +115,7 @@ def worst() -> None:
         address.follow("bank", bank_name)
         st.selectbox(
             "Bank",
-            list(build.banks(con)["name"]),
+            [one.name for one in build.banks(con)],
             key="bank",
             on_change=address.write,
             args=("b", "bank"),

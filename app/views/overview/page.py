@@ -92,26 +92,26 @@ def accuracies() -> None:
 
 def contents() -> None:
     st.subheader("Concept banks", anchor=False)
-    if banks.empty:
+    if not banks:
         st.info("This store has no concept bank.")
     else:
-        known = {m: methods.method(con, "bank", m) for m in banks["method"]}
+        known = {bank.method: methods.method(con, "bank", bank.method) for bank in banks}
         shown = pd.DataFrame(
             {
-                "Bank": banks["name"],
-                "Method": [known[m].title for m in banks["method"]],
-                "Concepts": banks["n_concepts"],
-                "Dead": banks["n_dead"],
-                "R²": [number(v) for v in banks["r2"]],
-                "L0": [number(v) for v in banks["l0"]],
-                "A code is": banks["code_unit"],
-                "Labels": banks["label_level"].fillna("none"),
-                "Fit": [seconds(v) for v in banks["seconds"]],
+                "Bank": [bank.name for bank in banks],
+                "Method": [known[bank.method].title for bank in banks],
+                "Concepts": [bank.n_concepts for bank in banks],
+                "Dead": [bank.n_dead for bank in banks],
+                "R²": [number(bank.r2) for bank in banks],
+                "L0": [number(bank.l0) for bank in banks],
+                "A code is": [bank.code_unit for bank in banks],
+                "Labels": [bank.label_level or "none" for bank in banks],
+                "Fit": [seconds(bank.seconds) for bank in banks],
             }
         )
         help_of = {
             "Method": "  \n".join(
-                f"**{known[m].title}**: {known[m].about}" for m in dict.fromkeys(banks["method"])
+                f"**{method.title}**: {method.about}" for method in known.values()
             ),
             "Dead": "Concepts that no image activates",
             "R²": f"{catalogue.of('quality.r2').help} A dash: it does not reconstruct",
@@ -125,24 +125,23 @@ def contents() -> None:
             column_config={k: st.column_config.Column(help=v) for k, v in help_of.items()},
         )
         with st.container(horizontal=True):
-            for name in banks["name"]:
+            for bank in banks:
                 address.link(
-                    f"Browse {plain(short(name))}",
+                    f"Browse {plain(short(bank.name))}",
                     "concepts",
                     icon=":material/arrow_forward:",
-                    b=name,
+                    b=bank.name,
                 )
     st.subheader("Heads", anchor=False)
-    if heads.empty:
+    if not heads:
         st.info("This store has no head, so there is nothing to intervene on.")
-    for _, row in heads.iterrows():
-        kind = methods.method(con, "head", row["kind"])
+    for head in heads:
+        kind = methods.method(con, "head", head.kind)
         name, about = st.columns([1, 5], vertical_alignment="top")
         with name:
-            address.link(f"**{plain(short(row['name'], 24))}**", "intervene", h=row["name"])
+            address.link(f"**{plain(short(head.name, 24))}**", "intervene", h=head.name)
         about.caption(
-            f"{plain(row['about'])} {row['n_classes']:,} classes, {row['n_weights']:,} "
-            "non-zero weights.",
+            f"{plain(head.about)} {head.n_classes:,} classes, {head.n_weights:,} non-zero weights.",
             help=f"**{plain(kind.title)}**: {kind.about}",
         )
 
@@ -239,7 +238,7 @@ st.title(plain(short(facts["name"], 80)), anchor=False)
 st.caption(
     f"{facts['n_images']:,} images of {plain(short(facts['dataset'], 60))}, seen by "
     f"{plain(short(facts['backbone'], 60))} at layer {plain(facts['layer'])}: "
-    f"{len(banks)} concept banks with {int(banks['n_concepts'].sum()):,} concepts, "
+    f"{len(banks)} concept banks with {sum(bank.n_concepts for bank in banks):,} concepts, "
     f"{len(heads)} heads."
 )
 uses()

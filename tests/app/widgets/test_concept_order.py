@@ -95,9 +95,9 @@ def test_every_column_of_the_table_has_an_order() -> None:
 def test_an_order_holds_over_the_whole_bank(
     con: duckdb.DuckDBPyConnection, key: str, rising: bool
 ) -> None:
-    for bank_id in build.banks(con)["bank_id"]:
-        ids = concepts.matching(con, int(bank_id), filters=ALL, order=key, rising=rising)
-        found = concepts.concepts(con, int(bank_id), ids)
+    for bank in build.banks(con):
+        ids = concepts.matching(con, bank.bank_id, filters=ALL, order=key, rising=rising)
+        found = concepts.concepts(con, bank.bank_id, ids)
         assert len(found) == len(set(ids.tolist())) > 3
         assert _fits(_expected(found, key), rising=rising)
 
@@ -127,10 +127,10 @@ def test_what_people_said_orders_before_what_they_did_not(con: duckdb.DuckDBPyCo
 
 
 def test_orders_offered_are_those_with_a_value(con: duckdb.DuckDBPyConnection) -> None:
-    for bank_id in build.banks(con)["bank_id"]:
-        ids = concepts.matching(con, int(bank_id), filters=ALL, order="id", rising=True)
-        found = concepts.concepts(con, int(bank_id), ids)
-        offered = set(concepts.orders(con, int(bank_id)))
+    for bank in build.banks(con):
+        ids = concepts.matching(con, bank.bank_id, filters=ALL, order="id", rising=True)
+        found = concepts.concepts(con, bank.bank_id, ids)
+        offered = set(concepts.orders(con, bank.bank_id))
         for key in set(concepts.ORDERS) - {"people"}:
             assert (key in offered) == bool(_expected(found, key).notna().any()), key
 

@@ -51,8 +51,8 @@ def test_a_repetition_is_left_out_however_large(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_image_page_gets_picks_for_all_it_sorts_by(con: duckdb.DuckDBPyConnection) -> None:
-    head = build.heads(con).iloc[0]
-    bank = build.banks(con).set_index("bank_id", drop=False).loc[head["bank_id"]]
+    head = build.heads(con)[0]
+    bank = build.bank(con, head.bank_id)
     facts, found = images.image(con, 3), image_view.active(bank, 3)
     assert facts is not None
     assert found is not None
@@ -71,7 +71,7 @@ def test_the_image_page_gets_picks_for_all_it_sorts_by(con: duckdb.DuckDBPyConne
         concept_id=None,
         method=None,
     )
-    over = heads.image_scores(con, int(bank["bank_id"]), ids, image_ids=images.image_ids(con)).T
+    over = heads.image_scores(con, bank.bank_id, ids, image_ids=images.image_ids(con)).T
     for y, picked in enumerate(sent["diverse"]["contribution"]):
         parts = np.abs(reading.weights[y] * concepts["score"])
         assert picked == diverse.pick(parts.to_numpy(), over).tolist()
@@ -86,8 +86,8 @@ def test_the_lab_gets_picks_for_the_class_in_hand(
     con: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(head_lab, "N_DIVERSE", 1)
-    head = build.heads(con).iloc[0]
-    bank = build.banks(con).set_index("bank_id", drop=False).loc[head["bank_id"]]
+    head = build.heads(con)[0]
+    bank = build.bank(con, head.bank_id)
     facts = images.image(con, 3)
     assert facts is not None
     lab = head_lab.lab(head, 3)

@@ -23,11 +23,10 @@ def con(tiny_store: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @pytest.fixture(params=["dense", "sparse"])
 def bank_id(con: duckdb.DuckDBPyConnection, request: pytest.FixtureRequest) -> int:
-    found = build.banks(con)
-    mine = found[found["dense"] == (request.param == "dense")]
-    if mine.empty:
+    mine = [bank for bank in build.banks(con) if bank.dense == (request.param == "dense")]
+    if not mine:
         pytest.skip(f"the store has no {request.param} bank")
-    return int(mine["bank_id"].iloc[-1])
+    return mine[-1].bank_id
 
 
 def _tokens(con: duckdb.DuckDBPyConnection) -> int:

@@ -28,6 +28,7 @@ from core.recipe import parse
 from core.types import Head
 from data import store
 from data.queries import build, heads, leaderboard
+from data.queries.build import HeadFacts
 from precompute import pipeline
 from precompute.heads import HEADS, HeadInput
 
@@ -98,16 +99,15 @@ def con(families: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.Duck
         yield opened
 
 
-def head(con: duckdb.DuckDBPyConnection, kind: str) -> pd.Series:
-    known = build.heads(con)
-    return known[known["kind"] == kind].iloc[0]
+def head(con: duckdb.DuckDBPyConnection, kind: str) -> HeadFacts:
+    return next(one for one in build.heads(con) if one.kind == kind)
 
 
 def test_every_family_is_there_with_its_accuracy_and_control(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
     assert build.notices(con)["message"].tolist() == []
-    known = build.heads(con).set_index("kind")
+    known = pd.DataFrame(build.heads(con)).set_index("kind")
     assert set(known.index) == {kind for kinds in KINDS.values() for kind in kinds}
     assert known.index[~known["linear"]].tolist() == ["bayesian"]
     assert known.index[known["residual"]].tolist() == ["hybrid"]
@@ -160,16 +160,16 @@ def test_stored_logits_and_scores_give_the_stored_prediction(
     con: duckdb.DuckDBPyConnection, kind: str
 ) -> None:
     row = head(con, kind)
-    loaded = heads.load(con, int(row["head_id"]))
+    loaded = heads.load(con, row.head_id)
     said = con.execute(
         "SELECT image_id, class_id FROM head_prediction WHERE head_id = ? ORDER BY image_id",
-        [int(row["head_id"])],
+        [row.head_id],
     ).df()
     ids = said["image_id"].to_numpy(np.int64)
-    scores = heads.image_scores(con, int(row["bank_id"]), loaded.concept_ids, image_ids=ids)
+    scores = heads.image_scores(con, row.bank_id, loaded.concept_ids, image_ids=ids)
     rest = None
     if loaded.head.residual:
-        own = heads.unedited(con, int(row["head_id"]), loaded.outputs, image_ids=ids)
+        own = heads.unedited(con, row.head_id, loaded.outputs, image_ids=ids)
         rest = bottleneck.rest(loaded.head, scores, own)
         assert np.abs(rest).max() > 1e-3
     found = bottleneck.logits(loaded.head, scores, rest).argmax(1)
@@ -180,15 +180,15 @@ def test_unedited_logits_are_the_heads_own_or_the_backbones(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
     hybrid = head(con, "hybrid")
-    outputs = heads.load(con, int(hybrid["head_id"])).outputs
+    outputs = heads.load(con, hybrid.head_id).outputs
     ids = np.array([1, 4, 7])
-    own = heads.unedited(con, int(hybrid["head_id"]), outputs, image_ids=ids)
+    own = heads.unedited(con, hybrid.head_id, outputs, image_ids=ids)
     backbone = heads.backbone_logits(con, outputs, image_ids=ids)
     assert np.abs(own - backbone).max() > 1e-3
     other = heads.unedited(con, 999, outputs, image_ids=ids)
     np.testing.assert_array_equal(other, backbone)
     with pytest.raises(LookupError, match="of 1 of 2 images only"):
-        heads.unedited(con, int(hybrid["head_id"]), outputs, image_ids=np.array([1, 10_000]))
+        heads.unedited(con, hybrid.head_id, outputs, image_ids=np.array([1, 10_000]))
 
 
 @pytest.mark.parametrize("page", ["intervene", "classes", "image", "overview", "metrics"])
@@ -217,8 +217,7 @@ def test_what_the_app_exports_is_read_back(
     row = head(con, kind)
     found = whole.of(row)
     given = EditSet((Edit("prune", int(found.loaded.concept_ids[0])),), name="less")
-    ids = (int(row["head_id"]), int(row["bank_id"]))
-    edited = edited_head.apply(*ids, given.edits, False, False)
+    edited = edited_head.apply(row, given.edits, False, False)
     change = edited_head.preview(row, edited)
     path = tmp_path / f"head.{suffix}"
     if suffix == "json":
@@ -226,7 +225,7 @@ def test_what_the_app_exports_is_read_back(
     else:
         path.write_bytes(edited_head.as_safetensors(row, given, edited, change))
     names = con.execute("SELECT name FROM class ORDER BY class_id").df()["name"]
-    k = int(con.execute("SELECT n_concepts FROM bank WHERE bank_id = ?", [ids[1]]).fetchall()[0][0])
+    k = build.bank(con, row.bank_id).n_concepts
     known = fake_builds.build(classes=fake_builds.classes(np.arange(0), *names))
     bank = concept_layer.of(np.eye(k, 7), np.zeros(k))
     given = HeadInput(known, bank, np.zeros((0, k)), np.full(k, -1))

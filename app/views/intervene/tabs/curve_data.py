@@ -16,6 +16,7 @@ from core.intervention.policies import POLICIES
 from core.intervention.situation import Situation
 from core.intervention.strategies import TYPICAL
 from data.queries import edits, heads
+from data.queries.build import HeadFacts
 
 SEEDS = 10
 """random orders behind the band"""
@@ -76,21 +77,23 @@ def group_ids(facts: pd.DataFrame) -> Int64[np.ndarray, " k"]:
 
 
 @db.cached(max_entries=4, shared=True)
-def ready(head_id: int, bank_id: int, asked: Asked) -> Ready | None:
+def ready(head: HeadFacts, asked: Asked) -> Ready | None:
     """None: no image passes the filter, or nothing is known of any."""
-    found = whole.of(pd.Series({"head_id": head_id, "bank_id": bank_id}))
+    found = whole.of(head)
     at = np.flatnonzero(whole.chosen(found, split=asked.split, class_id=asked.class_id))
     n_total = len(at)
     if asked.limit is not None and n_total > asked.limit:
         at = np.sort(np.random.default_rng(0).choice(at, asked.limit, replace=False))
-    model = whole.fitted(head_id, bank_id).presence
+    model = whole.fitted(head.head_id, head.bank_id).presence
     if not len(at) or model is None:
         return None
     con, ids = db.cursor(), found.ids[at]
     concepts = found.loaded.concept_ids
-    scores = heads.image_scores(con, bank_id, concepts, image_ids=ids)
-    truth = edits.truth(con, bank_id, concepts, image_ids=ids)
-    at_level = levels.of(head_id, bank_id, np.arange(len(concepts)), n_columns=len(concepts))
+    scores = heads.image_scores(con, head.bank_id, concepts, image_ids=ids)
+    truth = edits.truth(con, head.bank_id, concepts, image_ids=ids)
+    at_level = levels.of(
+        head.head_id, head.bank_id, np.arange(len(concepts)), n_columns=len(concepts)
+    )
     present, absent = at_level.present[1], at_level.absent[1]
     values = strategies.values(asked.strategy, at_level, scores, truth)
     rng = np.random.default_rng(1)
@@ -132,9 +135,9 @@ def _others(n: int, rng: np.random.Generator) -> Int64[np.ndarray, " n"]:
 
 
 @db.cached(max_entries=60)
-def line(head_id: int, bank_id: int, asked: Asked, policy: str) -> Line:
+def line(head: HeadFacts, asked: Asked, policy: str) -> Line:
     """Raises LookupError where `ready` gives nothing."""
-    given = ready(head_id, bank_id, asked)
+    given = ready(head, asked)
     if given is None:
         raise LookupError("no image to draw a curve of")
     s = given.situation
@@ -164,16 +167,16 @@ def line(head_id: int, bank_id: int, asked: Asked, policy: str) -> Line:
     )
 
 
-def missing(head: pd.Series, facts: pd.DataFrame) -> str | None:
+def missing(head: HeadFacts, facts: pd.DataFrame) -> str | None:
     """Why there are no curves for this head, in words for people; None: there are."""
     if not (facts["name_source"] == "label").any():
         return (
             f"Curves show what happens when concepts are corrected, so they need concepts whose "
-            f"truth is known. No concept of {head['name']} was fitted to a label: the bank "
-            f"“{head['bank']}” found its concepts without labels. Choose a head on a bank of "
+            f"truth is known. No concept of {head.name} was fitted to a label: the bank "
+            f"“{head.bank}” found its concepts without labels. Choose a head on a bank of "
             "labelled concepts."
         )
-    levels = edits.label_levels(db.cursor(), int(head["bank_id"]))
+    levels = edits.label_levels(db.cursor(), head.bank_id)
     if not levels["by_image"] and not levels["by_class"]:
         return (
             "The concepts of this head were fitted to labels, but the store holds no label of "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from app.format import number, percent, plain, rate, short
@@ -12,6 +11,7 @@ from app.views.intervene.tabs.curve_data import Asked, Line, Ready
 from app.widgets import figures
 from core.intervention.policies import POLICIES
 from core.intervention.strategies import STRATEGIES, TYPICAL
+from data.queries.build import HeadFacts
 
 LIMITS = (500, 200, 2000, None)
 
@@ -82,7 +82,7 @@ def _picked() -> None:
             st.session_state["curves_step"] = int(step)
 
 
-def show(head: pd.Series) -> None:
+def show(head: HeadFacts) -> None:
     found = whole.of(head)
     why = curve_data.missing(head, found.facts)
     if why is not None:
@@ -92,15 +92,14 @@ def show(head: pd.Series) -> None:
         st.caption("No image carries a label of this head's classes, so nothing can be counted.")
         return
     asked = _asked(found)
-    ids = int(head["head_id"]), int(head["bank_id"])
-    given = curve_data.ready(*ids, asked)
+    given = curve_data.ready(head, asked)
     if given is None:
         st.caption("No labelled image passes this filter.")
         return
     lines: dict[str, Line] = {}
     with st.spinner("Correcting concepts …", show_time=True):
         for policy in curve_data.LINES:
-            lines[policy] = curve_data.line(*ids, asked, policy)
+            lines[policy] = curve_data.line(head, asked, policy)
     n = len(given.rows)
     first = next(iter(lines.values()))
     steps, chance = len(first.accuracy) - 1, first.curve.chance
@@ -147,7 +146,7 @@ def show(head: pd.Series) -> None:
 
 
 def _flips(
-    head: pd.Series, found: whole.Whole, given: Ready, line: Line, *, policy: str, step: int
+    head: HeadFacts, found: whole.Whole, given: Ready, line: Line, *, policy: str, step: int
 ) -> None:
     curve, n = line.curve, len(given.rows)
     gained, lost = curve.gained(step), curve.lost(step)
@@ -178,7 +177,7 @@ def _flips(
             given.rows.iloc[rows],
             classes=found.names,
             help=help,
-            h=head["name"],
+            h=head.name,
             t="curves",
         )
 

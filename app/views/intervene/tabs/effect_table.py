@@ -123,12 +123,12 @@ def show(bank_id: int, *, live: bool) -> None:
 
 def _none(bank_id: int) -> None:
     con = db.cursor()
-    bank = build.banks(con).set_index("bank_id").loc[bank_id]
+    bank = build.bank(con, bank_id)
     told = build.notices(con)
-    told = told[(told["stage"] == "effects") & (told["subject"] == bank["name"])]
+    told = told[(told["stage"] == "effects") & (told["subject"] == bank.name)]
     if len(told):
         st.info(plain(str(told["message"].iloc[0])) + ".", icon=":material/info:")
-    elif pd.isna(bank["r2"]):
+    elif bank.r2 is None:
         st.caption(
             "This bank does not reconstruct activations, so taking a code out leaves no activation "
             "to run the model on. Banks such as nmf or sae do."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -14,12 +13,13 @@ from app.widgets import figures
 from app.widgets.palette import BETTER, REST, WORSE
 from core.intervention.global_edits import Preview
 from core.types import Head
+from data.queries.build import HeadFacts
 
 MOST_CLASSES = 25
 
 
 def outcome(
-    head: pd.Series, found: whole.Whole, change: Preview, *, edited: Head, trying: bool, n_set: int
+    head: HeadFacts, found: whole.Whole, change: Preview, *, edited: Head, trying: bool, n_set: int
 ) -> None:
     words = {
         (True, True): "What the set and the edit being tried would do",
@@ -87,7 +87,7 @@ def outcome(
                 found.rows.iloc[chosen],
                 classes=found.names,
                 help=what,
-                h=head["name"],
+                h=head.name,
                 t="global",
                 g=address.param("g"),
             )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-import pandas as pd
 import streamlit as st
 
 from app import address
@@ -13,6 +12,7 @@ from app.format import listed, plain, short
 from app.views.intervene import edited_head, head_edits, whole
 from app.views.intervene.head_edits import Edit, EditSet
 from app.views.intervene.tabs import global_charts, global_form, weight_matrix
+from data.queries.build import HeadFacts
 
 
 def _store(given: EditSet) -> None:
@@ -85,7 +85,7 @@ def _members(found: whole.Whole, given: EditSet, edits: list[Edit], *, hold: boo
             )
 
 
-def show(head: pd.Series) -> None:
+def show(head: HeadFacts) -> None:
     found = whole.of(head)
     if found.rows.empty:
         st.caption("No image carries a label of this head's classes, so nothing can be counted.")
@@ -106,10 +106,10 @@ def show(head: pd.Series) -> None:
     if strangers:
         st.warning(
             f"Left out: {len(strangers)} edits of concepts or classes that "
-            f"{plain(head['name'])} does not have."
+            f"{plain(head.name)} does not have."
         )
     given = replace(given, edits=tuple(edits))
-    hold = head_edits.holds(given, signed=bool(head["signed"]))
+    hold = head_edits.holds(given, signed=head.signed)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         tried = tuple(e for e in global_form.tried(found) if e not in edits)
         st.button(
@@ -128,9 +128,7 @@ def show(head: pd.Series) -> None:
         return
     both = (*edits, *tried)
     try:
-        edited = edited_head.apply(
-            int(head["head_id"]), int(head["bank_id"]), both, given.refit, hold
-        )
+        edited = edited_head.apply(head, both, given.refit, hold)
         change = edited_head.preview(head, edited)
     except ValueError as error:
         st.warning(plain(str(error)))
@@ -146,7 +144,7 @@ def show(head: pd.Series) -> None:
     if tried:
         st.caption("To take the result with you, add the edit to the set first.")
         return
-    name = re.sub(r"[^\w-]+", "-", given.name or f"{head['name']} edited", flags=re.ASCII)
+    name = re.sub(r"[^\w-]+", "-", given.name or f"{head.name} edited", flags=re.ASCII)
     with st.container(horizontal=True):
         st.download_button(
             "Edit set (JSON)",

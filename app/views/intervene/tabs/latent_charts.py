@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 from jaxtyping import Bool, Int64
@@ -15,6 +14,7 @@ from app.views.intervene import thumbs, whole
 from app.views.intervene.tabs import latent_edits
 from app.views.intervene.tabs.latent_edits import Aimed, Edit, Outcome
 from app.widgets import figures, palette
+from data.queries.build import HeadFacts
 
 FACTORS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 COLOURS = {"target": palette.TARGET, "retained": palette.RETAINED}
@@ -33,7 +33,7 @@ def _chance(found: whole.Whole, rows: Bool[np.ndarray, " n"]) -> str:
 
 
 def outcome(
-    head: pd.Series,
+    head: HeadFacts,
     found: whole.Whole,
     result: Outcome,
     random: Outcome | None,
@@ -95,13 +95,13 @@ def outcome(
             f"Changed, {name}",
             found.rows[flipped],
             classes=found.names,
-            h=head["name"],
+            h=head.name,
             t="latents",
         )
 
 
 def _accuracies(
-    head: pd.Series, columns: Int64[np.ndarray, " m"], edit: Edit, aimed: Aimed
+    head: HeadFacts, columns: Int64[np.ndarray, " m"], edit: Edit, aimed: Aimed
 ) -> dict[str, list[float]]:
     out: dict[str, list[float]] = {"target": [], "retained": []}
     for factor in FACTORS:
@@ -114,7 +114,7 @@ def _accuracies(
 
 
 def strengths(
-    head: pd.Series,
+    head: HeadFacts,
     found: whole.Whole,
     columns: Int64[np.ndarray, " m"],
     control: Int64[np.ndarray, " m"],

@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Bool, Float64, Int64
 
 from app.views.intervene import whole
 from core.intervention import sae_edits
+from data.queries.build import HeadFacts
 
 MOST = 32
 """latents edited at once"""
@@ -94,7 +94,7 @@ class Outcome:
     """images that the edit applies to"""
 
 
-def outcome(head: pd.Series, columns: Int64[np.ndarray, " m"], edit: Edit, aimed: Aimed) -> Outcome:
+def outcome(head: HeadFacts, columns: Int64[np.ndarray, " m"], edit: Edit, aimed: Aimed) -> Outcome:
     """On all of the head's labelled images. Raises ValueError, in words for people."""
     found = whole.of(head)
     scores = whole.scores(head, columns)

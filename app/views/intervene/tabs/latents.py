@@ -17,6 +17,7 @@ from app.views.intervene.tabs.latent_edits import MODES, MOST, Aimed, Edit
 from app.views.intervene.tabs.latent_sets import Aim
 from core.intervention import latent_selection
 from data.queries import build, effects
+from data.queries.build import HeadFacts
 
 CHOICES = {
     "difference": "Larger mean",
@@ -37,10 +38,10 @@ EXPLAINED = {
 }
 
 
-def show(head: pd.Series) -> None:
-    bank = build.banks(db.cursor()).set_index("bank_id").loc[head["bank_id"]]
-    exact = head["kind"] == "backbone" and bank["pool"] == "mean"
-    if not bool(head["linear"]):
+def show(head: HeadFacts) -> None:
+    bank = build.bank(db.cursor(), head.bank_id)
+    exact = head.kind == "backbone" and bank.pool == "mean"
+    if not head.linear:
         st.info(
             "This head is no linear function of its scores, so an edit cannot be followed through "
             "it here. Below is what the build found by running the model again.",
@@ -59,10 +60,10 @@ def show(head: pd.Series) -> None:
             )
         )
         _live(head)
-    effect_table.show(int(head["bank_id"]), live=exact)
+    effect_table.show(head.bank_id, live=exact)
 
 
-def _live(head: pd.Series) -> None:
+def _live(head: HeadFacts) -> None:
     found = whole.of(head)
     if found.rows.empty:
         st.caption("No image carries a label of this head's classes, so nothing can be counted.")
@@ -89,7 +90,7 @@ def _live(head: pd.Series) -> None:
     edit = latent_edits.read(address.param("le"))
     table = effects.contrast(
         db.cursor(),
-        int(head["bank_id"]),
+        head.bank_id,
         target=found.ids[inside],
         retained=found.ids[aimed.retained],
     )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from app import address
 from app.views.intervene import batch, head_lab
 from app.views.intervene.tabs import curves, global_edits, latents, spatial
+from data.queries.build import HeadFacts
 
 TABS = {
     "batch": ("Batch", "The same edits on other images"),
@@ -22,7 +22,7 @@ TABS = {
 
 
 def show(
-    head: pd.Series, facts: dict[str, Any], columns: dict[int, float], asked: dict[int, float]
+    head: HeadFacts, facts: dict[str, Any], columns: dict[int, float], asked: dict[int, float]
 ) -> None:
     given = address.param("t")
     chosen = given if given in TABS else "batch"
@@ -48,10 +48,10 @@ def show(
     draw[chosen]()
 
 
-def _batch(head: pd.Series, columns: dict[int, float]) -> None:
+def _batch(head: HeadFacts, columns: dict[int, float]) -> None:
     if not columns:
         st.caption("Edit a concept above; its value is then given to every image of a split.")
         return
-    loaded, _ = head_lab.load(int(head["head_id"]))
+    loaded, _ = head_lab.load(head.head_id)
     names = dict(zip(loaded.class_ids.tolist(), loaded.class_names, strict=True))
     batch.show(head, columns, classes=names)

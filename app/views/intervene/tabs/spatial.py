@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 from einops import rearrange
 from jaxtyping import Float64, Int64
@@ -19,6 +18,7 @@ from core import bottleneck
 from core.intervention import spatial
 from core.types import Box, Grid
 from data.queries import build, images
+from data.queries.build import HeadFacts
 
 _element = st.components.v2.component(
     "lucidarium.spatial",
@@ -102,20 +102,19 @@ def _tell(text: str | None, grid: Grid) -> None:
         )
 
 
-def show(head: pd.Series, facts: dict[str, Any], asked: dict[int, float]) -> None:
+def show(head: HeadFacts, facts: dict[str, Any], asked: dict[int, float]) -> None:
     image_id = int(facts["image_id"])
     con = db.cursor()
     lab = head_lab.lab(head, image_id)
-    found = images.codes(con, int(head["bank_id"]), image_id)
+    found = images.codes(con, head.bank_id, image_id)
     picture = images.picture(con, image_id)
-    maps = images.concept_maps(con, int(head["bank_id"]), image_id)
+    maps = images.concept_maps(con, head.bank_id, image_id)
     if found is None or maps is None or picture is None:
         st.caption("The store holds no maps of this image, so there is nothing to mark.")
         return
-    bank = build.banks(con).set_index("bank_id").loc[head["bank_id"]]
+    bank = build.bank(con, head.bank_id)
     st.caption(
-        f"{HOW[bank['pool']]} Edits above stay in force; the picture and the model are not "
-        "run again."
+        f"{HOW[bank.pool]} Edits above stay in force; the picture and the model are not run again."
     )
     columns, _ = head_lab.by_column(lab, asked)
     kept = _kept(found, lab, columns)
@@ -128,14 +127,14 @@ def show(head: pd.Series, facts: dict[str, Any], asked: dict[int, float]) -> Non
     truth = np.flatnonzero(loaded.class_ids == facts["label_id"])
     ids = rows["concept_id"].to_numpy(np.int64)
     packed = pack.codes(found, ids, scale=rows["map_scale"].to_numpy(), n_tokens=grid.h * grid.w)
-    key = f"{db.key()}/{image_id}/{head['name']}/{edits.write(asked)}"
+    key = f"{db.key()}/{image_id}/{head.name}/{edits.write(asked)}"
     st.session_state["spatial_shown"] = key
     _element(
         data={
             "key": key,
-            "unit": bank["code_unit"],
-            "pool": bank["pool"],
-            "signed": bool(bank["signed"]),
+            "unit": bank.code_unit,
+            "pool": bank.pool,
+            "signed": bank.signed,
             "grid": [grid.h, grid.w],
             "image": {
                 "src": pack.jpeg(picture),
@@ -166,7 +165,7 @@ def show(head: pd.Series, facts: dict[str, Any], asked: dict[int, float]) -> Non
             "regions": regions.write(given),
             "reply": {
                 "regions": regions.write(given),
-                "p": _reply(lab, maps[ids], given, kept, columns, grid=grid, pooling=bank["pool"]),
+                "p": _reply(lab, maps[ids], given, kept, columns, grid=grid, pooling=bank.pool),
             },
         },
         key="spatial",

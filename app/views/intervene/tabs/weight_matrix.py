@@ -12,6 +12,7 @@ from app.views.intervene import edited_head, whole
 from app.views.intervene.head_edits import EditSet, holds
 from app.widgets import palette
 from core.types import Head
+from data.queries.build import HeadFacts
 
 MOST_CONCEPTS, MOST_CLASSES = 60, 24
 KEY = "global_matrix"
@@ -34,15 +35,14 @@ def places(head: Head) -> tuple[Int64[np.ndarray, " k"], Int64[np.ndarray, " y"]
     return concepts, classes
 
 
-def show(head: pd.Series, found: whole.Whole, given: EditSet) -> None:
+def show(head: HeadFacts, found: whole.Whole, given: EditSet) -> None:
     """The weights as the set leaves them."""
     try:
         now = edited_head.apply(
-            int(head["head_id"]),
-            int(head["bank_id"]),
+            head,
             given.edits,
             given.refit,
-            holds(given, signed=bool(head["signed"])),
+            holds(given, signed=head.signed),
         )
     except ValueError:  # said where the outcome would be
         now = found.loaded.head

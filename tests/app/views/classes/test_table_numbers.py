@@ -27,8 +27,8 @@ def _texts(frame: pd.DataFrame) -> list[str]:
 
 
 def test_prevalence_and_reliability_are_those_of_the_store(con: duckdb.DuckDBPyConnection) -> None:
-    for head_id in build.heads(con)["head_id"]:
-        rows = classes.dominance(con, int(head_id))
+    for head in build.heads(con):
+        rows = classes.dominance(con, head.head_id)
         found = class_tables.by_concept(rows).set_index("id")
         assert _texts(found) == ["Concept"]
         splits = list(dict.fromkeys(rows["split"]))
@@ -67,8 +67,8 @@ def test_a_concept_dominant_in_one_split_only_has_none_of_the_other() -> None:
 
 def test_fidelity_holds_value_and_what_is_beside_it_apart(con: duckdb.DuckDBPyConnection) -> None:
     known = methods.methods(con, "importance")
-    for head_id in build.heads(con)["head_id"]:
-        rows = classes.fidelity(con, int(head_id))
+    for head in build.heads(con):
+        rows = classes.fidelity(con, head.head_id)
         found = class_tables.by_method(rows, known)
         assert _texts(found) == ["Importance"]
         named = found.set_index("Importance")

@@ -27,11 +27,11 @@ def con(tiny_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.Du
 def test_unedited_accuracy_is_the_stored_one(con: duckdb.DuckDBPyConnection) -> None:
     accuracy = build.accuracies(con)
     compared = 0
-    for _, head in build.heads(con).iterrows():
-        rows, _ = batch.base(int(head["head_id"]), int(head["bank_id"]))
+    for head in build.heads(con):
+        rows, _ = batch.base(head.head_id, head.bank_id)
         for split in rows["split"].unique():
             told = accuracy[
-                (accuracy["model"] == head["name"])
+                (accuracy["model"] == head.name)
                 & (accuracy["split"] == split)
                 & (accuracy["target"] == "label")
             ]
@@ -45,9 +45,9 @@ def test_unedited_accuracy_is_the_stored_one(con: duckdb.DuckDBPyConnection) -> 
 
 def test_a_batch_is_every_image_by_itself(con: duckdb.DuckDBPyConnection) -> None:
     changed = 0
-    for _, head in build.heads(con).iterrows():
-        loaded, facts = head_lab.load(int(head["head_id"]))
-        rows, _ = batch.base(int(head["head_id"]), int(head["bank_id"]))
+    for head in build.heads(con):
+        loaded, facts = head_lab.load(head.head_id)
+        rows, _ = batch.base(head.head_id, head.bank_id)
         edits = {0: float(facts["score_max"].iloc[0]) * 3 + 1, len(facts) - 1: -2.0}
         found, before, after = batch.judge(head, edits, np.ones(len(rows), bool))
         for i, row in enumerate(found.to_dict("records")):
@@ -64,8 +64,8 @@ def test_what_is_sent_and_what_is_folded_make_the_whole_logit(
 ) -> None:
     monkeypatch.setattr(head_lab, "MOST", 3)
     folded = 0
-    for _, head in build.heads(con).iterrows():
-        rows, _ = batch.base(int(head["head_id"]), int(head["bank_id"]))
+    for head in build.heads(con):
+        rows, _ = batch.base(head.head_id, head.bank_id)
         lab = head_lab.lab(head, int(rows["image_id"].iloc[0]))
         last = len(lab.loaded.concept_ids) - 1
         kept = head_lab.sent(lab, {last: 1.0}, extra=[])

@@ -9,7 +9,6 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import opening
-import pandas as pd
 import pytest
 import streamlit as st
 from paths import ROOT
@@ -24,6 +23,7 @@ from core import bottleneck
 from core.intervention import sae_edits
 from data import store
 from data.queries import build, effects
+from data.queries.build import HeadFacts
 
 FOUND = "sae · backbone"
 Open = Callable[..., AppTest]
@@ -58,9 +58,8 @@ def done(at: AppTest) -> AppTest:
     return at
 
 
-def head(con: duckdb.DuckDBPyConnection, name: str = FOUND) -> pd.Series:
-    known = build.heads(con)
-    return known[known["name"] == name].iloc[0]
+def head(con: duckdb.DuckDBPyConnection, name: str = FOUND) -> HeadFacts:
+    return next(one for one in build.heads(con) if one.name == name)
 
 
 @pytest.mark.parametrize(

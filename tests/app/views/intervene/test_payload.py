@@ -10,7 +10,6 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import pandas as pd
 import pytest
 import streamlit as st
 
@@ -33,16 +32,12 @@ def con(tiny_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.Du
         yield opened
 
 
-def _heads(con: duckdb.DuckDBPyConnection) -> list[pd.Series]:
-    return [row for _, row in build.heads(con).iterrows()]
-
-
 def _payload(con: duckdb.DuckDBPyConnection, lab: head_lab.Lab) -> dict[str, Any]:
     facts = images.image(con, IMAGE)
     picture = images.picture(con, IMAGE)
     assert facts is not None
     assert picture is not None
-    bank = build.banks(con).set_index("name", drop=False).loc[lab.bank]
+    bank = build.bank(con, lab.bank_id)
     return head_lab.payload(lab, facts, NOTHING, bank=bank, picture=picture)
 
 
@@ -57,7 +52,7 @@ def test_what_is_sent_adds_up_to_the_logits_of_every_head(
     left out."""
     monkeypatch.setattr(head_lab, "MOST", 2)
     residual = 0
-    for head in _heads(con):
+    for head in build.heads(con):
         lab = head_lab.lab(head, IMAGE)
         sent = _payload(con, lab)
         base = _numbers(sent["head"]["bias"]) + _numbers(sent["head"]["folded"])
@@ -72,7 +67,7 @@ def test_what_is_sent_adds_up_to_the_logits_of_every_head(
 
 
 def test_an_answer_is_small_and_says_the_same(con: duckdb.DuckDBPyConnection) -> None:
-    for head in _heads(con):
+    for head in build.heads(con):
         lab = head_lab.lab(head, IMAGE)
         whole = _payload(con, lab)
         y = int(lab.loaded.class_ids[0])
@@ -87,7 +82,7 @@ def test_an_answer_is_small_and_says_the_same(con: duckdb.DuckDBPyConnection) ->
 
 
 def test_the_key_changes_with_what_the_browser_must_hold(con: duckdb.DuckDBPyConnection) -> None:
-    one, two = (head_lab.lab(head, IMAGE) for head in _heads(con)[:2])
-    other = head_lab.lab(_heads(con)[0], IMAGE + 1)
+    one, two = (head_lab.lab(head, IMAGE) for head in build.heads(con)[:2])
+    other = head_lab.lab(build.heads(con)[0], IMAGE + 1)
     assert len({head_lab.key(lab, []) for lab in (one, two, other)}) == 3
-    assert head_lab.key(one, []) == head_lab.key(head_lab.lab(_heads(con)[0], IMAGE), [])
+    assert head_lab.key(one, []) == head_lab.key(head_lab.lab(build.heads(con)[0], IMAGE), [])

@@ -10,7 +10,6 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import opening
-import pandas as pd
 import pytest
 import streamlit as st
 from paths import ROOT
@@ -25,6 +24,7 @@ from core import bottleneck
 from core.intervention import policies
 from data import store
 from data.queries import build, images
+from data.queries.build import HeadFacts
 
 LABELLED, FOUND = "cav · sparse", "sae · backbone"
 TABS = ("batch", "curves", "global", "latents", "spatial")
@@ -61,9 +61,8 @@ def done(at: AppTest) -> AppTest:
     return at
 
 
-def head(con: duckdb.DuckDBPyConnection, name: str = LABELLED) -> pd.Series:
-    known = build.heads(con)
-    return known[known["name"] == name].iloc[0]
+def head(con: duckdb.DuckDBPyConnection, name: str = LABELLED) -> HeadFacts:
+    return next(one for one in build.heads(con) if one.name == name)
 
 
 @pytest.mark.parametrize("name", [LABELLED, FOUND])
@@ -99,7 +98,7 @@ def test_suggestions_fall_in_usefulness_and_leave_out_what_is_edited(
 ) -> None:
     row = head(con)
     lab = head_lab.lab(row, 3)
-    ids = {"bank_id": int(row["bank_id"]), "head_id": int(row["head_id"]), "image_id": 3}
+    ids = {"bank_id": row.bank_id, "head_id": row.head_id, "image_id": 3}
     found = ask_next.suggestions(lab, {}, **ids)
     useful = [s.influence * (s.uncertainty or 0) for s in found]
     assert useful == sorted(useful, reverse=True)
@@ -181,8 +180,7 @@ def test_the_preview_is_the_edited_head_run_from_scratch(
         Edit("scale", int(concepts[1]), None, -2.0),
         Edit("set", int(concepts[-1]), int(found.loaded.class_ids[1]), 4.0),
     )
-    ids = int(row["head_id"]), int(row["bank_id"])
-    edited = edited_head.apply(*ids, given, refit, hold)
+    edited = edited_head.apply(row, given, refit, hold)
     assert (edited.weight[:, 0] == 0).all()
     change = edited_head.preview(row, edited)
     scores = whole.scores(row, np.arange(len(concepts)))
@@ -200,7 +198,7 @@ def test_the_preview_is_the_edited_head_run_from_scratch(
 def test_an_edited_head_is_exported_whole(con: duckdb.DuckDBPyConnection) -> None:
     row = head(con)
     given = EditSet((Edit("prune", int(whole.of(row).loaded.concept_ids[0])),), name="less")
-    edited = edited_head.apply(int(row["head_id"]), int(row["bank_id"]), given.edits, False, False)
+    edited = edited_head.apply(row, given.edits, False, False)
     change = edited_head.preview(row, edited)
     facts = json.loads(edited_head.as_json(row, given, edited, change))
     assert facts["name"] == "less"
@@ -219,8 +217,7 @@ def test_a_curve_starts_at_the_head_and_ends_with_everything_corrected(
 ) -> None:
     row = head(con)
     asked = curve_data.Asked("train", None, None, grouped)
-    ids = (int(row["head_id"]), int(row["bank_id"]))
-    given = curve_data.ready(*ids, asked)
+    given = curve_data.ready(row, asked)
     assert given is not None
     s = given.situation
     assert s.values is not None
@@ -229,7 +226,7 @@ def test_a_curve_starts_at_the_head_and_ends_with_everything_corrected(
     start = (found.logits[rows].argmax(1) == found.classes[rows]).mean()
     end = (bottleneck.logits(s.head, s.values, s.rest).argmax(1) == s.classes).mean()
     for policy in policies.POLICIES:
-        line = curve_data.line(*ids, asked, policy)
+        line = curve_data.line(row, asked, policy)
         assert line.accuracy[0] == pytest.approx(start)
         assert line.accuracy[-1] == pytest.approx(end)
         assert line.curve.corrected[-1] == len(found.facts)
@@ -275,6 +272,6 @@ def test_every_image_of_the_store_can_be_marked(con: duckdb.DuckDBPyConnection) 
     row = head(con)
     for image_id in images.image_ids(con)[:6]:
         lab = head_lab.lab(row, int(image_id))
-        maps = images.concept_maps(con, int(row["bank_id"]), int(image_id))
+        maps = images.concept_maps(con, row.bank_id, int(image_id))
         assert maps is not None
         np.testing.assert_allclose(maps[lab.loaded.concept_ids].mean(1), lab.scores[0], atol=1e-3)

@@ -13,7 +13,6 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import opening
-import pandas as pd
 import pytest
 import streamlit as st
 from paths import ROOT
@@ -27,6 +26,7 @@ from core.intervention import energy, strategies
 from data import store
 from data.annotations import open_annotations
 from data.queries import build, heads, images
+from data.queries.build import HeadFacts
 
 LABELLED, FOUND = "cav · sparse", "sae · backbone"
 Open = Callable[..., AppTest]
@@ -68,9 +68,8 @@ def done(at: AppTest) -> AppTest:
     return at
 
 
-def row(con: duckdb.DuckDBPyConnection, name: str = LABELLED) -> pd.Series:
-    known = build.heads(con)
-    return known[known["name"] == name].iloc[0]
+def row(con: duckdb.DuckDBPyConnection, name: str = LABELLED) -> HeadFacts:
+    return next(one for one in build.heads(con) if one.name == name)
 
 
 @pytest.mark.parametrize("name", [LABELLED, FOUND])
@@ -118,7 +117,7 @@ def test_the_element_learns_the_values_labels_and_peoples_names(
     open_annotations(copy).set_name(lab.bank, first, name="my name")
     facts = images.image(con, 3)
     assert facts is not None
-    bank = build.banks(con).set_index("name").loc[lab.bank]
+    bank = build.bank(con, lab.bank_id)
     nothing = head_lab.Asked(text="", columns={}, class_id=None, extra=[])
     sent = head_lab.payload(lab, facts, nothing, bank=bank, picture=b"")
     by_id = {c["id"]: c for c in sent["concepts"]}
@@ -153,7 +152,7 @@ def test_an_energy_moves_the_others_as_the_mathematics_says(
     con: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab = head_lab.lab(row(con), 3)
-    n = int(build.banks(con).set_index("name").loc[lab.bank, "n_concepts"])
+    n = build.bank(con, lab.bank_id).n_concepts
     rng = np.random.default_rng(5)
     energies = energy.Energies(
         rng.normal(size=(4, n)), np.zeros(4), np.zeros(n), np.zeros((n, n)), np.arange(4)
@@ -290,8 +289,7 @@ def test_people_name_a_concept_and_find_it_by_that_name(visit: Open, copy: Path)
 def test_a_control_sets_other_images_labels(con: duckdb.DuckDBPyConnection) -> None:
     head = row(con)
     asked = curve_data.Asked("train", None, None, False, "typical")
-    ids = (int(head["head_id"]), int(head["bank_id"]))
-    given = curve_data.ready(*ids, asked)
+    given = curve_data.ready(head, asked)
     assert given is not None
     values, foreign = given.situation.values, given.foreign
     assert values is not None
@@ -306,18 +304,17 @@ def test_a_control_sets_other_images_labels(con: duckdb.DuckDBPyConnection) -> N
     order = curve_data._others(7, np.random.default_rng(0))
     assert sorted(order) == list(range(7))
     assert (order != np.arange(7)).all()
-    control = curve_data.line(*ids, asked, curve_data.CONTROL)
-    known_line = curve_data.line(*ids, asked, "cooperative")
+    control = curve_data.line(head, asked, curve_data.CONTROL)
+    known_line = curve_data.line(head, asked, "cooperative")
     assert control.accuracy[0] == known_line.accuracy[0]
     assert control.accuracy[-1] < known_line.accuracy[-1]
 
 
 def test_curves_set_what_is_chosen(con: duckdb.DuckDBPyConnection) -> None:
     head = row(con)
-    ids = (int(head["head_id"]), int(head["bank_id"]))
     for strategy in strategies.STRATEGIES:
         asked = curve_data.Asked("train", None, None, False, strategy)
-        given = curve_data.ready(*ids, asked)
+        given = curve_data.ready(head, asked)
         assert given is not None
         s = given.situation
         assert s.truth is not None
