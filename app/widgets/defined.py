@@ -24,11 +24,25 @@ def column(
     """A column of numbers or texts for st.dataframe; values are expected as `scale` makes them.
 
     `title` stands for the heading, `about` is said after the definition, and `form` is a format of
-    st.column_config.NumberColumn.
+    st.column_config.NumberColumn; "": numbers are written as the table's own style says.
     """
     one = catalogue.of(key) if isinstance(key, str) else key
-    title, about = one.heading if title is None else title, f"{one.help} {about}".strip()
     if one.format == "text":
-        return st.column_config.TextColumn(title, help=about or None, width=width)
-    form = form or _FORMATS.get(one.format, "%.3g")
-    return st.column_config.NumberColumn(title, help=about or None, format=form, width=width)
+        return written(one, title=title, about=about, width=width)
+    title = one.heading if title is None else title
+    form = _FORMATS.get(one.format, "%.3g") if form is None else form
+    told = _help(one, about)
+    return st.column_config.NumberColumn(title, help=told, format=form or None, width=width)
+
+
+def written(
+    key: str | Definition, *, title: str | None = None, about: str = "", width: int | None = None
+) -> Any:
+    """A column of texts, or of numbers that are written already, each with its own unit."""
+    one = catalogue.of(key) if isinstance(key, str) else key
+    title = (one.short or one.title) if title is None else title
+    return st.column_config.TextColumn(title, help=_help(one, about), width=width)
+
+
+def _help(one: Definition, about: str) -> str | None:
+    return f"{one.help} {about}".strip() or None

@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.catalogue.banks import QUALITY
-from core.catalogue.classes import CONFUSIONS, DOMINANCE
+from core.catalogue.build import BANK_FACTS, CLASS_FACTS, STAGES
+from core.catalogue.classes import CONFUSIONS, DOMINANCE, IMPORTANCE, PARTS
 from core.catalogue.concepts import CONCEPT
 from core.catalogue.definition import COMMON, OWN, Better, Definition, Format
 from core.catalogue.depth import DEPTH
+from core.catalogue.edits import EDITS, FOLLOWED
 from core.catalogue.effects import EFFECTS
 from core.catalogue.flags import FLAGS
-from core.catalogue.heads import ACCURACY, FIDELITY, TIMES
+from core.catalogue.heads import ACCURACY, FIDELITY, FIDELITY_FACTS, TIMES, WEIGHTS
 from core.catalogue.image_sets import DIFFERENCES
 from core.catalogue.maps import MAPS
-from core.catalogue.metrics import ANSWERS
+from core.catalogue.metrics import ANSWERS, METRIC_FACTS
 from core.catalogue.names import NAMES
 from core.catalogue.pairs import PAIRS
 from core.catalogue.probes import PROBES, SUMMARY
@@ -39,10 +41,16 @@ METRICS: Mapping[str, Definition] = {**ANSWERS, **MAPS}
 """by `metric.name`"""
 _TABLES = (
     METRICS,
+    METRIC_FACTS,
     QUALITY,
     FIDELITY,
+    FIDELITY_FACTS,
     TIMES,
-    {"accuracy": ACCURACY},
+    STAGES,
+    BANK_FACTS,
+    CLASS_FACTS,
+    ACCURACY,
+    WEIGHTS,
     NAMES,
     CONCEPT,
     FLAGS,
@@ -56,7 +64,11 @@ _TABLES = (
     PAIRS,
     CONFUSIONS,
     DOMINANCE,
+    IMPORTANCE,
+    PARTS,
     EFFECTS,
+    EDITS,
+    FOLLOWED,
 )
 DEFINITIONS: Mapping[str, Definition] = {
     one.key: one for table in _TABLES for one in table.values()

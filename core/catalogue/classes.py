@@ -1,4 +1,4 @@
-"""Of a head's classes: confusions and dominant concepts."""
+"""Of a head's classes: confusions, dominant concepts, and what a logit rests on."""
 
 from __future__ import annotations
 
@@ -112,3 +112,80 @@ DOMINANCE = keyed(
     ),
 )
 """by column"""
+
+IMPORTANCE = keyed(
+    "importance",
+    (
+        Definition(
+            "importance.value",
+            "Importance",
+            "What the class's logit rests on by the method, mean over the images of the class.",
+            unit="that of the method",
+            n_of="images of the class behind the mean",
+            short="Mean",
+        ),
+        Definition(
+            "importance.share",
+            "Share of the size",
+            "Size of the contribution, summed over the images, over that of all concepts: 0 to "
+            "100 %, whichever way they work; bias and rest have none.",
+            formula="sum over images of |contribution| / the same of all concepts",
+            unit="share",
+            format="percent",
+            n_of="images of the class behind the mean",
+            bounds=_SHARE,
+            short="Of the size",
+        ),
+        Definition(
+            "importance.of_change",
+            "Share of the change",
+            "Value over what all concepts together change: the mean logit minus that without any "
+            "concept. Negative: it works against what all of them do.",
+            formula="value / (mean logit - mean logit without any concept)",
+            unit="ratio",
+            format="percent",
+            n_of="images of the class behind the mean",
+            short="Of the change",
+        ),
+        Definition(
+            "importance.n",
+            "n images",
+            "Images of the class behind the mean.",
+            unit="images",
+            format="count",
+            bounds=_POSITIVE,
+        ),
+    ),
+)
+"""by column"""
+
+PARTS = keyed(
+    "explanation",
+    (
+        Definition(
+            "explanation.part",
+            "Part of the mean logit",
+            "Mean over the images that the head takes for the class; the column adds up to the "
+            "mean logit.",
+            formula="of a concept: mean of weight x score",
+            unit="logits",
+            n_of="images that the head takes for the class",
+            short="Mean, logits",
+        ),
+        Definition(
+            "explanation.of_logit",
+            "Share of the logit",
+            "Mean contribution over (mean logit - bias): with the rest it adds up to 100 %. "
+            "Negative: it works against what all parts together do, so where the logit lies below "
+            "its bias, what is for the class is negative. Where parts for and against nearly "
+            "cancel, the sum is near 0 and shares pass 100 % without anything being large: then go "
+            "by the logits.",
+            formula="mean contribution / (mean logit - bias)",
+            unit="ratio",
+            format="percent",
+            n_of="images that the head takes for the class",
+            short="Of the logit",
+        ),
+    ),
+)
+"""by what is told of a part of a class's mean logit"""

@@ -1,4 +1,4 @@
-"""Of `accuracy`, `fidelity` and `stage`: how right heads are, and what banks took to build."""
+"""Of heads: how right they are, their weights and fidelity; and what banks took to build."""
 
 from __future__ import annotations
 
@@ -61,18 +61,90 @@ FIDELITY = keyed(
 )
 """by `fidelity.metric`"""
 
-ACCURACY = Definition(
-    "accuracy.accuracy",
-    "Accuracy",
-    "Top-1 accuracy on the images of a split.",
-    source=COMMON,
-    unit="share",
-    better="higher",
-    chance="the largest class",
-    format="percent",
-    n_of="labelled images",
-    bounds=(0.0, 1.0),
+FIDELITY_FACTS = keyed(
+    "fidelity",
+    (
+        Definition(
+            "fidelity.random",
+            "Random order",
+            "The same measure with the concepts in random order.",
+            n_of=_JUDGED,
+        ),
+        Definition(
+            "fidelity.control",
+            "Random directions",
+            "The same measure of as many random directions in the bank's place, coded as "
+            "sparsely: for a head, of one of its kind fitted on them. Empty where none can be: the "
+            "head is not fitted but folded from the model's last layer or read from a file, or "
+            "there are as many directions as an activation has numbers, which leave nothing out.",
+            n_of=_JUDGED,
+        ),
+        Definition(
+            "fidelity.n",
+            "n",
+            "Images judged, over all classes; held-out ones if there are any.",
+            unit="images",
+            format="count",
+            bounds=(0.0, math.inf),
+        ),
+    ),
 )
+"""by column of table `fidelity`, said beside each of its measures"""
+
+ACCURACY = keyed(
+    "accuracy",
+    (
+        Definition(
+            "accuracy.accuracy",
+            "Accuracy",
+            "Top-1 accuracy on the images of a split.",
+            source=COMMON,
+            unit="share",
+            better="higher",
+            chance="the largest class",
+            format="percent",
+            n_of="labelled images",
+            bounds=(0.0, 1.0),
+        ),
+        Definition(
+            "accuracy.head",
+            "Accuracy of the head",
+            "Top-1 accuracy of the head on labels over the bank. Random: the same head fitted on "
+            "random directions; none where they are as many as an activation has numbers, for then "
+            "they are the linear probe below.",
+            source=COMMON,
+            unit="share",
+            better="higher",
+            chance="the largest class",
+            format="percent",
+            n_of="labelled images",
+            bounds=(0.0, 1.0),
+            short="Head",
+        ),
+        Definition(
+            "accuracy.target",
+            "Target",
+            "What counts as right: the label, or what the backbone itself predicts.",
+            format="text",
+        ),
+    ),
+)
+"""by what is told of an accuracy"""
+
+WEIGHTS = keyed(
+    "head_weight",
+    (
+        Definition(
+            "head_weight.weight",
+            "Weight",
+            "What one unit of the concept's score adds to the logit of the class; empty: 0.",
+            source=COMMON,
+            unit="logits per unit of score",
+            short="w",
+        ),
+    ),
+)
+"""by column"""
 
 
 def _time(part: str, title: str, meaning: str, n_of: str = _IMAGES) -> Definition:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from core.catalogue.definition import COMMON, Definition, keyed
 
 _AYSEL = "Aysel, Cai & Prügel-Bennett 2025, arXiv 2501.19271"
@@ -185,3 +187,33 @@ ANSWERS = keyed(
     ),
 )
 """by `metric.name`"""
+
+METRIC_FACTS = keyed(
+    "metric",
+    (
+        Definition(
+            "metric.value",
+            "Value",
+            "What was measured, as the metric of its row or column defines it.",
+        ),
+        Definition(
+            "metric.n",
+            "n",
+            "What the value was counted on; the metric says what it counts.",
+            format="count",
+            bounds=(0.0, math.inf),
+        ),
+        Definition(
+            "metric.chance",
+            "Chance",
+            "What the same measure is without any information; the metric says how.",
+        ),
+        Definition(
+            "metric.control",
+            "Random",
+            "The same measure of as many random directions in the place of the concepts, coded as "
+            "sparsely.",
+        ),
+    ),
+)
+"""by column of table `metric`, whatever its row is a metric of"""

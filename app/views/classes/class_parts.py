@@ -9,18 +9,8 @@ import pandas as pd
 import streamlit as st
 
 from app.format import concept_name, percent, signed
+from app.widgets import defined
 from core import logit_shares
-
-OF_LOGIT = (
-    "Mean contribution over (mean logit - bias): with the rest it adds up to 100 %. Negative: it "
-    "works against what all parts together do, so where the logit lies below its bias, what is "
-    "for the class is negative. Where parts for and against nearly cancel, the sum is near 0 and "
-    "shares pass 100 % without anything being large: then go by the logits."
-)
-OF_SIZE = (
-    "Size of the contribution, summed over the images, over that of all concepts: 0 to 100 %, "
-    "whichever way they work; bias and rest have none"
-)
 
 
 def parts(explained: pd.Series, shown: pd.DataFrame) -> pd.DataFrame:
@@ -28,8 +18,8 @@ def parts(explained: pd.Series, shown: pd.DataFrame) -> pd.DataFrame:
     where there is one, and the bias, in this order.
 
     `shown`: rows of `queries.classes.importances`. Columns: kind ("concept", "others", "rest",
-    "bias"), title, concept_id (-1: none), value (mean, logits), of_logit (%, signed, see OF_LOGIT;
-    NaN for the bias), of_size (%, see OF_SIZE; NaN for rest and bias).
+    "bias"), title, concept_id (-1: none), value (mean, logits), of_logit (%, signed; NaN for the
+    bias), of_size (%; NaN for rest and bias).
     """
     out = [
         ("concept", _title(r), int(r["concept_id"]), float(r["value"]), 100 * float(r["share"]))
@@ -76,10 +66,6 @@ def warning(explained: pd.Series, rows: pd.DataFrame) -> str | None:
 
 def table(frame: pd.DataFrame, *, key: str) -> int | None:
     """The parts in numbers; returns the concept of the row that was clicked."""
-
-    def exact(title: str, about: str) -> Any:
-        return st.column_config.NumberColumn(title, help=about, format="%.3g", width=88)
-
     event = st.dataframe(
         frame,
         key=key,
@@ -90,11 +76,9 @@ def table(frame: pd.DataFrame, *, key: str) -> int | None:
         column_order=["title", "value", "of_logit", "of_size"],
         column_config={
             "title": st.column_config.TextColumn("Part", width=138),
-            "value": exact(
-                "Mean, logits", "Mean over the images; the column adds up to the mean logit"
-            ),
-            "of_logit": exact("Of the logit, %", OF_LOGIT),
-            "of_size": exact("Of the size, %", OF_SIZE),
+            "value": defined.column("explanation.part", width=88),
+            "of_logit": defined.column("explanation.of_logit", width=88),
+            "of_size": defined.column("importance.share", width=88),
         },
     )
     picked = event["selection"]["rows"]

@@ -145,16 +145,10 @@ FIDELITY = ("C-insertion", "C-deletion", "C-muFidelity")
 
 
 BESIDE = {
-    "random": ("random order", "{} with the concepts in random order"),
-    "control": (
-        "random directions",
-        "{} of as many random directions in the bank's place, coded as sparsely: for a head, of "
-        "one of its kind fitted on them. Empty where none can be: the head is not fitted but "
-        "folded from the model's last layer or read from a file, or there are as many directions "
-        "as an activation has numbers, which leave nothing out",
-    ),
+    "random": catalogue.of("fidelity.random"),
+    "control": catalogue.of("fidelity.control"),
 }
-"""column of queries.classes.fidelity -> title, definition for a metric"""
+"""by column of queries.classes.fidelity"""
 
 
 def by_method(rows: pd.DataFrame, known: Mapping[str, Method]) -> pd.DataFrame:
@@ -177,18 +171,11 @@ def fidelity(rows: pd.DataFrame) -> None:
     if rows.empty:
         st.info("This store does not judge its explanations.")
         return
-    config: dict[str, Any] = {
-        "n": st.column_config.NumberColumn(
-            "n",
-            help="Images judged, over all classes; held-out ones if there are any",
-            format="localized",
-        )
-    }
+    config: dict[str, Any] = {"n": defined.column("fidelity.n", form="localized")}
     for metric in FIDELITY:
         config[metric] = defined.column(f"fidelity.{metric}")
-        for what, (title, help_) in BESIDE.items():
-            config[f"{metric} {what}"] = st.column_config.NumberColumn(
-                title, help=help_.format(metric), format="%.3g"
-            )
+        measure = catalogue.of(f"fidelity.{metric}").title
+        for what, one in BESIDE.items():
+            config[f"{metric} {what}"] = defined.column(one, about=f"The measure: {measure}.")
     known = methods.methods(db.cursor(), "importance")
     st.dataframe(by_method(rows, known), hide_index=True, column_config=config)

@@ -10,15 +10,12 @@ import streamlit as st
 
 from app import address, db
 from app.format import concept_name, number, plain, short, signed
-from app.views.classes import class_parts, class_tables
+from app.views.classes import class_tables
+from app.widgets import defined
 from data.queries import backbone_importance, classes
 from data.queries.build import HeadFacts
 from data.queries.methods import Method, methods
 
-OF_CHANGE = (
-    "Value over what all concepts together change: the mean logit minus that without any concept. "
-    "Negative: it works against what all of them do."
-)
 HEAD, OWN = "head", "own"
 LOGITS = "logits"
 """unit of the methods whose values are parts of a logit"""
@@ -230,10 +227,6 @@ def _table(rows: pd.DataFrame, method: Method, bank_name: str, *, key: str) -> N
             "n": rows["n"],
         }
     )
-
-    def exact(title: str, about: str, shape: str = "%.3g") -> Any:
-        return st.column_config.NumberColumn(title, help=about, format=shape)
-
     event = st.dataframe(
         frame,
         key=f"importance-{key}",
@@ -244,11 +237,13 @@ def _table(rows: pd.DataFrame, method: Method, bank_name: str, *, key: str) -> N
         # indices are no logits, so no part of a change of them
         column_order=[str(c) for c in frame if c != "change" or method.unit == LOGITS],
         column_config={
-            "id": exact("#", "Concept of the bank", "%d"),
-            "value": exact(f"Mean, {method.unit}", f"Mean over the n images. {_about(method)}"),
-            "size": exact("Of the size, %", class_parts.OF_SIZE),
-            "change": exact("Of the change, %", OF_CHANGE),
-            "n": exact("n images", "Images of the class behind the mean", "localized"),
+            "id": st.column_config.NumberColumn("#", help="Concept of the bank", format="%d"),
+            "value": defined.column(
+                "importance.value", title=f"Mean, {method.unit}", about=_about(method)
+            ),
+            "size": defined.column("importance.share"),
+            "change": defined.column("importance.of_change"),
+            "n": defined.column("importance.n", form="localized"),
         },
     )
     picked = event["selection"]["rows"]

@@ -11,6 +11,7 @@ from app import address, db
 from app.format import number, percent, plain, short, signed
 from app.views.classes import bars, choice, class_parts, class_tables, importance_methods
 from app.widgets import cluster, figures, gallery, linear_heads
+from core import catalogue
 from data.queries import backbone_importance, classes
 
 st.title("Classes", anchor=False)
@@ -97,7 +98,7 @@ def rests_on(explained: pd.Series, images: pd.DataFrame) -> None:
         "**What the logit rests on**",
         help="Contribution: weight x score, exact for a linear head; the bars are means over the "
         "images that the head takes for the class, and add up to the mean logit.  \nIn brackets, "
-        f"the share of the logit. {class_parts.OF_LOGIT}",
+        f"the share of the logit. {catalogue.of('explanation.of_logit').meaning}",
     )
     bias, rest = float(explained["bias"]), float(explained["fixed"] - explained["bias"])
     st.caption(
@@ -119,7 +120,7 @@ def rests_on(explained: pd.Series, images: pd.DataFrame) -> None:
     st.caption(
         f"{len(shown)} of {int(explained['n_concepts']):,} contributing concepts shown, "
         f"{percent(float(shown['share'].sum()))} of the size (the {len(shown)} largest: {best})",
-        help=class_parts.OF_SIZE,
+        help=catalogue.of("importance.share").meaning,
     )
     with st.expander("The same in numbers"):
         picked = class_parts.table(parts, key=f"parts-{head_id}-{class_id}-{len(shown)}")

@@ -28,10 +28,8 @@ def classes(scores: pd.DataFrame, weights: pd.DataFrame, *, key: str) -> None:
         "auc": defined.column("concept_class.auc", width=58),
     }
     for head in heads:
-        config[f"w {head}"] = st.column_config.NumberColumn(
-            f"w {head}",
-            help=f"Weight in head {head}: logit per unit of score; empty: zero",
-            format="%.3g",
+        config[f"w {head}"] = defined.column(
+            "head_weight.weight", title=f"w {head}", about=f"Head: {head}."
         )
     st.dataframe(
         rows,

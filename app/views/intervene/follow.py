@@ -13,6 +13,7 @@ from app import address
 from app.format import concept_name, number, plain, short
 from app.views.intervene import head_lab
 from app.views.intervene.follow_rules import RULES, Followed, followed, parse
+from app.widgets import defined
 from core import bottleneck
 
 N_SHOWN = 12
@@ -144,7 +145,7 @@ def _table(lab: head_lab.Lab, columns: dict[int, float], told: Outcome) -> None:
             ],
             "From": [number(v) for v in lab.scores[0, at]],
             "To": [number(v) for v in told.scores[at]],
-            told.told.column: (told.told.by[at]).round(2),
+            "by": (told.told.by[at]).round(2),
             "Logits": (change[at] * y[at]).round(3),
         }
     )
@@ -155,14 +156,15 @@ def _table(lab: head_lab.Lab, columns: dict[int, float], told: Outcome) -> None:
         hide_index=True,
         height=min(36 * (len(frame) + 1), 36 * N_SHOWN),
         column_config={
-            told.told.column: st.column_config.NumberColumn(format="%+.2f", help=told.told.help),
-            "Logits": st.column_config.NumberColumn(
-                format="%+.3f", help=f"What the change adds to {lab.loaded.class_names[now]}"
+            "From": defined.written("edit.score", title="From"),
+            "To": defined.written("edit.score", title="To"),
+            "by": defined.column(told.told.measure, form="%+.2f"),
+            "Logits": defined.column(
+                "followed.logits",
+                about=f"The class: {plain(lab.loaded.class_names[now])}.",
+                form="%+.3f",
             ),
-            "n": st.column_config.NumberColumn(
-                help="Train images counted for the rarest of the edits, in the state it was set "
-                "to; small numbers say little"
-            ),
+            "n": defined.column("followed.n", form="localized"),
         },
     )
     ids = lab.loaded.concept_ids

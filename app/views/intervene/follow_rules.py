@@ -31,9 +31,8 @@ class Followed:
     """above which `moved` counts, in words"""
     by: Float64[np.ndarray, " k"]
     """how far each moved, in the rule's own unit"""
-    column: str
-    """what `by` is"""
-    help: str
+    measure: str
+    """key of the catalogue, of `by`"""
     unit: Float64[np.ndarray, " k"]
     """of a score, to order by"""
     n: Int64[np.ndarray, " k"] | None
@@ -86,8 +85,7 @@ def _by_gaussian(
         found.moved,
         "a tenth of their spread",
         np.divide(change, spread, out=np.zeros_like(change), where=spread > 0),
-        "Spreads",
-        "Change in standard deviations over the train images",
+        "followed.spreads",
         spread,
         None,
         f"Measured on n = {model.n:,} train images. Concepts that went together there need not go "
@@ -142,8 +140,7 @@ def _by_table(
         found.moved,
         "0.05 of a probability",
         np.divide(change * signed, reach, out=np.zeros_like(change), where=reach > 0),
-        "Presence",
-        "Change of the probability that the concept is present",
+        "followed.presence",
         reach,
         n,
         f"Counted on n = {n_images:,} {where}, one image of each kind added. An edit counts as "
@@ -176,8 +173,7 @@ def _by_energy(lab: head_lab.Lab, columns: dict[int, float]) -> Followed | str:
         found.moved[:, ids],
         "0.1 of their log odds",
         (found.present[0] - before)[ids],
-        "Presence",
-        "Change of the probability that the concept is present",
+        "followed.presence",
         np.ones(len(ids)),
         None,
         "By the energy of concepts and classes that was trained with this bank on the train "

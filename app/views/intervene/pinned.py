@@ -9,9 +9,11 @@ import streamlit as st
 from app import address
 from app.format import concept_name, number, plain, short
 from app.views.intervene import edits, head_lab
+from app.widgets import defined
 from core import bottleneck
 
 MOST_CLASSES = 6
+EDITS = ("model", "A", "B")
 NOTHING = "-"
 """in the address: an A without edits, which is the model's own decision"""
 
@@ -121,7 +123,7 @@ def _values(lab: head_lab.Lab, a: dict[int, float], b: dict[int, float]) -> None
             "B": [b.get(k, np.nan) for k in rows],
         }
     )
-    number_of = {k: st.column_config.NumberColumn(format="%.4g") for k in ("Model", "A", "B")}
+    number_of = {k: defined.column("edit.score", title=k, form="%.4g") for k in ("Model", "A", "B")}
     st.dataframe(frame, hide_index=True, column_config=number_of, placeholder="–")
 
 
@@ -132,8 +134,8 @@ def _classes(lab: head_lab.Lab, a: dict[int, float], b: dict[int, float]) -> Non
     frame = pd.DataFrame(
         {
             "Class": [short(lab.loaded.class_names[y]) for y in order],
-            **{f"z {n}": z[i, order] for i, n in enumerate(("model", "A", "B"))},
-            **{f"p {n}": p[i, order] for i, n in enumerate(("model", "A", "B"))},
+            **{f"z {n}": z[i, order] for i, n in enumerate(EDITS)},
+            **{f"p {n}": p[i, order] for i, n in enumerate(EDITS)},
         }
     )
     st.markdown("**Classes**", help="z: logits. p: probabilities. Most probable classes of any")
@@ -141,7 +143,11 @@ def _classes(lab: head_lab.Lab, a: dict[int, float], b: dict[int, float]) -> Non
         frame,
         hide_index=True,
         column_config={
-            c: st.column_config.NumberColumn(format="%.3f" if c[0] == "p" else "%.2f")
-            for c in frame.columns[1:]
+            f"{letter} {n}": defined.column(one, title=f"{letter} {n}", form=form)
+            for letter, one, form in (
+                ("z", "edit.logit", "%.2f"),
+                ("p", "edit.probability", "%.3f"),
+            )
+            for n in EDITS
         },
     )

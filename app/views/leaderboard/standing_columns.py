@@ -65,12 +65,11 @@ def column(measure: str) -> Definition:
 
 
 def _accuracy(split: str) -> Definition:
+    known = catalogue.of("accuracy.head")
     return replace(
-        catalogue.of("accuracy.accuracy"),
-        short=f"Head {short(split, 16)}",
-        meaning=f"Top-1 accuracy on {plain(split)} of the head on labels over the bank. Random: "
-        "the same head fitted on random directions; none where they are as many as an activation "
-        "has numbers, for then they are the linear probe below.",
+        known,
+        short=f"{known.short} {short(split, 16)}",
+        meaning=f"{known.meaning} The split: {plain(split)}.",
     )
 
 

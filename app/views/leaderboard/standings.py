@@ -13,7 +13,7 @@ from pandas.io.formats.style import Styler
 
 from app.format import number, plain
 from app.views.leaderboard.standing_columns import GROUPS, HEADS, HELD_OUT, OTHER, column
-from app.widgets import palette
+from app.widgets import defined, palette
 from data.queries.build import Bank
 from data.queries.methods import Method
 
@@ -125,13 +125,10 @@ def table(
                 ]
             ),
         ),
-        "concepts": st.column_config.NumberColumn(
-            "Concepts", format="localized", width=72, help="Directions in the bank"
-        ),
+        "concepts": defined.column("bank.n_concepts", form="localized", width=72),
     }
     for measure in wanted:
-        known = column(measure)
-        config[measure] = st.column_config.NumberColumn(known.heading, help=known.help, width=110)
+        config[measure] = defined.column(column(measure), form="", width=110)
     st.dataframe(
         styled(rows, counts, wanted),
         key="standings",

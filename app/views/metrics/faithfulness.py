@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app.format import number, plain
+from app.widgets import defined
 from core.catalogue import of
 
 NAMES = ("insertion", "deletion", "average_drop", "average_gain", "increase")
@@ -39,14 +40,13 @@ def show(found: pd.DataFrame) -> None:
         f"shuffled. Measured on {plain(str(mine['split'].iloc[0]))}."
     )
     config = {
-        of(f"metric.{n}").title: st.column_config.TextColumn(
-            f"{of(f'metric.{n}').title} {'↓' if of(f'metric.{n}').better == 'lower' else '↑'}",
-            help=of(f"metric.{n}").help,
+        one.title: defined.written(
+            one, title=f"{one.title} {'↓' if one.better == 'lower' else '↑'}"
         )
-        for n in NAMES
+        for one in (of(f"metric.{name}") for name in NAMES)
     }
     st.dataframe(
         table(mine),
         hide_index=True,
-        column_config={**config, "n": st.column_config.NumberColumn("n", help="Images")},
+        column_config={**config, "n": defined.column("metric.n", form="localized")},
     )

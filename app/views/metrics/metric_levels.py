@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app.format import number, percent, plain, short
+from app.widgets import defined
 
 _CLM = json.dumps({"alpha": 1, "denominator": "visible", "l": 5}, sort_keys=True)
 ROWS = (
@@ -17,7 +18,7 @@ ROWS = (
     ("pointing", "{}", "Highest place on the named part"),
     ("clm", _CLM, "Part found (CLM, l = 5, alpha = 1)"),
 )
-_COUNTS = "n counts pairs of image and concept for what is said, images for CLM, else concepts"
+_COUNTS = "n counts pairs of image and concept for what is said, images for CLM, else concepts."
 
 
 def compared(pair: pd.DataFrame, found: pd.DataFrame, split: str) -> pd.DataFrame:
@@ -76,8 +77,13 @@ def show(pair: pd.DataFrame, rows: pd.DataFrame) -> None:
         hide_index=True,
         column_config={
             "": st.column_config.TextColumn("", width=230),
-            "Labels of images": st.column_config.TextColumn(help=_COUNTS),
-            "Labels of classes": st.column_config.TextColumn(help=_COUNTS),
+            "Labels of images": defined.written(
+                "metric.value", title="Labels of images", about=_COUNTS
+            ),
+            "Labels of classes": defined.written(
+                "metric.value", title="Labels of classes", about=_COUNTS
+            ),
+            "Chance": defined.written("metric.chance"),
         },
     )
 

@@ -9,7 +9,7 @@ from app import address, db
 from app.format import number, plain, short
 from app.views.metrics import faithfulness, metric_levels, metric_worst, plot
 from app.views.metrics.lines import QUESTIONS, Question, settings, wide
-from app.widgets import figures
+from app.widgets import defined, figures
 from core.catalogue import METRICS, of
 from data.queries import build, metrics
 
@@ -74,7 +74,7 @@ def question(asked: Question, split: str) -> None:
             key=f"table {asked.title}",
             height="content" if len(table) <= TALLEST else "auto",
             column_config={
-                line.label: st.column_config.TextColumn(line.label, help=line.about)
+                line.label: defined.written(f"metric.{line.name}", title=line.label)
                 for line in lines
             },
         )
@@ -169,11 +169,13 @@ def saliency(split: str) -> None:
     order = mine.groupby("Part")["chance"].mean().sort_values(ascending=False).index
     st.subheader("Where the backbone's own relevance lies", anchor=False)
     st.caption(f"{of('metric.relevance').meaning} Measured on {plain(at)}.")
-    help_of = dict.fromkeys(table.columns, of("metric.relevance").help)
+    by_method = {
+        method: defined.written("metric.relevance", title=method) for method in table.columns[1:]
+    }
     st.dataframe(
         table.loc[order].reset_index(),
         hide_index=True,
-        column_config={k: st.column_config.TextColumn(k, help=v) for k, v in help_of.items()},
+        column_config={"Chance": defined.written("metric.chance"), **by_method},
     )
 
 
@@ -194,8 +196,10 @@ def everything() -> None:
             ),
             hide_index=True,
             column_config={
-                c: st.column_config.NumberColumn(c, format="%.3g")
-                for c in ("Value", "Chance", "Random")
+                "Value": defined.column("metric.value"),
+                "n": defined.column("metric.n", form="localized"),
+                "Chance": defined.column("metric.chance"),
+                "Random": defined.column("metric.control"),
             },
         )
     with st.expander("Definitions"):
@@ -213,6 +217,10 @@ def everything() -> None:
                 }
             ),
             hide_index=True,
+            column_config={
+                "n counts": defined.written("metric.n", title="n counts"),
+                "Chance": defined.written("metric.chance"),
+            },
         )
 
 

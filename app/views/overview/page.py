@@ -8,10 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from app import address, db
-from app.format import number, percent, plain, rate, seconds, short, size
+from app.format import MISSING, number, percent, plain, rate, seconds, short, size
 from app.views.overview import accuracy
-from app.widgets import figures, gallery, image_map
-from core import catalogue
+from app.widgets import defined, figures, gallery, image_map
 from data.queries import build, methods
 
 USES = (
@@ -75,18 +74,22 @@ def accuracies() -> None:
     order = list(splits["split"])
     with left:
         figures.show(accuracy.chart(measured, order), key="accuracy")
-    about = {
-        split: f"Accuracy on {split}; n and chance stand in the last row. Random: the same head of "
-        "as many random directions, where they do not span the whole activation"
+    columns = {
+        split: defined.written(
+            "accuracy.accuracy",
+            title=split,
+            about=f"On {split}; n and chance stand in the last row. Random: the same head of as "
+            "many random directions, where they do not span the whole activation.",
+        )
         for split in order
     }
-    about["Target"] = "What counts as right: the label, or what the backbone itself predicts"
+    columns["Target"] = defined.column("accuracy.target")
     right.dataframe(
         accuracy.wide(measured),
         hide_index=True,
         height="content",
         column_order=["Model", *(["Target"] if goal == "target" else []), *order],
-        column_config={k: st.column_config.Column(help=v) for k, v in about.items()},
+        column_config=columns,
     )
 
 
@@ -109,20 +112,23 @@ def contents() -> None:
                 "Fit": [seconds(bank.seconds) for bank in banks],
             }
         )
-        help_of = {
-            "Method": "  \n".join(
-                f"**{method.title}**: {method.about}" for method in known.values()
-            ),
-            "Dead": "Concepts that no image activates",
-            "R²": f"{catalogue.of('quality.r2').help} A dash: it does not reconstruct",
-            "L0": catalogue.of("quality.l0").help,
-            "Labels": "Which labels trained it: one by one (image) or through the class",
-            "Fit": catalogue.of("stage.fit").help,
-        }
         st.dataframe(
             shown,
             hide_index=True,
-            column_config={k: st.column_config.Column(help=v) for k, v in help_of.items()},
+            column_config={
+                "Method": st.column_config.Column(
+                    help="  \n".join(
+                        f"**{method.title}**: {method.about}" for method in known.values()
+                    )
+                ),
+                "Concepts": defined.column("bank.n_concepts", form="localized"),
+                "Dead": defined.column("bank.n_dead", form="localized"),
+                "R²": defined.written("quality.r2", about=f"{MISSING}: it does not reconstruct."),
+                "L0": defined.written("quality.l0"),
+                "A code is": defined.column("bank.code_unit"),
+                "Labels": defined.column("bank.label_level"),
+                "Fit": defined.written("stage.fit"),
+            },
         )
         with st.container(horizontal=True):
             for bank in banks:
@@ -225,13 +231,22 @@ def provenance() -> None:
             }
         ),
         hide_index=True,
+        column_config={
+            "Time": defined.written("stage.seconds"),
+            "Share": defined.written("stage.share"),
+            "Work": defined.written("stage.n"),
+        },
     )
     with st.expander("Recipe, verbatim"):
         st.code(facts["recipe"], language="toml")
     with st.expander("Versions"):
         st.json(json.loads(facts["versions"]))
     with st.expander("Classes"):
-        st.dataframe(classes[["class_id", "name", "n", "output"]], hide_index=True)
+        st.dataframe(
+            classes[["class_id", "name", "n", "output"]],
+            hide_index=True,
+            column_config={"n": defined.column("class.n", form="localized")},
+        )
 
 
 st.title(plain(short(facts["name"], 80)), anchor=False)

@@ -10,7 +10,7 @@ from jaxtyping import Int64
 from app.format import plain, short, with_id
 from app.views.intervene import edited_head, whole
 from app.views.intervene.head_edits import EditSet, holds
-from app.widgets import palette
+from app.widgets import defined, palette
 from core.types import Head
 from data.queries.build import HeadFacts
 
@@ -84,11 +84,13 @@ def _table(found: whole.Whole, edited: Head) -> None:
         column_config={
             "Concept": st.column_config.TextColumn(pinned=True, width=190),
             **{
-                title: st.column_config.NumberColumn(
+                title: defined.column(
+                    "head_weight.weight",
+                    title=title,
                     # the header may be cut off
-                    format="%.2f",
+                    about=f"Class: {plain(found.loaded.class_names[y])}.",
+                    form="%.2f",
                     width=84,
-                    help=plain(found.loaded.class_names[y]),
                 )
                 for title, y in zip(titles, classes, strict=True)
             },
