@@ -20,11 +20,6 @@ UNFINISHED = r"\b(TODO|FIXME|XXX|HACK|NotImplementedError)\b|placeholder text"
 MANY_PARAMETERS: set[str] = {
     "app/views/image/image_view.py:payload",
     "core/compare/class_shifts.py:_cells",
-    "core/concepts/bottlenecks/cbm.py:_train",
-    "core/concepts/bottlenecks/csr_training.py:train",
-    "core/concepts/bottlenecks/energy_training.py:embed",
-    "core/concepts/bottlenecks/label_free.py:_follow",
-    "core/concepts/bottlenecks/sparse_cbm.py:_train",
     "core/heads/trained.py:fit_sparse",
     "core/intervention/fewest_edits.py:_towards",
     "core/intervention/tables.py:follow",

@@ -17,16 +17,24 @@ often the concept is present.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float64, Integer
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from core import heads
 from core.concepts.bottlenecks import supervised
-from core.concepts.bottlenecks.minibatches import minibatches
+from core.concepts.bottlenecks.training import (
+    Classes,
+    Schedule,
+    class_loss,
+    descend,
+    generator_of,
+    starting_readout,
+)
 from core.concepts.common import concept_layer
 from core.concepts.common.concept_layer import Bank
 from core.types import FitData, Head, Readout
@@ -34,8 +42,6 @@ from core.types import FitData, Head, Readout
 __all__ = ["Bank", "fit"]
 
 TRAINING = ("independent", "sequential", "joint")
-_SAY = 100
-"""steps between two words on progress"""
 
 
 @torch.inference_mode(mode=False)
@@ -78,17 +84,13 @@ def fit(
     spread = np.where(spread > 0, spread, 1.0)
     x = torch.from_numpy(((data.pooled - mean) / spread).astype(np.float32))
     p = _train(
-        data,
         x,
         targets,
-        rows,
-        n_classes=len(class_ids),
+        Classes(rows, len(class_ids)),
         weight=weight,
-        steps=steps,
-        batch=batch,
-        lr=lr,
         decay=decay,
-        seed=seed,
+        schedule=Schedule(steps, batch, lr, seed),
+        progress=data.progress,
     )
     w = p["weight"].double().numpy() / spread
     b = p["bias"].double().numpy() - w @ mean
@@ -134,50 +136,33 @@ def _read(
 
 
 def _train(
-    data: FitData,
     x: Float[Tensor, "n d"],
     targets: Float[Tensor, "n k"],
-    rows: Integer[Tensor, " n"],
+    classes: Classes,
     *,
-    n_classes: int,
     weight: float,
-    steps: int,
-    batch: int,
-    lr: float,
     decay: float,
-    seed: int,
+    schedule: Schedule,
+    progress: Callable[[str], None],
 ) -> dict[str, Tensor]:
-    """Adam on shuffled batches; classes only where there are any."""
-    generator = torch.Generator().manual_seed(seed)
+    """Concepts and, where there are any, classes."""
+    generator = generator_of(schedule)
     (n, d), k = x.shape, targets.shape[1]
     p = {
         "weight": torch.randn(k, d, generator=generator) / math.sqrt(d) / 10,
         "bias": torch.zeros(k),
-        "read_weight": torch.randn(n_classes, k, generator=generator) / math.sqrt(k),
-        "read_bias": torch.zeros(n_classes),
+        **starting_readout(classes.n, k, generator),
     }
-    used = [t.requires_grad_() for name, t in p.items() if n_classes or "read" not in name]
-    optimiser = torch.optim.Adam(used, lr=lr)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    parts = minibatches(n, batch=batch, steps=steps, generator=generator)
-    for step, part in enumerate(parts, start=1):
-        with torch.enable_grad():
-            scores = x[part] @ p["weight"].T + p["bias"]
-            known = ~targets[part].isnan()
-            loss = decay * p["weight"].square().sum() / k
-            if known.any():
-                told = binary_cross_entropy_with_logits(scores[known], targets[part][known])
-                loss = loss + (weight if n_classes else 1.0) * told
-            labelled = rows[part] >= 0
-            if n_classes and labelled.any():
-                logits = scores[labelled] @ p["read_weight"].T + p["read_bias"]
-                loss = loss + cross_entropy(logits, rows[part][labelled])
-            optimiser.zero_grad()
-            loss.backward()
-        optimiser.step()
-        schedule.step()
-        if not math.isfinite(loss.item()):
-            raise ValueError(f"cbm diverged at step {step}; lower lr = {lr}")
-        if step % _SAY == 0 or step == steps:
-            data.progress(f"step {step} of {steps}, loss {loss.item():.4g}")
-    return {name: t.detach() for name, t in p.items()}
+
+    def loss(part: Integer[Tensor, " b"]) -> Tensor:
+        scores = x[part] @ p["weight"].T + p["bias"]
+        known = ~targets[part].isnan()
+        value = decay * p["weight"].square().sum() / k
+        if known.any():
+            told = binary_cross_entropy_with_logits(scores[known], targets[part][known])
+            value = value + (weight if classes.n else 1.0) * told
+        return value + class_loss(p, scores, classes.rows[part])
+
+    return descend(
+        p, loss, n, schedule=schedule, generator=generator, progress=progress, title="cbm"
+    )

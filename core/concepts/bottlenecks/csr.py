@@ -120,18 +120,11 @@ def fit(
     unit = float(np.sqrt(np.mean(np.square(data.pooled, dtype=np.float64)))) or 1.0
     cam = csr_training.concept_head(torch.from_numpy(data.pooled / unit).float(), labels)
     data.progress("concept head")
-    vectors, concept = csr_training.local_vectors(
-        data.images, cam / unit, labels, most=max_vectors, seed=seed
-    )
+    local = csr_training.local_vectors(data.images, cam / unit, labels, most=max_vectors, seed=seed)
     net = csr_training.train(
-        vectors / unit,
-        concept,
-        n_concepts=len(chosen),
-        n_prototypes=n_prototypes,
-        width=min(width, vectors.shape[1]),
-        scale=scale,
-        gamma=gamma,
-        margin=margin,
+        local._replace(vectors=local.vectors / unit),
+        csr_training.Sizes(len(chosen), n_prototypes, min(width, local.vectors.shape[1])),
+        objective=csr_training.SoftTriple(scale, gamma, margin),
         n_epochs=n_epochs,
         lr=lr,
         seed=seed,

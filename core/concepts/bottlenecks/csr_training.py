@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from einops import einsum
@@ -17,6 +18,31 @@ from core.types import ImageStream
 
 _BLOCKS = 3
 _BATCH = 256
+
+
+class LocalVectors(NamedTuple):
+    vectors: Float[Tensor, "v d"]
+    concept: Integer[Tensor, " v"]
+    """the k of each"""
+
+
+class Sizes(NamedTuple):
+    n_concepts: int
+    n_prototypes: int
+    """of each concept"""
+    width: int
+    """p, of the sphere's space"""
+
+
+class SoftTriple(NamedTuple):
+    """Similarity to a concept is a soft choice among its prototypes, q = softmax(gamma cosine); the
+    loss is the cross-entropy of scale * similarity with `margin` taken off the right one (Qian et
+    al. 2019, arXiv 1909.05235); CSR prints the sign reversed.
+    """
+
+    scale: float
+    gamma: float
+    margin: float
 
 
 @dataclass(frozen=True)
@@ -54,8 +80,8 @@ def local_vectors(
     *,
     most: int,
     seed: int,
-) -> tuple[Float[Tensor, "v d"], Integer[Tensor, " v"]]:
-    """v^k (equation 2) of concepts that are present, at most `most` of them, and each one's k."""
+) -> LocalVectors:
+    """v^k (equation 2) of concepts that are present, at most `most` of them."""
     here = (labels == 1).nonzero()
     generator = torch.Generator().manual_seed(seed)
     kept = torch.randperm(len(here), generator=generator)[:most]
@@ -67,28 +93,22 @@ def local_vectors(
         where = torch.softmax(einsum(x, cam, "b t d, k d -> b k t"), dim=-1)
         vectors.append((where @ x)[local, k])
         concepts.append(k)
-    return torch.cat(vectors), torch.cat(concepts)
+    return LocalVectors(torch.cat(vectors), torch.cat(concepts))
 
 
 def train(
-    vectors: Float[Tensor, "v d"],
-    concept: Integer[Tensor, " v"],
+    local: LocalVectors,
+    sizes: Sizes,
     *,
-    n_concepts: int,
-    n_prototypes: int,
-    width: int,
-    scale: float,
-    gamma: float,
-    margin: float,
+    objective: SoftTriple,
     n_epochs: int,
     lr: float,
     seed: int,
     progress: Callable[[str], None],
 ) -> Net:
-    """Phase 2. Similarity to a concept is a soft choice among its prototypes, q = softmax(gamma
-    cosine); the loss is the cross-entropy of scale * similarity with `margin` taken off the right
-    one, as SoftTriple does (Qian et al. 2019, arXiv 1909.05235); CSR prints the sign reversed.
-    """
+    """Phase 2. Raises ValueError when training diverges."""
+    vectors, concept = local
+    n_concepts, n_prototypes, width = sizes
     generator = torch.Generator().manual_seed(seed)
 
     def drawn(*shape: int) -> Tensor:
@@ -97,7 +117,7 @@ def train(
     weight = drawn(width, vectors.shape[1])
     # vectors that share a large mean would all lie on one side of the sphere
     net = Projector(weight, -weight @ vectors.mean(0), drawn(_BLOCKS, width, width))
-    prototypes = _among(vectors, concept, net, n_concepts, n_prototypes, generator)
+    prototypes = _among(local, net, sizes, generator)
     leaves = [t.requires_grad_() for t in (net.weight, net.bias, net.blocks, prototypes)]
     optimiser = torch.optim.Adam(leaves, lr=lr)
     every = torch.ones(n_concepts, n_prototypes, dtype=torch.bool)
@@ -109,9 +129,9 @@ def train(
             with torch.enable_grad():
                 at = project(vectors[rows], net)
                 cosine = similarity(at, normalize(prototypes, dim=-1), every)
-                alike = (torch.softmax(gamma * cosine, dim=-1) * cosine).sum(-1)
-                taken = margin * torch.nn.functional.one_hot(right, n_concepts)
-                loss = cross_entropy(scale * (alike - taken), right)
+                alike = (torch.softmax(objective.gamma * cosine, dim=-1) * cosine).sum(-1)
+                taken = objective.margin * torch.nn.functional.one_hot(right, n_concepts)
+                loss = cross_entropy(objective.scale * (alike - taken), right)
                 optimiser.zero_grad()
                 loss.backward()
             optimiser.step()
@@ -127,7 +147,7 @@ def train(
         )
         if epoch < n_epochs - 1:
             with torch.no_grad():
-                fresh = _among(vectors, concept, net, n_concepts, n_prototypes, generator)
+                fresh = _among(local, net, sizes, generator)
                 prototypes[dead] = fresh[dead]
             for name, moment in optimiser.state[prototypes].items():
                 if name != "step":
@@ -137,19 +157,14 @@ def train(
 
 
 def _among(
-    vectors: Float[Tensor, "v d"],
-    concept: Integer[Tensor, " v"],
-    net: Projector,
-    n_concepts: int,
-    n_prototypes: int,
-    generator: torch.Generator,
+    local: LocalVectors, net: Projector, sizes: Sizes, generator: torch.Generator
 ) -> Float[Tensor, "k m p"]:
     """Projected local vectors of each concept, drawn at random with a little noise."""
-    out = torch.randn(n_concepts, n_prototypes, len(net.bias), generator=generator)
-    for k in range(n_concepts):
-        mine = (concept == k).nonzero()[:, 0]
+    out = torch.randn(*sizes[:2], len(net.bias), generator=generator)
+    for k in range(sizes.n_concepts):
+        mine = (local.concept == k).nonzero()[:, 0]
         if len(mine):
-            drawn = torch.randint(len(mine), (n_prototypes,), generator=generator)
+            drawn = torch.randint(len(mine), (sizes.n_prototypes,), generator=generator)
             out[k] = 0.1 / math.sqrt(len(net.bias)) * out[k]
-            out[k] += project(vectors[mine[drawn]], net)
+            out[k] += project(local.vectors[mine[drawn]], net)
     return normalize(out, dim=-1)

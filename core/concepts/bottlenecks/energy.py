@@ -33,6 +33,7 @@ from torch import Tensor
 
 from core.concepts.bottlenecks import energy_training, supervised
 from core.concepts.bottlenecks.energy_training import Joint
+from core.concepts.bottlenecks.training import Classes, Schedule
 from core.concepts.common.stored import Stored
 from core.types import FitData, Head, Readout
 
@@ -112,6 +113,7 @@ def fit(
     chosen = supervised.learnable(data, n_concepts=n_concepts, min_each=min_each, title=_TITLE)
     assert data.labels is not None
     rows, class_ids = supervised.class_rows(data, title=_TITLE)
+    classes = Classes(rows, len(class_ids))
     labels = supervised.targets(data.labels, chosen)
     x = torch.from_numpy(data.pooled)
     mean, spread = x.mean(0), x.std(0).clamp_min(1e-6)
@@ -119,18 +121,13 @@ def fit(
     concept, own = energy_training.embed(
         scaled,
         labels,
-        rows,
-        n_classes=len(class_ids),
+        classes,
         width=width,
-        n_steps=n_steps,
-        lr=lr,
         decay=decay,
-        seed=seed,
+        schedule=Schedule(n_steps, len(scaled), lr, seed),
         progress=data.progress,
     )
-    joint = energy_training.joint(
-        labels, rows, n_classes=len(class_ids), ridge=ridge, seed=seed, progress=data.progress
-    )
+    joint = energy_training.joint(labels, classes, ridge=ridge, seed=seed, progress=data.progress)
     weight, class_weight = (part.weight / spread for part in (concept, own))
     bias = concept.bias - weight @ mean
     scores = scaled @ concept.weight.T + concept.bias

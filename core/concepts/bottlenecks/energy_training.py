@@ -17,6 +17,8 @@ from torch.nn.functional import (
     one_hot,
 )
 
+from core.concepts.bottlenecks.training import Classes, Schedule, generator_of
+
 _COPIES, _SHARE, _FLIPPED = 5, 0.2, 0.2
 """copies of the labels seen with flips, share of them that has any, and of their concepts"""
 
@@ -40,57 +42,54 @@ class Joint:
 def embed(
     x: Float[Tensor, "n d"],
     labels: Float[Tensor, "n k"],
-    classes: Integer[Tensor, " n"],
+    classes: Classes,
     *,
-    n_classes: int,
     width: int,
-    n_steps: int,
-    lr: float,
     decay: float,
-    seed: int,
+    schedule: Schedule,
     progress: Callable[[str], None],
 ) -> tuple[Affine, Affine]:
     """Log odds of concepts and logits of classes as affine functions of `x` (standardised).
 
-    Full-batch Adam; a class of -1 and a NaN label weigh nothing. Raises ValueError when training
-    diverges.
+    Adam, every image in every step; a class of -1 and a NaN label weigh nothing. Raises ValueError
+    when training diverges.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = generator_of(schedule)
     k, d = labels.shape[1], x.shape[1]
 
     def drawn(*shape: int) -> Tensor:
         return (torch.randn(*shape, generator=generator) / math.sqrt(shape[-1])).requires_grad_()
 
     to_concepts, to_classes = drawn(width, d), drawn(width, d)
-    of_concept, of_class = drawn(k, 2, width), drawn(n_classes, width)
-    biases = torch.zeros(k, requires_grad=True), torch.zeros(n_classes, requires_grad=True)
+    of_concept, of_class = drawn(k, 2, width), drawn(classes.n, width)
+    biases = torch.zeros(k, requires_grad=True), torch.zeros(classes.n, requires_grad=True)
     leaves = [to_concepts, to_classes, of_concept, of_class, *biases]
-    optimiser = torch.optim.Adam(leaves, lr=lr)
+    optimiser = torch.optim.Adam(leaves, lr=schedule.lr)
     known, target = (~labels.isnan()).float(), labels.nan_to_num()
-    rows = (classes >= 0).nonzero()[:, 0]
+    rows = (classes.rows >= 0).nonzero()[:, 0]
 
     def affine() -> tuple[Affine, Affine]:
         unit = normalize(of_concept, dim=-1)
         odds = Affine((unit[:, 1] - unit[:, 0]) @ to_concepts, biases[0])
         return odds, Affine(normalize(of_class, dim=-1) @ to_classes, biases[1])
 
-    for step in range(n_steps):
+    for step in range(schedule.steps):
         with torch.enable_grad():
             odds, logits = affine()
             concept = binary_cross_entropy_with_logits(
                 x @ odds.weight.T + odds.bias, target, known, reduction="sum"
             ) / len(x)
-            own = cross_entropy(x[rows] @ logits.weight.T + logits.bias, classes[rows])
+            own = cross_entropy(x[rows] @ logits.weight.T + logits.bias, classes.rows[rows])
             size = odds.weight.square().sum() + logits.weight.square().sum()
             loss = concept + own + decay * size / 2
             optimiser.zero_grad()
             loss.backward()
         optimiser.step()
         if not math.isfinite(loss.item()):
-            raise ValueError(f"energy diverged at step {step + 1}; lower lr = {lr}")
-        if step % 50 == 0 or step == n_steps - 1:
+            raise ValueError(f"energy diverged at step {step + 1}; lower lr = {schedule.lr}")
+        if step % 50 == 0 or step == schedule.steps - 1:
             progress(
-                f"step {step + 1} of {n_steps}, concept energies {concept.item():.4f}, "
+                f"step {step + 1} of {schedule.steps}, concept energies {concept.item():.4f}, "
                 f"class energy {own.item():.4f}"
             )
     found = affine()
@@ -102,16 +101,15 @@ def embed(
 
 def joint(
     labels: Float[Tensor, "n k"],
-    classes: Integer[Tensor, " n"],
+    classes: Classes,
     *,
-    n_classes: int,
     ridge: float,
     seed: int,
     progress: Callable[[str], None],
 ) -> Joint:
     """The global energy by pseudo-likelihood on the labels of images with a class, by L-BFGS."""
-    rows = (classes >= 0).nonzero()[:, 0]
-    y, known = classes[rows], (~labels[rows].isnan()).float()
+    rows, n_classes = (classes.rows >= 0).nonzero()[:, 0], classes.n
+    y, known = classes.rows[rows], (~labels[rows].isnan()).float()
     c = _filled(labels[rows], y, n_classes)
     member = one_hot(y, n_classes).float()
     noisy = _flipped(c, seed=seed)

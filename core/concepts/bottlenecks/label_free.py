@@ -15,12 +15,14 @@ demand, words that no image resembles.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 from torch import Tensor
 
+from core.concepts.bottlenecks.training import Schedule, generator_of
 from core.concepts.common import concept_layer
 from core.concepts.common.concept_layer import Bank
 from core.concepts.words import worded
@@ -76,7 +78,14 @@ def fit(
     aside, own = np.sort(order[:n_aside]), np.sort(order[n_aside:])
     mean, spread = data.pooled[own].mean(0), data.pooled[own].std(0)
     x = torch.from_numpy(((data.pooled - mean) / np.where(spread > 0, spread, 1)).astype("f4"))
-    w, similar = _follow(data, x, torch.from_numpy(p), own, aside, steps, batch, lr, seed)
+    w, similar = _follow(
+        x,
+        torch.from_numpy(p),
+        own=own,
+        aside=aside,
+        schedule=Schedule(steps, batch, lr, seed),
+        progress=data.progress,
+    )
     kept = np.flatnonzero(similar >= least_similarity)
     if not len(kept):
         raise ValueError(
@@ -108,32 +117,31 @@ def _standardised(x: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
 
 
 def _follow(
-    data: FitData,
     x: Float[Tensor, "n d"],
     p: Float[Tensor, "n k"],
-    own: np.ndarray,
-    aside: np.ndarray,
-    steps: int,
-    batch: int,
-    lr: float,
-    seed: int,
+    *,
+    own: Integer[np.ndarray, " m"],
+    aside: Integer[np.ndarray, " a"],
+    schedule: Schedule,
+    progress: Callable[[str], None],
 ) -> tuple[Float[np.ndarray, "k d"], Float[np.ndarray, " k"]]:
     """The layer, and each word's similarity on the images set aside."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = generator_of(schedule)
     w = torch.randn(p.shape[1], x.shape[1], generator=generator) / math.sqrt(x.shape[1])
-    optimiser = torch.optim.Adam([w.requires_grad_()], lr=lr)
+    optimiser = torch.optim.Adam([w.requires_grad_()], lr=schedule.lr)
     rows = torch.from_numpy(own)
     best, best_w = torch.full((p.shape[1],), -torch.inf), w.detach().clone()
-    for step in range(steps):
+    for step in range(schedule.steps):
         part = rows
-        if len(rows) > batch:
-            part = rows[torch.randperm(len(rows), generator=generator)[:batch]]
+        if len(rows) > schedule.batch:
+            drawn = torch.randperm(len(rows), generator=generator)
+            part = rows[drawn[: schedule.batch]]
         with torch.enable_grad():
             loss = -similarity(x[part] @ w.T, p[part]).sum()
             optimiser.zero_grad()
             loss.backward()
         optimiser.step()
-        if step % _LOOK and step != steps - 1:
+        if step % _LOOK and step != schedule.steps - 1:
             continue
         with torch.no_grad():
             found = similarity(x[aside] @ w.T, p[aside])
@@ -141,6 +149,6 @@ def _follow(
         better = found > best
         best, best_w = torch.where(better, found, best), best_w.where(~better[:, None], w.detach())
         if not math.isfinite(loss.item()):
-            raise ValueError(f"label_free diverged at step {step + 1}; lower lr = {lr}")
-        data.progress(f"step {step + 1} of {steps}, held-out similarity {found.mean():.3f}")
+            raise ValueError(f"label_free diverged at step {step + 1}; lower lr = {schedule.lr}")
+        progress(f"step {step + 1} of {schedule.steps}, held-out similarity {found.mean():.3f}")
     return best_w.double().numpy(), best.double().numpy()

@@ -25,7 +25,7 @@ not from each image's vector, because that is what the mean of a map can say.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -35,7 +35,14 @@ from torch.nn.functional import cross_entropy
 
 from core.concepts.bottlenecks import supervised
 from core.concepts.bottlenecks.label_free import similarity
-from core.concepts.bottlenecks.minibatches import minibatches
+from core.concepts.bottlenecks.training import (
+    Classes,
+    Schedule,
+    class_loss,
+    descend,
+    generator_of,
+    starting_readout,
+)
 from core.concepts.common import concept_layer
 from core.concepts.common.concept_layer import Bank
 from core.concepts.words import worded
@@ -44,8 +51,6 @@ from core.types import FitData, Head, Readout
 __all__ = ["Bank", "fit"]
 
 KINDS = ("l1", "contrastive", "gumbel")
-_SAY = 100
-"""steps between two words on progress"""
 
 
 @torch.inference_mode(mode=False)
@@ -88,17 +93,13 @@ def fit(
     mean, spread = raw.mean(0), np.where(raw.std(0) > 0, raw.std(0), 1.0)
     s = torch.from_numpy(((raw - mean) / spread).astype(np.float32))
     p = _train(
-        data,
         s,
-        rows,
+        Classes(rows, len(class_ids)),
         own_word(torch.from_numpy(worded.cosines(text, chosen))),
-        n_classes=len(class_ids),
         kind=kind,
         strength=strength,
-        steps=steps,
-        batch=batch,
-        lr=lr,
-        seed=seed,
+        schedule=Schedule(steps, batch, lr, seed),
+        progress=data.progress,
     )
     mix = p["mix"].double().numpy() / spread
     head = Head(p["read_weight"].double().numpy(), p["read_bias"].double().numpy())
@@ -138,47 +139,28 @@ def contrast(
 
 
 def _train(
-    data: FitData,
     s: Float[Tensor, "n k"],
-    rows: Integer[Tensor, " n"],
+    classes: Classes,
     own: Integer[Tensor, " n"],
     *,
-    n_classes: int,
     kind: str,
     strength: float,
-    steps: int,
-    batch: int,
-    lr: float,
-    seed: int,
+    schedule: Schedule,
+    progress: Callable[[str], None],
 ) -> dict[str, Tensor]:
-    generator = torch.Generator().manual_seed(seed)
+    generator = generator_of(schedule)
     n, k = s.shape
-    p = {
-        "mix": torch.eye(k),
-        "read_weight": torch.randn(n_classes, k, generator=generator) / math.sqrt(k),
-        "read_bias": torch.zeros(n_classes),
-    }
-    optimiser = torch.optim.Adam([t.requires_grad_() for t in p.values()], lr=lr)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    parts = minibatches(n, batch=batch, steps=steps, generator=generator)
-    for step, part in enumerate(parts, start=1):
-        with torch.enable_grad():
-            z = s[part] @ p["mix"].T
-            loss = strength * _sparsity(kind, p["mix"], z, own[part], generator)
-            loss = loss - similarity(z, s[part]).mean()
-            labelled = rows[part] >= 0
-            if labelled.any():
-                logits = z[labelled] @ p["read_weight"].T + p["read_bias"]
-                loss = loss + cross_entropy(logits, rows[part][labelled])
-            optimiser.zero_grad()
-            loss.backward()
-        optimiser.step()
-        schedule.step()
-        if not math.isfinite(loss.item()):
-            raise ValueError(f"sparse_cbm diverged at step {step}; lower lr = {lr}")
-        if step % _SAY == 0 or step == steps:
-            data.progress(f"step {step} of {steps}, loss {loss.item():.4g}")
-    return {name: t.detach() for name, t in p.items()}
+    p = {"mix": torch.eye(k), **starting_readout(classes.n, k, generator)}
+
+    def loss(part: Integer[Tensor, " b"]) -> Tensor:
+        z = s[part] @ p["mix"].T
+        value = strength * _sparsity(kind, p["mix"], z, own[part], generator)
+        value = value - similarity(z, s[part]).mean()
+        return value + class_loss(p, z, classes.rows[part])
+
+    return descend(
+        p, loss, n, schedule=schedule, generator=generator, progress=progress, title="sparse_cbm"
+    )
 
 
 def _sparsity(
