@@ -62,7 +62,9 @@ def test_every_column_that_is_shown_is_defined(
 def test_what_is_defined_is_shown(key: str) -> None:
     """A file of the app reads it: by its key, by its name in its table, or with its whole table."""
     table, _, name = key.partition(".")
-    whole = {"metric": "*METRICS", "flag": "FLAGS.items()"}.get(table, f'startswith("{table}.")')
+    metric = key in {one.key for one in catalogue.METRICS.values()}
+    of_mapping = "*METRICS" if metric else f'startswith("{table}.")'
+    whole = "FLAGS.items()" if table == "flag" else of_mapping
     assert any(
         f'"{key}"' in text
         or f"'{key}'" in text

@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from app.format import MISSING, number
-from core.catalogue import of
+from app.format import MISSING, number, plain
+from core.catalogue import METRICS, of
+
+NO_SETTINGS = "none"
 
 
 class Line(NamedTuple):
@@ -126,6 +128,28 @@ QUESTIONS = (
     ),
 )
 
+ELSEWHERE = ("relevance", "insertion", "deletion", "average_drop", "average_gain", "increase")
+"""metrics of the backbone that stand below the questions"""
+
+
+def others(found: pd.DataFrame) -> list[Question]:
+    """One more question, of what is stored and in none of QUESTIONS; none where that is nothing."""
+    asked = {line.name for question in QUESTIONS for line in question.lines}
+    below = (found["scope"] == "backbone") & found["name"].isin(ELSEWHERE)
+    rows = found[~found["name"].isin(asked) & ~below]
+    if rows.empty:
+        return []
+    lines = []
+    for name, variant in rows[["name", "variant"]].drop_duplicates().itertuples(index=False):
+        title, told = of(f"metric.{name}").title, settings(variant)
+        label = title if told == NO_SETTINGS else f"{title}, {told}"
+        lines.append(Line(name, label, tuple(json.loads(variant).items())))
+    unknown = [name for name in dict.fromkeys(rows["name"]) if name not in METRICS]
+    caption = "Stored, and in none of the questions above."
+    if unknown:
+        caption += f" Without a definition, so called by name: {plain(', '.join(unknown))}."
+    return [Question("Other measures", caption, tuple(lines))]
+
 
 KINDS = {"value": "", "chance": "\u2003chance", "control": "\u2003random directions"}
 """of a subject's rows in the table"""
@@ -134,7 +158,7 @@ KINDS = {"value": "", "chance": "\u2003chance", "control": "\u2003random directi
 def settings(variant: str) -> str:
     """A stored variant in a few words."""
     found = json.loads(variant)
-    return ", ".join(f"{k} {v}" for k, v in found.items()) or "none"
+    return ", ".join(f"{k} {v}" for k, v in found.items()) or NO_SETTINGS
 
 
 def wide(found: pd.DataFrame, lines: list[Line]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import streamlit as st
 from app import address, db
 from app.format import number, plain, short
 from app.views.metrics import faithfulness, metric_levels, metric_worst, plot
-from app.views.metrics.lines import QUESTIONS, Question, settings, wide
+from app.views.metrics.lines import QUESTIONS, Question, others, settings, wide
 from app.widgets import defined, figures
 from core.catalogue import METRICS, of
 from data.queries import build, metrics
@@ -56,8 +56,10 @@ def question(asked: Question, split: str) -> None:
     mine = found[[key in keys for key in zip(found["name"], found["variant"], strict=True)]]
     if mine.empty:
         return
-    if (mine["split"] == split).any():
-        mine = mine[mine["split"] == split]
+    here = mine["split"] == split
+    # what was not measured on the split is shown of those that it was measured on
+    measured = here.groupby([mine["name"], mine["variant"]]).transform("any")
+    mine = mine[here | ~measured]
     lines = [
         line
         for line in asked.lines
@@ -239,7 +241,7 @@ if found.empty:
     address.link("What it does hold", "overview", icon=":material/arrow_forward:")
 else:
     at = pick_split()
-    for one in QUESTIONS:
+    for one in (*QUESTIONS, *others(found)):
         question(one, at)
     levels(at)
     worst()
