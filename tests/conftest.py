@@ -84,3 +84,27 @@ def trees_store(shapes: Path, tiny_model: Path, tmp_path_factory: pytest.TempPat
     import fake_trees
 
     return fake_trees.build(shapes, tiny_model, tmp_path_factory.mktemp("trees"))
+
+
+@pytest.fixture(scope="session")
+def families_store(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with bottlenecks of several families; see `fake_families`."""
+    import fake_families
+
+    return fake_families.build(shapes, tmp_path_factory.mktemp("families"))
+
+
+@pytest.fixture(scope="session")
+def vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random vision transformer with the four classes of the pictures."""
+    import tiny_models
+
+    return tiny_models.save("vit", tmp_path_factory.mktemp("vit") / "vit", seed=4)
+
+
+@pytest.fixture(scope="session")
+def explained_store(shapes: Path, vit: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store without a head, which explains the backbone's own logits; see `fake_vit`."""
+    import fake_vit
+
+    return fake_vit.explained(shapes, vit, fake_vit.LAYER, tmp_path_factory.mktemp("explained"))

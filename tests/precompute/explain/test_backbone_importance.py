@@ -4,34 +4,25 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import fake_vit
 import numpy as np
 import opening
 import pytest
 import streamlit as st
-import tiny_models
+from fake_vit import EXPLAINED
 from paths import ROOT
 from streamlit.testing.v1 import AppTest
 
 from core.backbones import huggingface
-from core.recipe import EffectSpec
 from data.images import open_image
 from data.queries import backbone_importance
-from precompute import pipeline
 from tests.core.importance.test_resumed_logit import LAYER, NAMES, Twin
-from tests.precompute.explain import test_effects
 from tests.precompute.quality.test_readout import bank_of
 
 MAIN = ROOT / "app" / "main.py"
-EXPLAINED = 5
-
-
-@pytest.fixture(scope="module")
-def vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_models.save("vit", tmp_path_factory.mktemp("vit") / "vit", seed=4)
 
 
 @pytest.fixture(scope="module")
@@ -39,19 +30,9 @@ def backbone(vit: Path) -> huggingface.HuggingFaceBackbone:
     return huggingface.load(str(vit), layer=LAYER, size=(32, 32))
 
 
-def built(shapes: Path, vit: Path, layer: str, out: Path) -> Path:
-    recipe = test_effects.vit_recipe(shapes, vit, layer)
-    return pipeline.run(replace(recipe, effects=EffectSpec(0, 0, EXPLAINED)), out=out)
-
-
-@pytest.fixture(scope="module")
-def store(shapes: Path, vit: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return built(shapes, vit, LAYER, tmp_path_factory.mktemp("explained"))
-
-
 @pytest.fixture
-def con(store: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(str(store), read_only=True) as con:
+def con(explained_store: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(str(explained_store), read_only=True) as con:
         yield con
 
 
@@ -141,7 +122,7 @@ def test_a_linear_read_out_needs_no_passes(tiny_store: Path) -> None:
 def test_a_classifier_that_reads_the_cls_token_alone_is_told(
     vit: Path, shapes: Path, tmp_path: Path
 ) -> None:
-    with duckdb.connect(str(built(shapes, vit, "", tmp_path)), read_only=True) as con:
+    with duckdb.connect(str(fake_vit.explained(shapes, vit, "", tmp_path)), read_only=True) as con:
         for table in ("backbone_explanation", "backbone_importance", "backbone_fidelity"):
             assert con.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
         told = dict(con.execute("SELECT stage, message FROM notice").fetchall())
@@ -152,9 +133,11 @@ def test_a_classifier_that_reads_the_cls_token_alone_is_told(
 
 
 @pytest.fixture
-def page(store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
+def page(
+    explained_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., AppTest]]:
     def open_(**params: str) -> AppTest:
-        monkeypatch.setattr(sys, "argv", ["main.py", "--db", str(store)])
+        monkeypatch.setattr(sys, "argv", ["main.py", "--db", str(explained_store)])
         at = AppTest.from_file(str(MAIN), default_timeout=60)
         at.query_params.update(params)
         opening.choose(at, "classes")
@@ -167,10 +150,12 @@ def page(store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[...,
     st.cache_resource.clear()
 
 
-def test_the_page_shows_each_method_with_its_n(store: Path, page: Callable[..., AppTest]) -> None:
+def test_the_page_shows_each_method_with_its_n(
+    explained_store: Path, page: Callable[..., AppTest]
+) -> None:
     """Of a store without a head, which has nothing else to show here."""
     # the app opens the file with settings of its own, so no other connection may be open then
-    with duckdb.connect(str(store), read_only=True) as con:
+    with duckdb.connect(str(explained_store), read_only=True) as con:
         y, n = (int(v) for v in backbone_importance.classes(con, 0)[["class_id", "n"]].iloc[0])
         image = int(backbone_importance.images(con, 0, y)["image_id"].iloc[0])
         occluded = backbone_importance.importances(con, 0, y, method="occlusion")

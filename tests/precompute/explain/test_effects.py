@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import fake_vit
 import fakes
 import numpy as np
 import pytest
@@ -16,32 +16,11 @@ from safetensors.torch import load
 from core.backbones import huggingface
 from core.concepts import restore
 from core.intervention import sae_edits
-from core.recipe import BankSpec, DepthSpec, EffectSpec, Recipe, TextSpec, parse
 from data.images import open_image
 from data.queries import effects
 from precompute import pipeline
 
 FAKE = ("ablate", "scale", "clamp")
-
-
-def vit_recipe(shapes: Path, model: Path, layer: str) -> Recipe:
-    recipe = parse(fakes.recipe_text(shapes, model, name="vit"))
-    sae = BankSpec("sae", n_concepts=9, params={"top_k": 3, "n_steps": 60, "batch": 64})
-    return replace(
-        recipe,
-        backbone=replace(recipe.backbone, layer=layer, size=(32, 32)),
-        banks=(sae,),
-        heads=(),
-        saliency=replace(recipe.saliency, methods=(), faithfulness=0),
-        effects=EffectSpec(latents=2, images=5),
-        depth=DepthSpec(),
-        text=TextSpec(),
-    )
-
-
-@pytest.fixture(scope="module")
-def vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_models.save("vit", tmp_path_factory.mktemp("vit") / "vit", seed=4)
 
 
 def run_again(
@@ -126,7 +105,7 @@ def test_edits_that_need_labels_say_which(tiny_store: Path) -> None:
 def test_where_logits_are_not_linear_the_rest_of_the_network_runs(
     vit: Path, shapes: Path, tmp_path: Path
 ) -> None:
-    store = pipeline.run(vit_recipe(shapes, vit, "vit.layers.0"), out=tmp_path)
+    store = pipeline.run(fake_vit.recipe(shapes, vit, "vit.layers.0"), out=tmp_path)
     backbone = huggingface.load(str(vit), layer="vit.layers.0", size=(32, 32))
     with duckdb.connect(str(store), read_only=True) as con:
         rows = effects.of_bank(con, 0)
@@ -147,7 +126,7 @@ def test_where_logits_are_not_linear_the_rest_of_the_network_runs(
 def test_a_classifier_that_reads_the_cls_token_alone_is_a_notice(
     vit: Path, shapes: Path, tmp_path: Path
 ) -> None:
-    store = pipeline.run(vit_recipe(shapes, vit, ""), out=tmp_path)
+    store = pipeline.run(fake_vit.recipe(shapes, vit, ""), out=tmp_path)
     with duckdb.connect(str(store), read_only=True) as con:
         assert con.execute("SELECT count(*) FROM effect").fetchone() == (0,)
         told = con.execute("SELECT message FROM notice WHERE stage = 'effects'").fetchall()

@@ -2,100 +2,42 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import fake_builds
-import fakes
 import numpy as np
 import opening
 import pandas as pd
 import pytest
 import streamlit as st
+from fake_families import KINDS, WORDS
 from paths import ROOT
-from safetensors.numpy import save_file
 from streamlit.testing.v1 import AppTest
 
 from app import db
 from app.views.intervene import edited_head, whole
 from app.views.intervene.head_edits import Edit, EditSet
-from core import backbones, bottleneck, catalogue
+from core import bottleneck
 from core.concepts.common import concept_layer
-from core.recipe import parse
 from core.types import Head
 from data import store
 from data.queries import build, heads, leaderboard
 from data.queries.build import HeadFacts
-from precompute import pipeline
 from precompute.heads import HEADS, HeadInput
-
-WORDS = (
-    "colour: red",
-    "square",
-    "noise one",
-    *(f"a {c} {w}" for c in fakes.CLASSES for w in "abc"),
-)
-BANKS = (
-    'method = "label_free"\nparams = { least_similarity = -1.0, steps = 40 }',
-    'method = "cbm"\nparams = { training = "joint", steps = 60, min_each = 3 }',
-)
-KINDS = {
-    "label_free": ("bayesian", "sparse"),
-    "cbm": ("hybrid", "own", "matrix_search"),
-}
-
-
-def vectors(path: Path, shapes: Path) -> Path:
-    """Image vectors say what each picture shows; so do the words, and classes' phrases."""
-    rows = pd.read_csv(shapes, keep_default_na=False)
-    red = rows["concept:colour/red"].replace("", "0").astype(float).to_numpy()
-    square = rows["concept:shape/square"].replace("", "0").astype(float).to_numpy()
-    rng = np.random.default_rng(0)
-    images = np.stack([2 * red - 1, 2 * square - 1], axis=1)
-    images = np.concatenate([images, rng.normal(size=(len(rows), 3)) / 4], axis=1)
-    class_rows = [[1, 1], [1, -1], [-1, 1], [-1, -1]]  # red square, red disc, blue square, disc
-    texts = np.zeros((len(WORDS), 5))
-    texts[[0, 1, 2], [0, 1, 2]] = 1
-    texts[3:, :2] = np.repeat(class_rows, 3, axis=0)
-    texts[3:, 2:] = rng.normal(size=(12, 3)) / 4
-    save_file(
-        {"texts": texts.astype(np.float32), "images": images.astype(np.float32)},
-        path,
-        {"words": json.dumps(WORDS), "files": json.dumps(rows["file"].tolist())},
-    )
-    return path
-
-
-@pytest.fixture(scope="module")
-def families(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("families")
-    banks = "".join(f"[[banks]]\n{bank}\n" for bank in BANKS)
-    made = "".join(
-        f'[[heads]]\nbank = "{b}"\nkind = "{kind}"\n'
-        for b, kinds in KINDS.items()
-        for kind in kinds
-    )
-    words = vectors(out / "v.safetensors", shapes).as_posix()
-    text = (
-        f'name = "families"\n[dataset]\nreader = "manifest"\npath = "{shapes.as_posix()}"\n'
-        f'[backbone]\nmodel = "fake"\n[text]\nvectors = "{words}"\n'
-        f"{banks}{made}"
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(backbones.BACKBONES, "huggingface", lambda _, **__: fakes.FakeBackbone())
-        return pipeline.run(parse(text), text=text, out=out)
 
 
 @pytest.fixture
-def con(families: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.DuckDBPyConnection]:
+def con(
+    families_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[duckdb.DuckDBPyConnection]:
     st.cache_resource.clear()
     st.cache_data.clear()
-    with store.open_readonly(families) as opened:
+    with store.open_readonly(families_store) as opened:
         monkeypatch.setattr(db, "cursor", opened.cursor)
-        monkeypatch.setattr(db, "key", lambda: (str(families), 0))
+        monkeypatch.setattr(db, "key", lambda: (str(families_store), 0))
         yield opened
 
 
@@ -124,13 +66,6 @@ def test_every_family_is_there_with_its_accuracy_and_control(
     readers = leaderboard.readers(con)
     shown = set(readers.loc[~readers["residual"], "head"])
     assert shown == {known.loc["sparse", "name"], known.loc["own", "name"]}
-
-
-def test_every_measure_and_metric_is_defined(con: duckdb.DuckDBPyConnection) -> None:
-    found = con.execute(
-        "SELECT 'quality.' || measure FROM quality UNION SELECT 'metric.' || name FROM metric"
-    ).fetchall()
-    assert {key for (key,) in found} <= set(catalogue.DEFINITIONS)
 
 
 def test_concepts_that_are_words_keep_them_and_stand_for_labels(
@@ -192,10 +127,12 @@ def test_unedited_logits_are_the_heads_own_or_the_backbones(
 
 
 @pytest.mark.parametrize("page", ["intervene", "classes", "image", "overview", "metrics"])
-def test_pages_offer_linear_heads_and_say_why_not_the_other(families: Path, page: str) -> None:
+def test_pages_offer_linear_heads_and_say_why_not_the_other(
+    families_store: Path, page: str
+) -> None:
     st.cache_resource.clear()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["main.py", "--db", str(families)])
+        patch.setattr(sys, "argv", ["main.py", "--db", str(families_store)])
         at = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
         opening.choose(at, page)
         at.query_params["h"] = "cbm · hybrid"
