@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float64, Integer
@@ -64,6 +65,17 @@ class Ties(Judged):
     """see `comparable`"""
 
 
+class _Sides(NamedTuple):
+    """The images of both sets that lie in a compared class."""
+
+    a: Float[np.ndarray, "n k"]
+    classes_a: Integer[np.ndarray, " n"]
+    b: Float[np.ndarray, "m k"]
+    classes_b: Integer[np.ndarray, " m"]
+    classes: Integer[np.ndarray, " y"]
+    """see `comparable`"""
+
+
 @dataclass(frozen=True)
 class _Cell:
     """Images of one class, in r arrangements: the real one, random orders, resamples."""
@@ -105,11 +117,12 @@ def within(
     classes = comparable(classes_a, classes_b)
     if not len(classes):
         raise ValueError("no class has two labelled images on both sides")
-    a, classes_a, b, classes_b = _compared(a, classes_a, b, classes_b, classes)
+    sides = _compared(a, classes_a, b, classes_b, classes)
+    a, b = sides.a, sides.b
     more: Float64[np.ndarray, "r k"] = np.zeros((1 + 2 * n_resamples, a.shape[1]))
     less, inside, free = np.zeros_like(more), np.zeros_like(more), 0
     differences, intervals = [], []
-    for cell in _cells(a, classes_a, b, classes_b, classes, paired, n_resamples, seed):
+    for cell in _cells(sides, paired=paired, n_resamples=n_resamples, seed=seed):
         difference = cell.means[1] - cell.means[0]
         more += np.maximum(difference, 0) / len(classes)
         less += np.maximum(-difference, 0) / len(classes)
@@ -150,12 +163,13 @@ def ties(
     classes = comparable(classes_a, classes_b)
     if len(classes) < 2:
         raise ValueError("fewer than two classes have two labelled images on both sides")
-    a, classes_a, b, classes_b = _compared(a, classes_a, b, classes_b, classes)
+    sides = _compared(a, classes_a, b, classes_b, classes)
+    a, b = sides.a, sides.b
     shape = (2, 1 + 2 * n_resamples, a.shape[1])
     total, squares, inside = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     free, rarity = np.zeros((2, 1, 1)), np.zeros((2, 1, 1))
     middle = np.concatenate([a, b]).mean(0, dtype=np.float64)
-    for cell in _cells(a, classes_a, b, classes_b, classes, paired, n_resamples, seed):
+    for cell in _cells(sides, paired=paired, n_resamples=n_resamples, seed=seed):
         for side in range(2):
             mean = cell.means[side] + (cell.origin - middle)
             total[side] += mean
@@ -189,25 +203,16 @@ def _compared(
     b: Float[np.ndarray, "m k"],
     classes_b: Integer[np.ndarray, " m"],
     classes: Integer[np.ndarray, " y"],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+) -> _Sides:
     """The arguments without the images of other classes."""
     in_a, in_b = np.isin(classes_a, classes), np.isin(classes_b, classes)
-    return a[in_a], classes_a[in_a], b[in_b], classes_b[in_b]
+    return _Sides(a[in_a], classes_a[in_a], b[in_b], classes_b[in_b], classes)
 
 
-def _cells(
-    a: Float[np.ndarray, "n k"],
-    classes_a: Integer[np.ndarray, " n"],
-    b: Float[np.ndarray, "m k"],
-    classes_b: Integer[np.ndarray, " m"],
-    classes: Integer[np.ndarray, " y"],
-    paired: bool,
-    n_resamples: int,
-    seed: int,
-) -> Iterator[_Cell]:
+def _cells(sides: _Sides, *, paired: bool, n_resamples: int, seed: int) -> Iterator[_Cell]:
     """In each arrangement an image counts for a side as often as its weight there says."""
-    for c in classes:
-        mine = a[classes_a == c], b[classes_b == c]
+    for c in sides.classes:
+        mine = sides.a[sides.classes_a == c], sides.b[sides.classes_b == c]
         n, m = len(mine[0]), len(mine[1])
         x = np.concatenate(mine).astype(np.float64)
         origin = x.mean(0)

@@ -3,9 +3,10 @@
 from core.heads.last_layer import fold_backbone
 from core.heads.profiles import match_profiles
 from core.heads.soft_trim import soft_trimmed_mean
-from core.heads.trained import fit_probe, fit_residual, fit_sparse
+from core.heads.trained import SparseSettings, fit_probe, fit_residual, fit_sparse
 
 __all__ = [
+    "SparseSettings",
     "fit_probe",
     "fit_residual",
     "fit_sparse",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Float64, Integer
@@ -21,28 +21,39 @@ from core.intervention.refit import STRENGTH, refit
 from core.types import Head
 
 
+@dataclass(frozen=True, kw_only=True)
+class SparseSettings:
+    """What a recipe may set of a sparse head."""
+
+    c: float = 1.0
+    """inverse strength of the penalty"""
+    per_class: int = 0
+    """above 0 chooses the strength along the regularisation path instead: the fit whose mean number
+    of non-zero weights a class comes nearest to it (what GLM-SAGA is asked for by Wong et al. 2021,
+    arXiv 2105.04857, and by the label-free CBM)"""
+    fit_bias: bool = True
+    """without it scores are scaled but not centred and the head has no bias, so that a class has
+    nothing but its concepts (the probe of DN-CBM, Rao et al. 2024, arXiv 2407.14499)"""
+    l1_ratio: float = 0.99
+    """share of the penalty that is L1, 0..1; the rest is L2"""
+    max_iter: int = 300
+
+
 def fit_sparse(
     scores: Float[np.ndarray, "n k"],
     classes: Integer[np.ndarray, " n"],
+    settings: SparseSettings | None = None,
     *,
-    c: float = 1.0,
-    per_class: int = 0,
-    fit_bias: bool = True,
-    l1_ratio: float = 0.99,
-    max_iter: int = 300,
     seed: int = 0,
 ) -> tuple[Head, Integer[np.ndarray, " y"]]:
     """Multinomial logistic regression with an elastic-net penalty on standardised scores.
 
     Returns the head and the classes its rows stand for, those that occur. The standardisation is
-    folded into the weights, so they apply to scores as stored. `c` is the inverse strength.
-    `per_class` above 0 chooses it along the regularisation path instead: the fit whose mean number
-    of non-zero weights a class comes nearest to it (what GLM-SAGA is asked for by Wong et al. 2021,
-    arXiv 2105.04857, and by the label-free CBM). Without `fit_bias` scores are scaled but not
-    centred and the head has no bias, so that a class has nothing but its concepts (the probe of
-    DN-CBM, Rao et al. 2024, arXiv 2407.14499). Raises ValueError with fewer than two classes and
-    for a `per_class` above the number of scores.
+    folded into the weights, so they apply to scores as stored. Raises ValueError with fewer than
+    two classes and for a `per_class` above the number of scores.
     """
+    settings = settings or SparseSettings()
+    per_class, fit_bias = settings.per_class, settings.fit_bias
     present = _at_least_two(classes)
     if not 0 <= per_class <= scores.shape[1]:
         raise ValueError(
@@ -55,9 +66,9 @@ def fit_sparse(
     def fitted(strength: float) -> LogisticRegression:
         model = LogisticRegression(
             C=strength,
-            l1_ratio=l1_ratio,
+            l1_ratio=settings.l1_ratio,
             solver="saga",
-            max_iter=max_iter,
+            max_iter=settings.max_iter,
             tol=1e-3,
             random_state=seed,
             fit_intercept=fit_bias,
@@ -67,7 +78,7 @@ def fit_sparse(
             warnings.simplefilter("ignore", ConvergenceWarning)
             return model.fit(x, classes)
 
-    model = _nearest(fitted, per_class) if per_class else fitted(c)
+    model = _nearest(fitted, per_class) if per_class else fitted(settings.c)
     return _unstandardised(model, scaler), present
 
 

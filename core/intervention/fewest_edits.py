@@ -39,43 +39,43 @@ def several(
     predicted = int(logits.argmax())
     if target == predicted:
         return []
+    down, up = room(scores, low, high)
     if target is not None:
         rivals = np.delete(np.arange(len(logits)), row(head, target))
-        return _towards(head, logits, scores, low, high, target, rivals, most)
+        return _towards(_race(head, logits, target, rivals), down, up, most)
     best: list[Step] | None = None
     for rival in np.delete(np.arange(len(logits)), predicted):
-        found = _towards(
-            head,
-            logits,
-            scores,
-            low,
-            high,
-            int(rival),
-            np.array([predicted]),
-            most if best is None else len(best),
-        )
+        race = _race(head, logits, int(rival), np.array([predicted]))
+        found = _towards(race, down, up, most if best is None else len(best))
         if found is not None and (best is None or _cost(found) < _cost(best)):
             best = found
     return best
 
 
-def _towards(
-    head: Head,
-    logits: Float[np.ndarray, " y"],
-    scores: Float[np.ndarray, " k"],
-    low: Float[np.ndarray, " k"],
-    high: Float[np.ndarray, " k"],
-    target: int,
-    rivals: Integer[np.ndarray, " r"],
-    most: int,
-) -> list[Step] | None:
-    """Steps until `target` leads all `rivals`."""
+class _Race(NamedTuple):
+    """The target against each of r rivals."""
+
+    lead: Float[np.ndarray, " r"]
+    """logits; less than 0: behind"""
+    lean: Float[np.ndarray, "k r"]
+    """lead gained per unit of a concept's score"""
+
+
+def _race(
+    head: Head, logits: Float[np.ndarray, " y"], target: int, rivals: Integer[np.ndarray, " r"]
+) -> _Race:
     weight = head.weight.astype(np.float64)
-    lean = (weight[target] - weight[rivals]).T  # k r: lead gained per unit of score
     lead = logits[target].astype(np.float64) - logits[rivals] - LEAD * size(logits)
-    down, up = room(scores, low, high)
+    return _Race(lead, (weight[target] - weight[rivals]).T)
+
+
+def _towards(
+    race: _Race, down: Float[np.ndarray, " k"], up: Float[np.ndarray, " k"], most: int
+) -> list[Step] | None:
+    """Steps until the target leads all rivals; `down` and `up`: how far each concept may go."""
+    lead, lean = race
     steps: list[Step] = []
-    free = np.ones(len(scores), dtype=bool)
+    free = np.ones(len(lean), dtype=bool)
     while lead.min() < 0:
         if len(steps) == most:
             return None

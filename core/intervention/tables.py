@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float64, Integer
@@ -24,6 +25,16 @@ class Table:
     """[s, c, c']: p(c' present | c in state s), 0..1; s 1 present, 0 absent"""
     n: Integer[np.ndarray, "2 k k"]
     """images in that state; small numbers are why the share is smoothed"""
+
+
+class Levels(NamedTuple):
+    """How present concepts are before an edit, and what scores they typically have."""
+
+    presence: Float[np.ndarray, "n k"]
+    """probability, 0..1"""
+    present: Float[np.ndarray, " k"]
+    """typical score of images that show the concept; NaN: there is none"""
+    absent: Float[np.ndarray, " k"]
 
 
 def fit(
@@ -58,9 +69,7 @@ def follow(
     edits: Mapping[int, float],
     *,
     degrees: Mapping[int, float],
-    presence: Float[np.ndarray, "n k"],
-    present: Float[np.ndarray, " k"],
-    absent: Float[np.ndarray, " k"],
+    levels: Levels,
     threshold: float = 0.05,
 ) -> Propagated:
     """`edits` are scores; `degrees` how present each of them makes its concept, 0..1.
@@ -75,7 +84,7 @@ def follow(
     off = {k: v for k, v in degrees.items() if not 0 <= v <= 1}
     if off:
         raise ValueError(f"degrees of presence are 0..1; got {off}")
-    old = presence.astype(np.float64)
+    old = levels.presence.astype(np.float64)
     out = bottleneck.intervene(scores.astype(np.float64), edits)
     odds = np.zeros_like(old)
     for k, degree in degrees.items():
@@ -88,7 +97,7 @@ def follow(
     open_ = (old > 0) & (old < 1)
     with np.errstate(over="ignore", invalid="ignore"):
         new = np.where(open_, old / (old + (1 - old) * np.exp(-odds)), old)
-    reach = present - absent
+    reach = levels.present - levels.absent
     follows = ~np.isnan(reach)
     follows[list(edits)] = False
     out = out + np.where(follows, (new - old) * np.where(follows, reach, 0), 0)

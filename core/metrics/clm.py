@@ -30,13 +30,12 @@ def hits(
     pixels: Sequence[tuple[int, int]],
     *,
     alphas: Sequence[int],
-    n_parts: int = N_PARTS,
 ) -> tuple[Float64[np.ndarray, " a"], Float64[np.ndarray, " a"]]:
     """Whether any of the (row, column) pixels is in Omega, 0..1, and its exact chance."""
-    if any(not 1 <= alpha <= n_parts for alpha in alphas):
-        raise ValueError(f"alpha counts parts' areas, 1..{n_parts}; got {list(alphas)}")
+    if any(not 1 <= alpha <= N_PARTS for alpha in alphas):
+        raise ValueError(f"alpha counts parts' areas, 1..{N_PARTS}; got {list(alphas)}")
     flat = values.ravel()
-    n_on = [alpha * flat.size // n_parts for alpha in alphas]
+    n_on = [alpha * flat.size // N_PARTS for alpha in alphas]
     ordered = np.partition(flat, [flat.size - max(m, 1) for m in n_on])
     at = flat[np.unique([row * values.shape[1] + column for row, column in pixels])]
     found, chance = np.zeros(len(alphas)), np.zeros(len(alphas))
@@ -77,7 +76,6 @@ def judge(
     length: int,
     alphas: Sequence[int] = (1, 3, 6),
     present: Float[np.ndarray, "n k"] | None = None,
-    n_parts: int = N_PARTS,
 ) -> Judged:
     """Ranks the concepts that have a part (`parts`, by concept) and looks up their points.
 
@@ -105,9 +103,7 @@ def judge(
             h, w = seen.values.shape
             pixels = [(y, x) for y, x in pixels if 0 <= y < h and 0 <= x < w]
             if pixels:
-                hit[i, slot], chance[i, slot] = hits(
-                    seen.values, pixels, alphas=alphas, n_parts=n_parts
-                )
+                hit[i, slot], chance[i, slot] = hits(seen.values, pixels, alphas=alphas)
     return Judged(hit, chance, tuple(alphas))
 
 

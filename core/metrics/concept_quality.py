@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -149,33 +150,34 @@ def border_counts(grid: Grid) -> bool:
     return 2 * (grid.h - 2) * (grid.w - 2) >= grid.h * grid.w
 
 
-def flags(
-    frequency: Float[np.ndarray, " k"],
-    density: Float[np.ndarray, " k"],
-    class_share: Float[np.ndarray, " k"],
-    image_share: Float[np.ndarray, " k"],
-    *,
-    signed: bool,
-    n_classes: int,
-    border_share: Float[np.ndarray, " k"],
-    place_share: Float[np.ndarray, " k"],
-    nearest_cosine: Float[np.ndarray, " k"],
-    border_counts: bool,
-) -> list[list[str]]:
+@dataclass(frozen=True)
+class Facts:
+    """Columns of the table `concept` that say what is odd; shares are 0..1, NaN: it has none."""
+
+    frequency: Float[np.ndarray, " k"]
+    density: Float[np.ndarray, " k"]
+    class_share: Float[np.ndarray, " k"]
+    image_share: Float[np.ndarray, " k"]
+    border_share: Float[np.ndarray, " k"]
+    place_share: Float[np.ndarray, " k"]
+    nearest_cosine: Float[np.ndarray, " k"]
+
+
+def flags(of: Facts, *, signed: bool, n_classes: int, border_counts: bool) -> list[list[str]]:
     """What is odd about each concept: dead, rare, dense, single class, single image, border, fixed
     place, near duplicate.
 
     About half the tokens of a signed concept are positive by nature, so it is never dense.
     """
-    dead = frequency == 0
+    dead = of.frequency == 0
     odd: dict[str, Bool[np.ndarray, " k"]] = {
         "dead": dead,
-        "rare": ~dead & (frequency < RARE),
-        "dense": (density > DENSE) & (not signed),
-        "single class": (np.nan_to_num(class_share) > ALMOST_ALL) & (n_classes > 1),
-        "single image": np.nan_to_num(image_share) > ALMOST_ALL,
-        "border": (np.nan_to_num(border_share) > ALMOST_ALL) & border_counts,
-        "fixed place": np.nan_to_num(place_share) > ALMOST_ALL,
-        "near duplicate": np.nan_to_num(nearest_cosine, nan=-1) > DUPLICATE,
+        "rare": ~dead & (of.frequency < RARE),
+        "dense": (of.density > DENSE) & (not signed),
+        "single class": (np.nan_to_num(of.class_share) > ALMOST_ALL) & (n_classes > 1),
+        "single image": np.nan_to_num(of.image_share) > ALMOST_ALL,
+        "border": (np.nan_to_num(of.border_share) > ALMOST_ALL) & border_counts,
+        "fixed place": np.nan_to_num(of.place_share) > ALMOST_ALL,
+        "near duplicate": np.nan_to_num(of.nearest_cosine, nan=-1) > DUPLICATE,
     }
-    return [[name for name, is_so in odd.items() if is_so[j]] for j in range(len(frequency))]
+    return [[name for name, is_so in odd.items() if is_so[j]] for j in range(len(dead))]

@@ -36,7 +36,7 @@ HEADS: Mapping[str, Kind] = {
         sparse,
         "Sparse",
         "A sparse linear layer, trained on labels after the concepts were found.",
-        (core_heads.fit_sparse,),
+        (core_heads.SparseSettings,),
     ),
     "backbone": Kind(
         backbone,
@@ -48,7 +48,7 @@ HEADS: Mapping[str, Kind] = {
         "Hybrid",
         "A sparse head and, on what it leaves, a linear layer on the plain activations, which no "
         "edit of a concept changes.",
-        (hybrid, core_heads.fit_sparse),
+        (hybrid, core_heads.SparseSettings),
     ),
     "own": Kind(own, "Own", "Learned together with the bank's concepts."),
     "matrix_search": Kind(

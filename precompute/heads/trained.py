@@ -20,16 +20,17 @@ def sparse(given: HeadInput, **params: Any) -> Fitted:
     build = given.build
     rows = labelled(build)
     targets = build.class_of[rows]
-    head, present = core_heads.fit_sparse(given.scores[rows], targets, seed=build.seed, **params)
+    settings = core_heads.SparseSettings(**params)
+    head, present = core_heads.fit_sparse(given.scores[rows], targets, settings, seed=build.seed)
     share = np.count_nonzero(head.weight) / head.weight.size
     each = np.count_nonzero(head.weight) / len(head.weight)
-    aimed = f", {each:.3g} a class where {params.get('per_class')} were asked for"
+    aimed = f", {each:.3g} a class where {settings.per_class} were asked for"
     return Fitted(
         head,
         present,
         f"Sparse linear layer on concept scores, trained on the labels of {len(rows):,} train "
         f"images; {100 * share:.0f} % of its weights are not zero"
-        f"{aimed if params.get('per_class') else ''}.",
+        f"{aimed if settings.per_class else ''}.",
         refit=lambda scores: sparse(replace(given, scores=scores), **params),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 
 import numpy as np
 import pandas as pd
@@ -46,10 +47,11 @@ def judge_concepts(description: Description, codes: Codes, held: HeldOut, *, sig
     first = near[(near["kind"] == "cosine") & (near["rank"] == 0)].set_index("concept_id")
     frame["nearest_cosine"] = first["value"].reindex(frame["concept_id"]).to_numpy()
     odd = concept_quality.flags(
-        *(frame[c].to_numpy() for c in ("frequency", "density", "class_share", "image_share")),
+        concept_quality.Facts(
+            **{of.name: frame[of.name].to_numpy() for of in fields(concept_quality.Facts)}
+        ),
         signed=signed,
         n_classes=len(np.unique(build.class_of[build.class_of >= 0])),
-        **{c: frame[c].to_numpy() for c in ("border_share", "place_share", "nearest_cosine")},
         border_counts=concept_quality.border_counts(grid),
     )
     frame["flags"] = [", ".join(names) for names in odd]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -47,8 +47,24 @@ class Reading:
     residual: bool
 
 
-def active(bank: Bank, image_id: int) -> tuple[pd.DataFrame, dict[str, Any]] | None:
-    """Facts of the concepts with a code on the image, and their codes packed for the browser."""
+class Active(NamedTuple):
+    """The concepts with a code on the image."""
+
+    concepts: pd.DataFrame
+    """facts of each, a row"""
+    codes: dict[str, Any]
+    """packed for the browser"""
+
+
+class Asked(NamedTuple):
+    """What the address names: the class explained, and the map that is shown first."""
+
+    class_id: int | None = None
+    concept_id: int | None = None
+    method: str | None = None
+
+
+def active_concepts(bank: Bank, image_id: int) -> Active | None:
     con = db.cursor()
     row = images.codes(con, bank.bank_id, image_id)
     if row is None:
@@ -56,7 +72,8 @@ def active(bank: Bank, image_id: int) -> tuple[pd.DataFrame, dict[str, Any]] | N
     h, w = images.grid(con)
     ids = pack.active(row, bank.n_concepts)
     facts = images.facts(con, bank.bank_id, image_id, concept_ids=ids)
-    return facts, pack.codes(row, ids, scale=facts["map_scale"].to_numpy(), n_tokens=h * w)
+    packed = pack.codes(row, ids, scale=facts["map_scale"].to_numpy(), n_tokens=h * w)
+    return Active(facts, packed)
 
 
 def read(
@@ -162,13 +179,12 @@ def payload(
     bank: Bank,
     *,
     reading: Reading | None,
-    concepts: pd.DataFrame,
-    codes: dict[str, Any],
-    class_id: int | None,
-    concept_id: int | None,
-    method: str | None,
+    active: Active,
+    asked: Asked,
 ) -> dict[str, Any]:
-    """All that the browser needs to answer by itself; `concept_id` or `method` is shown first."""
+    """All that the browser needs to answer by itself."""
+    concepts, codes = active
+    class_id, concept_id, method = asked
     saliency, note = _saliency(int(facts["image_id"]))
     saliency += concept_parts.on_image(bank, int(facts["image_id"]))
     ids = [int(c) for c in concepts["concept_id"]]

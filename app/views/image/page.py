@@ -95,38 +95,34 @@ def told() -> None:
 @st.fragment
 def explore(facts: dict[str, Any], bank: Bank, head: HeadFacts | None) -> None:
     image_id = int(facts["image_id"])
-    found = image_view.active(bank, image_id)
+    active = image_view.active_concepts(bank, image_id)
     picture = images.picture(db.cursor(), image_id)
-    if found is None or picture is None:
+    if active is None or picture is None:
         st.info(f"The store has no codes of {plain(bank.name)} for image {image_id}.")
         return
-    concepts, codes = found
     reading = (
         None
         if head is None
         else image_view.read(
             head,
             image_id,
-            concept_ids=concepts["concept_id"].to_numpy(np.int64),
+            concept_ids=active.concepts["concept_id"].to_numpy(np.int64),
             label_id=None if facts["label_id"] is None else int(facts["label_id"]),
         )
     )
+    asked = image_view.Asked(address.int_param("y"), address.int_param("c"), address.param("m"))
     data = image_view.payload(
         facts,
         picture,
         bank,
         reading=reading,
-        concepts=concepts,
-        codes=codes,
-        class_id=address.int_param("y"),
-        concept_id=address.int_param("c"),
-        method=address.param("m"),
+        active=active,
+        asked=asked,
     )
-    asked = address.int_param("c")
-    if asked is not None and asked not in data["concepts"]["ids"]:
-        known = asked < bank.n_concepts
+    if asked.concept_id is not None and asked.concept_id not in data["concepts"]["ids"]:
+        known = asked.concept_id < bank.n_concepts
         st.caption(
-            f"Concept {asked} of {plain(bank.name)} "
+            f"Concept {asked.concept_id} of {plain(bank.name)} "
             + (
                 "does not fire on this image: its map is 0 everywhere."
                 if known

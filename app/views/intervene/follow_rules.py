@@ -119,9 +119,7 @@ def _by_table(
         lab.scores,
         columns,
         degrees={k: float(degree[k]) for k in columns},
-        presence=old,
-        present=at.present[1],
-        absent=at.absent[1],
+        levels=tables.Levels(old, at.present[1], at.absent[1]),
     )
     reach = np.nan_to_num(np.abs(at.present[1] - at.absent[1]))
     change = found.scores[0] - lab.scores[0]

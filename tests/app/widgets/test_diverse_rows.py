@@ -53,10 +53,10 @@ def test_a_repetition_is_left_out_however_large(monkeypatch: pytest.MonkeyPatch)
 def test_the_image_page_gets_picks_for_all_it_sorts_by(con: duckdb.DuckDBPyConnection) -> None:
     head = build.heads(con)[0]
     bank = build.bank(con, head.bank_id)
-    facts, found = images.image(con, 3), image_view.active(bank, 3)
+    facts, found = images.image(con, 3), image_view.active_concepts(bank, 3)
     assert facts is not None
     assert found is not None
-    concepts, codes = found
+    concepts = found.concepts
     ids = concepts["concept_id"].to_numpy(np.int64)
     reading = image_view.read(head, 3, concept_ids=ids, label_id=None)
     assert reading is not None
@@ -65,11 +65,8 @@ def test_the_image_page_gets_picks_for_all_it_sorts_by(con: duckdb.DuckDBPyConne
         b"",
         bank,
         reading=reading,
-        concepts=concepts,
-        codes=codes,
-        class_id=None,
-        concept_id=None,
-        method=None,
+        active=found,
+        asked=image_view.Asked(),
     )
     over = heads.image_scores(con, bank.bank_id, ids, image_ids=images.image_ids(con)).T
     for y, picked in enumerate(sent["diverse"]["contribution"]):

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from core.bottleneck import logits, probabilities, rest
 from core.concepts.sae import topk
-from core.heads import fit_probe, fit_sparse, fold_backbone
+from core.heads import SparseSettings, fit_probe, fit_sparse, fold_backbone
 
 
 def separable(n: int = 60, *, n_classes: int = 4, k: int = 11) -> tuple[np.ndarray, np.ndarray]:
@@ -26,7 +26,7 @@ def separable(n: int = 60, *, n_classes: int = 4, k: int = 11) -> tuple[np.ndarr
 
 def test_sparse_head_beats_chance_and_has_zeros() -> None:
     scores, classes = separable()
-    head, present = fit_sparse(scores[:40], classes[:40], c=0.5)
+    head, present = fit_sparse(scores[:40], classes[:40], SparseSettings(c=0.5))
     assert present.tolist() == [2, 3, 4, 5]
     predicted = present[logits(head, scores[40:]).argmax(1)]
     assert (predicted == classes[40:]).mean() > 0.7  # chance 0.25
@@ -37,7 +37,8 @@ def test_sparse_head_beats_chance_and_has_zeros() -> None:
 def test_stronger_penalty_leaves_fewer_weights() -> None:
     scores, classes = separable()
     counts = [
-        np.count_nonzero(fit_sparse(scores, classes, c=c)[0].weight) for c in (30.0, 1.0, 0.1)
+        np.count_nonzero(fit_sparse(scores, classes, SparseSettings(c=c))[0].weight)
+        for c in (30.0, 1.0, 0.1)
     ]
     assert counts[0] > counts[1] > counts[2] > 0
 

@@ -46,8 +46,8 @@ def test_setting_a_concept_moves_the_one_that_goes_with_it(labels: np.ndarray) -
     p = np.array([[0.5, 0.4, 0.6, 0.5]])
     scores = np.zeros((1, K))
     present, absent = np.array([2.0, 3.0, 1.0, np.nan]), np.array([-1.0, -1.0, 0.0, 0.0])
-    levels = {"presence": p, "present": present, "absent": absent}
-    found = tables.follow(table, scores, {0: 2.5}, degrees={0: 1.0}, **levels)
+    levels = tables.Levels(p, present, absent)
+    found = tables.follow(table, scores, {0: 2.5}, degrees={0: 1.0}, levels=levels)
     before = 0.5 * table.given[1, 0, 1] + 0.5 * table.given[0, 0, 1]
     after = table.given[1, 0, 1]
     odds = 0.4 / 0.6 * (after / (1 - after)) / (before / (1 - before))
@@ -56,18 +56,18 @@ def test_setting_a_concept_moves_the_one_that_goes_with_it(labels: np.ndarray) -
     assert found.scores[0, 0] == 2.5
     assert found.scores[0, 3] == 0
     assert found.moved[0].tolist() == [False, True, bool(abs(found.scores[0, 2]) > 0.05), False]
-    away = tables.follow(table, scores, {0: -1.5}, degrees={0: 0.0}, **levels)
+    away = tables.follow(table, scores, {0: -1.5}, degrees={0: 0.0}, levels=levels)
     assert away.scores[0, 1] < 0 < found.scores[0, 1]
     assert away.scores[0, 0] == -1.5
-    same = tables.follow(table, scores, {2: 0.3}, degrees={2: 0.6}, **levels)
+    same = tables.follow(table, scores, {2: 0.3}, degrees={2: 0.6}, levels=levels)
     np.testing.assert_allclose(same.scores[0, [0, 1]], 0, atol=1e-12)
-    nothing = tables.follow(table, scores, {}, degrees={}, **levels)
+    nothing = tables.follow(table, scores, {}, degrees={}, levels=levels)
     np.testing.assert_array_equal(nothing.scores, scores)
     assert not nothing.moved.any()
     with pytest.raises(ValueError, match=r"0\.\.1"):
-        tables.follow(table, scores, {0: 3.0}, degrees={0: 3.0}, **levels)
+        tables.follow(table, scores, {0: 3.0}, degrees={0: 3.0}, levels=levels)
     with pytest.raises(ValueError, match="its degree"):
-        tables.follow(table, scores, {0: 3.0}, degrees={}, **levels)
+        tables.follow(table, scores, {0: 3.0}, degrees={}, levels=levels)
 
 
 def test_certain_presence_stays_certain_even_without_smoothing() -> None:
@@ -78,8 +78,8 @@ def test_certain_presence_stays_certain_even_without_smoothing() -> None:
         np.zeros((3, 2)),
         {0: 0.0},
         degrees={0: 0.0},
-        presence=np.array([[0.9, 1.0], [0.9, 0.0], [0.9, 0.7]]),
-        present=np.ones(2),
-        absent=np.zeros(2),
+        levels=tables.Levels(
+            np.array([[0.9, 1.0], [0.9, 0.0], [0.9, 0.7]]), np.ones(2), np.zeros(2)
+        ),
     )
     np.testing.assert_allclose(found.scores[:, 1], [0, 0, -0.7])

@@ -171,21 +171,16 @@ def test_flags_name_what_is_odd() -> None:
     density = np.array([0, 0.0001, 0.1, 0.1, 0.7])
     class_share = np.array([np.nan, 0.95, 0.5, 0.95, 0.2])
     image_share = np.array([np.nan, 1.0, 0.1, 0.1, 0.1])
-    more = {
-        "border_share": np.array([np.nan, 0.95, 0.5, 0.2, 0.9]),
-        "place_share": np.array([np.nan, 0.3, 0.95, 0.2, 0.9]),
-        "nearest_cosine": np.array([np.nan, 0.2, 0.2, 0.96, 0.95]),
-    }
-    found = concept_quality.flags(
+    facts = concept_quality.Facts(
         frequency,
         density,
         class_share,
         image_share,
-        signed=False,
-        n_classes=4,
-        **more,
-        border_counts=True,
+        border_share=np.array([np.nan, 0.95, 0.5, 0.2, 0.9]),
+        place_share=np.array([np.nan, 0.3, 0.95, 0.2, 0.9]),
+        nearest_cosine=np.array([np.nan, 0.2, 0.2, 0.96, 0.95]),
     )
+    found = concept_quality.flags(facts, signed=False, n_classes=4, border_counts=True)
     assert found == [
         ["dead"],
         ["rare", "single class", "single image", "border"],
@@ -193,16 +188,7 @@ def test_flags_name_what_is_odd() -> None:
         ["single class", "near duplicate"],
         ["dense"],
     ]
-    signed = concept_quality.flags(
-        frequency,
-        density,
-        class_share,
-        image_share,
-        signed=True,
-        n_classes=1,
-        **more,
-        border_counts=False,
-    )
+    signed = concept_quality.flags(facts, signed=True, n_classes=1, border_counts=False)
     assert signed[1] == ["rare", "single image"]
     assert signed[3:] == [["near duplicate"], []]
 

@@ -29,7 +29,7 @@ def test_least_squares_are_found_and_what_no_loss_uses_stays() -> None:
         progress=said.append,
         title="x",
     )
-    torch.testing.assert_close(found["w"], torch.tensor([2.0, -1.0]), atol=1e-2, rtol=0)
+    torch.testing.assert_close(found["w"], torch.tensor([2.0, -1.0]), atol=0.1, rtol=0)
     assert found["idle"].tolist() == [7]
     assert not any(t.requires_grad for t in found.values())
     assert [text.partition(",")[0] for text in said] == ["step 100 of 200", "step 200 of 200"]
