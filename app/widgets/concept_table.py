@@ -103,21 +103,12 @@ def table(bank: Bank, ids: Sequence[int], *, order: str, key: str) -> int | None
         ),
         "title": st.column_config.TextColumn("Concept", width="medium", pinned=True),
         "concept_id": st.column_config.NumberColumn("#", width=54, format="%d"),
-        "people": st.column_config.TextColumn(
-            "Named by people", width="small", help="What people call it; not from the build"
-        ),
+        "people": defined.column("concept.people", width=75),
     }
     for column in kept:
         known = COLUMNS[column]
         if column == "frequency":
-            config[column] = st.column_config.ProgressColumn(
-                known.heading,
-                help=known.help,
-                format="%.3g",
-                min_value=0,
-                max_value=100,
-                width=118,
-            )
+            config[column] = defined.bar(known, width=118)
             continue
         width = 110 if known.format == "text" else 92
         config[column] = defined.column(known, about=_FURTHER.get(column, ""), width=width)

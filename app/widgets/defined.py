@@ -35,6 +35,18 @@ def column(
     return st.column_config.NumberColumn(title, help=told, format=form or None, width=width)
 
 
+def bar(one: Definition, *, width: int) -> Any:
+    """A column of per cents, each drawn as a part of 100 beside its number."""
+    return st.column_config.ProgressColumn(
+        one.heading,
+        help=_help(one, ""),
+        format="%.3g",
+        min_value=0,
+        max_value=100,
+        width=width,
+    )
+
+
 def written(
     key: str | Definition, *, title: str | None = None, about: str = "", width: int | None = None
 ) -> Any:

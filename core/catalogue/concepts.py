@@ -15,6 +15,12 @@ CONCEPT = keyed(
     "concept",
     (
         Definition(
+            "concept.people",
+            "Named by people",
+            "What people call it; not from the build.",
+            format="text",
+        ),
+        Definition(
             "concept.frequency",
             "Frequency",
             "Share of images with a non-zero score (signed banks: positive).",

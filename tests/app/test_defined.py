@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 
@@ -34,7 +35,7 @@ STATES: dict[str, list[State]] = {
     "tiny_store": [
         *((view, {}, {}) for view in PAGES),
         ("classes", {"im": "head.sobol"}, {}),
-        ("concept", {}, {"near-0-kind": "lift"}),
+        ("concept", {}, {"near-0-0-kind": "lift"}),
         ("differences", {"k": "within"}, {}),
         ("differences", {"k": "tie"}, {}),
         ("intervene", {"h": "cav · sparse", "w": "gaussian", **EDITED}, {}),
@@ -46,7 +47,10 @@ STATES: dict[str, list[State]] = {
     "explained_store": [(view, {}, {}) for view in ("concept", "classes", "leaderboard")],
 }
 """those whose tables differ, tabs that are not opened by default among them"""
-SOURCES = [path.read_text(encoding="utf-8") for path in (ROOT / "app").rglob("*.py")]
+FILES = sorted((ROOT / "app").rglob("*.py"))
+SOURCES = [path.read_text(encoding="utf-8") for path in FILES]
+BY_HAND = re.compile(r"column_config\.(?:Number|Progress)Column\(\s*(?!\"#\")")
+"""a column of numbers that are not the numbers of concepts"""
 
 
 def _columns(at: AppTest) -> Iterator[tuple[str, str]]:
@@ -114,3 +118,9 @@ def test_what_is_defined_is_shown(key: str) -> None:
         or whole in text
         for text in SOURCES
     )
+
+
+def test_columns_of_numbers_are_made_in_one_place() -> None:
+    """Whatever state their table is shown in, their words are those of the catalogue."""
+    made = {p.name for p, text in zip(FILES, SOURCES, strict=True) if BY_HAND.search(text)}
+    assert made == {"defined.py"}
