@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Integer
 
+from core.kinds import LabelLevel
 from core.readouts import Head, Named, Readout, ReadsClasses, words_of  # noqa: F401 (nouns too)
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ class Labels:
     names: tuple[str, ...]
     train: Float[np.ndarray, "n l"]
     test: Float[np.ndarray, "m l"]
-    level: str  # "image": labelled one by one; "class": every image has its class's labels
+    level: LabelLevel  # "image": labelled one by one; "class": every image has its class's labels
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from safetensors.torch import save
 
 from core import concepts, importance, saliency
+from core.kinds import NameSource
 from core.maps import quantise, scales
 from core.recipe import HeadSpec
 from core.types import words_of
@@ -141,7 +142,7 @@ def put_bank(con: Con, run: BankRun, build: Build) -> None:
         seconds=fitted.seconds,
         tensors=save({name: t.contiguous() for name, t in bank.tensors().items()}),
     )
-    named = concept["name_source"] != "unnamed"
+    named = concept["name_source"] != NameSource.UNNAMED
     labelled = concept["labelled_id"].where(named)
     title = [names[int(i)] if pd.notna(i) else None for i in labelled]
     title = list(words_of(bank)) or title

@@ -8,13 +8,15 @@ their codes take the weighted mean sum(A S) / sum(A) instead, which without boxe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64
 
+from core.kinds import Pool
 from core.types import Box, Grid
 
-POOLINGS = ("mean", "max")
+POOLINGS = get_args(Pool)
 
 
 def attention(

@@ -12,6 +12,7 @@ from jaxtyping import Float, Float64
 from scipy.sparse import csc_array
 from torch import Tensor
 
+from core.kinds import Pool
 from core.metrics import dictionary
 from core.types import ConceptBank
 from precompute.banks.encode import Codes, sparse
@@ -44,7 +45,7 @@ class ControlCodes(Codes):
 
     directions: Directions
     activations: ActivationStore
-    pool: str
+    pool: Pool
     """as of the bank: "mean" or "max" over tokens"""
 
     def shard(self, i: int) -> dict[str, np.ndarray]:
@@ -93,7 +94,7 @@ class ControlCodes(Codes):
             yield self.directions.encode(torch.from_numpy(np.array(tokens[start : start + step])))
 
 
-def draw_control(bank: ConceptBank, codes: Codes, build: Build, *, pool: str) -> ControlCodes:
+def draw_control(bank: ConceptBank, codes: Codes, build: Build, *, pool: Pool) -> ControlCodes:
     """Random directions, as many as the bank has, and what they say of every image.
 
     Signed codes are signed distances to separators through the mean train token. Others are

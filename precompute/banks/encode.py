@@ -14,6 +14,7 @@ from einops import rearrange
 from jaxtyping import Float, Float64
 from scipy.sparse import csc_array
 
+from core.kinds import Pool
 from core.types import ConceptBank
 from precompute.intake import ActivationStore, facts_of, run_shards
 
@@ -27,7 +28,7 @@ def encode_bank(
     folder: Path,
     *,
     title: str,
-    pool: str = "mean",
+    pool: Pool = "mean",
 ) -> tuple[Codes, float]:
     """Codes of every image under `folder`, and the seconds they took.
 
@@ -46,7 +47,7 @@ def encode_bank(
 
 @torch.inference_mode()
 def _shard(
-    bank: ConceptBank, tokens: Float[np.ndarray, "n t d"], out: Path, *, pool: str
+    bank: ConceptBank, tokens: Float[np.ndarray, "n t d"], out: Path, *, pool: Pool
 ) -> dict[str, Any]:
     n, t, _ = tokens.shape
     k = len(bank.directions)
@@ -87,7 +88,7 @@ def _shard(
     return {"n": n}
 
 
-def sparse(dense: Float[np.ndarray, "n k t"], *, first: int, pool: str) -> dict[str, np.ndarray]:
+def sparse(dense: Float[np.ndarray, "n k t"], *, first: int, pool: Pool) -> dict[str, np.ndarray]:
     """Non-zero codes, ordered by image, concept and token; and image-level scores."""
     image, concept, token = np.nonzero(dense)
     lit_image, lit_concept = np.nonzero(np.abs(dense).max(2) > 0)

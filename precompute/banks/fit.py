@@ -8,6 +8,7 @@ import os
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -15,6 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from core.concepts import METHODS, restore
+from core.kinds import LabelLevel
 from core.recipe import BankSpec
 from core.types import ConceptBank, FitData
 from precompute.intake import FACTS, check_parameters, facts_of, fingerprint_files, publish
@@ -28,7 +30,7 @@ class FittedBank:
     facts: list[dict[str, float]]
     """per concept, what fitting measured; may be empty"""
     seconds: float
-    label_level: str | None
+    label_level: LabelLevel | None
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def check_bank(spec: BankSpec) -> None:
             f"bank {spec.title!r}: unknown method {spec.method!r}; known: {', '.join(METHODS)}"
         )
     level = spec.params.get("labels", "")
-    if level not in ("", "image", "class"):
+    if level not in ("", *get_args(LabelLevel)):
         raise ValueError(f"bank {spec.title!r}: labels must be 'image' or 'class', not {level!r}")
     if spec.stability == 1:
         raise ValueError(f"bank {spec.title!r}: stability compares fits, so it must be 0 or >= 2")

@@ -11,6 +11,7 @@ import pandas as pd
 from jaxtyping import Float, Integer
 
 from core.concepts import METHODS
+from core.kinds import Pool
 from core.recipe import BankSpec
 from core.types import ConceptBank, FitData
 from precompute.banks.control import ControlCodes
@@ -70,6 +71,6 @@ class BankRun:
         return self.fitted.bank
 
     @property
-    def pool(self) -> str:
+    def pool(self) -> Pool:
         """How codes become an image's score: "mean" or "max" over its tokens."""
         return METHODS[self.spec.method].pool

@@ -18,6 +18,7 @@ from jaxtyping import Bool, Float, Float64, Integer
 
 from core.backbones import Resumes
 from core.intervention import sae_edits
+from core.kinds import EditedImages
 from core.sampling import evenly
 from core.types import ConceptBank
 from data import write
@@ -47,7 +48,7 @@ class Latent:
 @dataclass(frozen=True)
 class Edit:
     mode: str
-    images: str
+    images: EditedImages
     rows: Integer[np.ndarray, " m"]
     strength: float | None = None
     label: int = -1

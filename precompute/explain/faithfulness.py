@@ -12,6 +12,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 
 from core.intervention import presence
+from core.kinds import Pool
 from core.measure import mean_of
 from core.metrics import faithfulness
 from core.metrics.perturbation import curve_area
@@ -145,7 +146,7 @@ def _class(
 
 @torch.inference_mode()
 def _scores(
-    backbone: Backbone, bank: ConceptBank, pixels: Float[Tensor, "n 3 H W"], *, pool: str
+    backbone: Backbone, bank: ConceptBank, pixels: Float[Tensor, "n 3 H W"], *, pool: Pool
 ) -> Float[np.ndarray, "n k"]:
     found = []
     for part in pixels.split(_BATCH):

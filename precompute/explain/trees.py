@@ -10,6 +10,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 
 from core.concepts import CraftBank, HierarchicalBank, MatryoshkaBank, nnls_codes
+from core.kinds import NameSource
 from core.metrics import dictionary, reconstruction
 from data import write
 from precompute.banks import BankRun
@@ -52,7 +53,7 @@ def put_trees(con: duckdb.DuckDBPyConnection, run: BankRun, held: HeldOut) -> No
 def _titled(bank: CraftBank, concept: pd.DataFrame, build: Build) -> list[str]:
     """The class first: "heron · red" where a label names the concept, "heron · #3" elsewhere."""
     owners, of_class, names = bank.owners.tolist(), build.class_names, build.label_names
-    named = concept["labelled_id"].where(concept["name_source"] != "unnamed")
+    named = concept["labelled_id"].where(concept["name_source"] != NameSource.UNNAMED)
     return [
         f"{of_class[owner]} · {names[int(at)] if pd.notna(at) else f'#{i - owners.index(owner)}'}"
         for i, (owner, at) in enumerate(zip(owners, named, strict=True))

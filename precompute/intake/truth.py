@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import cast, get_args
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Integer
 
+from core.kinds import LabelLevel
 from core.types import Box, Grid, Labels
 from data.datasets import Dataset
 from data.images import from_runs
@@ -27,9 +29,10 @@ def labels_of(
     """
     if dataset.labelled.empty:
         return None
-    if level not in {"", "image", "class"}:
+    if level not in {"", *get_args(LabelLevel)}:
         raise ValueError(f"label level must be 'image' or 'class', not {level!r}")
-    chosen = level or ("image" if len(dataset.image_labels) else "class")
+    given: LabelLevel = "image" if len(dataset.image_labels) else "class"
+    chosen = cast(LabelLevel, level or given)
     n = len(dataset.labelled)
     if chosen == "image":
         table = dataset.image_labels.pivot_table(

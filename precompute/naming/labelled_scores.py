@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Integer
 
+from core.kinds import LABELLED, NameSource
 from core.naming.labels import same_words
 from core.types import ConceptBank, words_of
 from precompute.banks import Codes, ControlCodes, LabelledScores
@@ -23,7 +24,7 @@ def named_for(
     """
     if words:
         return same_words(words, labels)
-    behind = concept["name_source"].isin(("label", "matched")) & concept["labelled_id"].notna()
+    behind = concept["name_source"].isin(LABELLED) & concept["labelled_id"].notna()
     return np.where(behind, concept["labelled_id"].fillna(0).astype(np.int64), -1)
 
 
@@ -34,9 +35,9 @@ def label_concepts(
     return LabelledScores(
         codes.scores.toarray(),
         named_for(concept, words=words_of(bank), labels=labels),
-        probes=bool((concept["name_source"] == "label").all()),
+        probes=bool((concept["name_source"] == NameSource.LABEL).all()),
         codes=codes.of_images(),
-        worded=bool((concept["name_source"] == "word").all()),
+        worded=bool((concept["name_source"] == NameSource.WORD).all()),
         # a bank fitted to labels says how often its sign is right, where its sign says anything
         sided=bool(concept["train_accuracy"].notna().all()),
     )

@@ -9,6 +9,7 @@ import pandas as pd
 from einops import rearrange
 from jaxtyping import Bool, Float, Integer
 
+from core.kinds import NameSource
 from core.metrics import association
 from core.naming.labels import Match, doubts, given, match, same_words
 from precompute.banks import Codes
@@ -45,8 +46,8 @@ def label_scores(
     else:
         named = said >= 0
         found = given(train_auc, np.where(named, said, match(train_auc).best))
-    source = "label" if fitted is not None else "matched"
-    frame["name_source"] = "word" if words else np.where(named, source, "unnamed")
+    source = NameSource.MATCHED if fitted is None else NameSource.LABEL
+    frame["name_source"] = NameSource.WORD if words else np.where(named, source, NameSource.UNNAMED)
     _name(frame, found, test_auc, (~np.isnan(test)).sum(0), place)
     # of a name: on images that it was not chosen on
     against = doubts(_at(test_auc, found.best), _at(place.above_chance, found.best))
@@ -94,7 +95,7 @@ def _unlabelled(
         "place_margin",
     ):
         frame[name] = np.nan
-    frame["name_source"] = "word" if worded else "unnamed"
+    frame["name_source"] = NameSource.WORD if worded else NameSource.UNNAMED
     frame["doubt"] = ""
     for name in ("labelled_id", "second_id", "name_n", "name_iou_n"):
         frame[name] = pd.array([None] * len(frame), dtype="UInt32")

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float
 
+from core.kinds import LABELLED, NameSource
 from core.naming import vocabulary
 from core.naming.labels import agreement
 from data import write
@@ -86,7 +87,7 @@ def prepare_names(con: Con, texts: Texts, build: Build) -> Callable[[BankRun], N
             )
             _put_places(con, run.bank_id, placed)
             concept = run.description.concept
-            labelled = concept[concept["name_source"].isin(("label", "matched"))]
+            labelled = concept[concept["name_source"].isin(LABELLED)]
             label_of = {
                 concept_id: build.label_names[at]
                 for concept_id, at in zip(
@@ -159,7 +160,7 @@ def name_concepts(con: Con, bank: PlacedBank, known: Vocabulary, log: Log) -> No
         {
             "bank_id": np.full(p * r, bank_id),
             "concept_id": np.repeat(placed.concept, r),
-            "source": pa.array(["vocabulary"] * (p * r), pa.string()),
+            "source": pa.array([NameSource.VOCABULARY] * (p * r), pa.string()),
             "origin": pa.array([known.origin] * (p * r), pa.string()),
             "rank": np.tile(np.arange(r), p),
             "name": pa.array(chosen, pa.string()),

@@ -7,6 +7,8 @@ import pandas as pd
 from jaxtyping import Float, Integer
 from scipy.sparse import csc_array
 
+from core.kinds import Likeness
+
 N_NEIGHBOURS = 8
 MIN_BOTH = 5
 """images that must show both concepts before their lift is listed"""
@@ -41,7 +43,7 @@ def nearest_concepts(directions: Float[np.ndarray, "k d"], scores: csc_array) ->
 
 
 def _strongest(
-    values: Float[np.ndarray, "m k"], kind: str, *, first: int, n: Integer[np.ndarray, "m k"]
+    values: Float[np.ndarray, "m k"], kind: Likeness, *, first: int, n: Integer[np.ndarray, "m k"]
 ) -> pd.DataFrame:
     order = np.argsort(-values, axis=1, kind="stable")[:, :N_NEIGHBOURS]
     m, shown = order.shape

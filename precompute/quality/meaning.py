@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Integer
 
+from core.kinds import NameSource
 from core.metrics import concept_quality
 from core.metrics.statistics import SHOWN
 from core.sampling import evenly
@@ -66,7 +67,7 @@ def _names(
     if drawn is not None:
         control = named(drawn, drawn.scores.toarray(), thinned(build), np.arange(k))
     share, drawn_share, luck_share = (
-        _mean(frame["name_source"] != "unnamed") for frame in (concept, control, luck)
+        _mean(frame["name_source"] != NameSource.UNNAMED) for frame in (concept, control, luck)
     )
     yield Figure("named", share, len(concept), control=drawn_share, chance=luck_share)
     yield _figure("name_auc", concept["name_auc"], control["name_auc"], _mean(luck["name_auc"]))

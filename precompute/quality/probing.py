@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Integer
 
+from core.kinds import ProbeKind
 from core.metrics import association, learnability, probes
 from core.metrics.learnability import Placements
 from data import write
@@ -43,7 +44,7 @@ class Baseline:
 class Ranking(NamedTuple):
     """How one kind of probe ranks the images by every label."""
 
-    kind: str
+    kind: ProbeKind
     scores: Float[np.ndarray, "m t"]
     found: list[Placements]
     n_latents: int

@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from core.kinds import Scope
 from core.measure import Measure
 from data import write
 
@@ -31,7 +32,7 @@ class Figure:
 class MetricRow(NamedTuple):
     """A row of the table `metric`, before it knows its bank and head."""
 
-    scope: str
+    scope: Scope
     name: str
     measure: Measure
     split: str

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
+from core.kinds import Pool
 from core.types import ConceptBank
 
 
@@ -20,7 +20,7 @@ class Method:
     """one sentence for people: what a concept of this method is"""
     code_unit: str
     """what a code measures"""
-    pool: Literal["mean", "max"] = "mean"
+    pool: Pool = "mean"
     """how an image's codes become its score, over its tokens"""
     image_wise: bool = False
     """a token's codes depend on the other tokens of its image, so `encode` takes whole images"""

@@ -1,0 +1,36 @@
+"""The values that a column of kinds can have, each set of them written here and nowhere else.
+
+The schema says what each value means; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+
+class NameSource(StrEnum):
+    """Where a concept's name is from: `concept.name_source`."""
+
+    LABEL = "label"
+    WORD = "word"
+    MATCHED = "matched"
+    VOCABULARY = "vocabulary"
+    UNNAMED = "unnamed"
+
+
+LABELLED = (NameSource.LABEL, NameSource.MATCHED)
+"""where a labelled concept is behind the name"""
+
+Pool = Literal["mean", "max"]
+"""how codes over tokens become a score: `bank.pool`"""
+LabelLevel = Literal["image", "class"]
+"""whether images were labelled one by one or have their class's labels: `bank.label_level`"""
+Scope = Literal["backbone", "bank", "head", "concept"]
+"""what was measured: `metric.scope`"""
+ProbeKind = Literal["raw", "latent", "top"]
+"""what a probe reads: `probe.kind`"""
+Likeness = Literal["cosine", "lift"]
+"""by what concepts are neighbours: `neighbour.kind`"""
+EditedImages = Literal["active", "silent", "both"]
+"""which images an edit was tried on: `effect.images`"""
