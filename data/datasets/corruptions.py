@@ -20,7 +20,7 @@ import pandas as pd
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from data.datasets.types import Dataset
-from data.images import UnusableImage, open_image
+from data.images import UnusableImage, encode_jpeg, open_image
 
 RADIUS = 0.015
 """of the blur, as a share of the longer side"""
@@ -62,11 +62,9 @@ def _grey(image: Image.Image, rng: np.random.Generator) -> Image.Image:  # noqa:
 
 
 def _jpeg(image: Image.Image, rng: np.random.Generator) -> Image.Image:  # noqa: ARG001
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=QUALITY)
-    out.seek(0)
-    with Image.open(out) as small:
-        return small.convert("RGB")
+    small = encode_jpeg(image, long_side=max(image.size), quality=QUALITY)
+    with Image.open(io.BytesIO(small)) as read:
+        return read.convert("RGB")
 
 
 CORRUPTIONS: dict[str, Corruption] = {

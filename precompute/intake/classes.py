@@ -46,9 +46,9 @@ def classes_of(labels: pd.Series, outputs: Sequence[str]) -> Classes:
             for key in of_output(output) if index not in taken else ():
                 by_key.setdefault(key, set()).add(index)
         wishes = {name: by_key.get(of_label(name), set()) for name in open_names}
-        claims = Counter(index for hits in wishes.values() for index in hits)
+        n_wishes = Counter(index for hits in wishes.values() for index in hits)
         for name, hits in wishes.items():
-            if len(hits) == 1 and claims[min(hits)] == 1:
+            if len(hits) == 1 and n_wishes[min(hits)] == 1:
                 matched[name] = min(hits)
     rest = [i for i in range(len(outputs)) if i not in set(matched.values())]
     frame = pd.DataFrame(
