@@ -14,14 +14,15 @@ EDITS = keyed(
         Definition(
             "edit.score",
             "Score",
-            "Score of the concept, before or after the edits; a dash where it is not edited, so "
-            "that the model's own holds.",
+            "How strongly the image shows a concept, in the bank's unit; the mean (or, where the "
+            "bank says so, the maximum) of its map over the image.",
             unit="the bank's code",
         ),
         Definition(
             "edit.logit",
             "Logit",
-            "What the head says of the class, before the softmax.",
+            "Bias of the class + sum over concepts of weight × score (+ the rest, for heads that "
+            "carry one). An edit sets scores; weights and image stay.",
             source=COMMON,
             unit="logits",
             short="z",
@@ -29,12 +30,41 @@ EDITS = keyed(
         Definition(
             "edit.probability",
             "Probability",
-            "The class's share of the softmax over all classes of the head.",
+            "Softmax of the logits over the head's classes.",
             formula="exp(z) / sum over classes of exp(z)",
             source=COMMON,
             unit="share",
             bounds=(0.0, 1.0),
             short="p",
+        ),
+        Definition(
+            "edit.margin",
+            "Margin",
+            "Largest minus second largest probability.",
+            source=COMMON,
+            unit="share",
+            bounds=(0.0, 1.0),
+        ),
+        Definition(
+            "edit.entropy",
+            "Entropy",
+            "How undecided the prediction is, in bits; 0: certain.",
+            source=COMMON,
+            unit="bits",
+            bounds=_POSITIVE,
+        ),
+        Definition(
+            "edit.off_distribution",
+            "Off-distribution",
+            "No image of the store has such a score; what the head says there was never tested.",
+            format="text",
+        ),
+        Definition(
+            "edit.unusual",
+            "Unusual",
+            "Outside the middle 99 % of the train images, and outside what is usual (5 to 95 %) "
+            "for those that show the concept or do not.",
+            format="text",
         ),
     ),
 )

@@ -14,6 +14,7 @@ from core import bottleneck
 
 MOST_CLASSES = 6
 EDITS = ("model", "A", "B")
+_NOT_EDITED = "A dash: not edited, so the model's own holds."
 NOTHING = "-"
 """in the address: an A without edits, which is the model's own decision"""
 
@@ -123,7 +124,10 @@ def _values(lab: head_lab.Lab, a: dict[int, float], b: dict[int, float]) -> None
             "B": [b.get(k, np.nan) for k in rows],
         }
     )
-    number_of = {k: defined.column("edit.score", title=k, form="%.4g") for k in ("Model", "A", "B")}
+    number_of = {
+        k: defined.column("edit.score", title=k, about=_NOT_EDITED, form="%.4g")
+        for k in ("Model", "A", "B")
+    }
     st.dataframe(frame, hide_index=True, column_config=number_of, placeholder="–")
 
 

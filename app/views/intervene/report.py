@@ -13,7 +13,7 @@ from app import address, db
 from app.format import concept_name, number, signed
 from app.views.intervene import edited_head, edits, head_edits, head_lab, levels, saved_edits
 from app.widgets import pack, people
-from core import bottleneck
+from core import bottleneck, catalogue
 from data.queries import build
 
 MOST_CLASSES = 8
@@ -24,19 +24,16 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-DEFINITIONS = {
-    "Score": "How strongly the image shows a concept, in the bank's unit; the mean (or, where "
-    "the bank says so, the maximum) of its map over the image.",
-    "Logit": "Bias of the class + sum over concepts of weight × score (+ the rest, for heads "
-    "that carry one). An edit sets scores; weights and image stay.",
-    "Probability": "Softmax of the logits over the head's classes.",
-    "Margin": "Largest minus second largest probability.",
-    "Entropy": "How undecided the prediction is, in bits; 0: certain.",
-    "Off-distribution": "No image of the store has such a score; what the head says there was "
-    "never tested.",
-    "Unusual": "Outside the middle 99 % of the train images, and outside what is usual (5 to 95 %) "
-    "for those that show the concept or do not.",
-}
+DEFINED = (
+    "edit.score",
+    "edit.logit",
+    "edit.probability",
+    "edit.margin",
+    "edit.entropy",
+    "edit.off_distribution",
+    "edit.unusual",
+)
+"""keys of the catalogue; what the report says of each closes it"""
 
 
 def facts(
@@ -136,7 +133,7 @@ def as_html(
         ],
         of_head=of_head,
         origin=_origin(given, when),
-        definitions=DEFINITIONS.items(),
+        definitions=[(one.title, one.meaning) for one in map(catalogue.of, DEFINED)],
     )
 
 
