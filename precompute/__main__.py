@@ -77,9 +77,9 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _name(options: argparse.Namespace) -> int:
-    from precompute.rename import rename
+    from precompute.other_vocabulary import name_again
 
-    path = rename(
+    path = name_again(
         Path(options.db),
         vocabulary=Path(options.vocabulary),
         model=options.text_model,

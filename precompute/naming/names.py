@@ -1,7 +1,7 @@
 """Names from a vocabulary: concepts placed among words, and the words nearest to them.
 
 Whatever names need is stored, so that `precompute name` with another vocabulary (see
-precompute.rename) does what the build itself does.
+precompute.other_vocabulary) does what the build itself does.
 """
 
 from __future__ import annotations

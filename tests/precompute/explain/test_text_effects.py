@@ -9,19 +9,20 @@ import opening
 import pytest
 import streamlit as st
 import tiny_clips
+import worded_stores
+from paths import ROOT
 from streamlit.testing.v1 import AppTest
 
 from data import store
-from tests.precompute.naming import test_names as naming
 
 
 @pytest.fixture(scope="module")
 def path(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("words")
     clip = tiny_clips.save("clip", out / "clip")
-    file = naming.vocabulary(out, naming.FIRST)
-    text = naming.recipe(shapes, clip, f'vocabulary = "{file.as_posix()}"', layer="joint")
-    return naming.build(text + '[[banks]]\nmethod = "text"\n', out)
+    file = worded_stores.vocabulary(out, worded_stores.FIRST)
+    text = worded_stores.recipe(shapes, clip, f'vocabulary = "{file.as_posix()}"', layer="joint")
+    return worded_stores.build(text + '[[banks]]\nmethod = "text"\n', out)
 
 
 def test_ablation_lowers_the_word_and_insertion_raises_it(path: Path) -> None:
@@ -31,7 +32,7 @@ def test_ablation_lowers_the_word_and_insertion_raises_it(path: Path) -> None:
         n = con.execute("SELECT count(*) FROM image WHERE split = 'test'").fetchone()
     assert n is not None
     assert set(rows["bank_id"]) == {banks["text"]}
-    assert len(rows) == 2 * len(naming.FIRST)
+    assert len(rows) == 2 * len(worded_stores.FIRST)
     change = rows.pivot_table(index="concept_id", columns="mode", values="own")
     assert (change["insert"] > change["ablate"]).all()
     assert set(rows["n"]) == {n[0]}
@@ -45,7 +46,7 @@ def test_ablation_lowers_the_word_and_insertion_raises_it(path: Path) -> None:
 
 def test_concept_page_says_both(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["main.py", "--db", str(path)])
-    at = AppTest.from_file(str(naming.MAIN), default_timeout=60)
+    at = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
     opening.choose(at, "concept")
     at.query_params.update({"b": "text", "c": "1"})
     at.run()

@@ -37,7 +37,7 @@ class _Space:
     vectors: Float[np.ndarray, "w e"]
 
 
-def rename(
+def name_again(
     path: Path,
     *,
     vocabulary: Path,
