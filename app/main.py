@@ -53,9 +53,9 @@ def provenance() -> None:
     """What the open store was built from, in a few words."""
     facts = build.build(db.cursor())
     st.caption(
-        f"**{plain(short(facts['dataset'], 40))}** · {facts['n_images']:,} images  \n"
-        f"{plain(short(facts['backbone'], 40))} · {plain(facts['layer'])}  \n"
-        f"grid {facts['grid_h']} x {facts['grid_w']} · build `{facts['fingerprint'][:10]}`"
+        f"**{plain(short(facts.dataset, 40))}** · {facts.n_images:,} images  \n"
+        f"{plain(short(facts.backbone, 40))} · {plain(facts.layer)}  \n"
+        f"grid {facts.grid_h} x {facts.grid_w} · build `{facts.fingerprint[:10]}`"
     )
 
 

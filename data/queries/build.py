@@ -11,6 +11,46 @@ from data.queries.records import records
 
 
 @dataclass(frozen=True, slots=True)
+class BuildFacts:
+    """The row of `build` and the one of `backbone`."""
+
+    schema_version: int
+    name: str
+    """the recipe's"""
+    fingerprint: str
+    """hex; of recipe, images and model: same inputs, same value"""
+    recipe: str
+    """TOML, verbatim"""
+    seed: int
+    versions: str
+    """JSON: package name -> version"""
+    dataset: str
+    n_images: int
+    """used, all splits"""
+    n_skipped: int
+    """inputs that could not be used"""
+    renamed_from: str | None
+    """fingerprint of the build whose concepts got these names later; None: its own"""
+    backbone: str
+    """its name; "no backbone": the store has none, and the numbers below are 0"""
+    layer: str
+    """dotted module name; "none" without a backbone"""
+    grid_h: int
+    """token rows"""
+    grid_w: int
+    """token columns; token = row * grid_w + column"""
+    width: int
+    """d, numbers per token"""
+    input_h: int
+    """pixels fed to the model"""
+    input_w: int
+    n_extra: int
+    """CLS and register tokens, kept off the grid"""
+    linear: bool
+    """logits are a linear map of the mean token"""
+
+
+@dataclass(frozen=True, slots=True)
 class Bank:
     """The table's row without its tensors."""
 
@@ -59,9 +99,10 @@ class HeadFacts:
     n_classes: int
 
 
-def build(con: duckdb.DuckDBPyConnection) -> pd.Series:
-    """The one row of `build` beside the one of `backbone` (its name as `backbone`)."""
-    rows = con.execute(
+def build(con: duckdb.DuckDBPyConnection) -> BuildFacts:
+    return records(
+        con,
+        BuildFacts,
         """
         SELECT build.*, coalesce(backbone.name, 'no backbone') AS backbone,
             coalesce(layer, 'none') AS layer, coalesce(grid_h, 0) AS grid_h,
@@ -69,9 +110,8 @@ def build(con: duckdb.DuckDBPyConnection) -> pd.Series:
             coalesce(input_h, 0) AS input_h, coalesce(input_w, 0) AS input_w,
             coalesce(n_extra, 0) AS n_extra, coalesce(linear, FALSE) AS linear
         FROM build LEFT JOIN backbone ON TRUE
-        """
-    ).df()
-    return rows.iloc[0]
+        """,
+    )[0]
 
 
 def banks(con: duckdb.DuckDBPyConnection) -> list[Bank]:

@@ -48,10 +48,9 @@ def between(one: str, two: str, pairs: pd.DataFrame) -> Space:
     if one == two:
         about = "Both banks are of one store: their directions share a space."
         return Space(True, about, none, nothing, nothing)
-    facts = [build.build(db.cursor(stem)) for stem in (one, two)]
-    widths = [int(f["width"]) for f in facts]
-    if widths[0] != widths[1]:
-        about = f"Layers of {widths[0]:,} and {widths[1]:,} channels share no space: no cosine."
+    left, right = (build.build(db.cursor(stem)) for stem in (one, two))
+    if left.width != right.width:
+        about = f"Layers of {left.width:,} and {right.width:,} channels share no space: no cosine."
         return Space(False, about, none, nothing, nothing)
     held = []
     for stem, which in ((one, "a"), (two, "b")):
@@ -61,7 +60,7 @@ def between(one: str, two: str, pairs: pd.DataFrame) -> Space:
         held.append((np.array([place.get(int(i), -1) for i in images], dtype=np.int64), vectors))
     rows = np.flatnonzero((held[0][0] >= 0) & (held[1][0] >= 0))
     if len(rows) < FEWEST:
-        same = all(facts[0][c] == facts[1][c] for c in ("backbone", "layer"))
+        same = (left.backbone, left.layer) == (right.backbone, right.layer)
         about = f"By name, model and layer are {'' if same else 'not '}the same."
         return Space(same, about, none, nothing, nothing)
     before, after = (vectors[at[rows]].astype(np.float64) for at, vectors in held)

@@ -185,4 +185,4 @@ def _maps(
 
 def _grid(con: duckdb.DuckDBPyConnection) -> Grid:
     facts = build.build(con)
-    return Grid(int(facts["grid_h"]), int(facts["grid_w"]))
+    return Grid(facts.grid_h, facts.grid_w)

@@ -37,9 +37,9 @@ def other_store(here: str) -> str:
             theirs = build.build(db.cursor(stem))
         except StoreError:
             continue
-        if theirs["dataset"] != ours["dataset"]:
+        if theirs.dataset != ours.dataset:
             continue
-        if any(theirs[what] != ours[what] for what in ("backbone", "layer")):
+        if (theirs.backbone, theirs.layer) != (ours.backbone, ours.layer):
             return stem
         same = stem if same == here else same
     return same
@@ -105,6 +105,6 @@ def choose(ours: Bank, here: str, there: str, theirs: Bank | None) -> None:
 def _what(stem: str) -> str:
     facts = build.build(db.cursor(stem))
     return (
-        f"{plain(short(facts['backbone'], 40))} at {plain(short(facts['layer'], 40))} · "
-        f"{int(facts['n_images']):,} images"
+        f"{plain(short(facts.backbone, 40))} at {plain(short(facts.layer, 40))} · "
+        f"{facts.n_images:,} images"
     )

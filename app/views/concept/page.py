@@ -46,7 +46,7 @@ if row is None or wanted is None:
     st.stop()
 concept_id, chosen = wanted, row
 facts = build.build(con)
-grid = (int(facts["grid_h"]), int(facts["grid_w"]))
+grid = (facts.grid_h, facts.grid_w)
 n_tokens = grid[0] * grid[1]
 unit = bank.code_unit
 alive = chosen["map_scale"] > 0
@@ -96,9 +96,7 @@ def left() -> None:
         groups = concept.example_groups(con, bank_id, concept_id)
         figures.show(charts.scores(spread, groups, unit=unit), key="scores")
         if spread["n_zero"]:
-            st.caption(
-                f"{rate(int(spread['n_zero']), int(facts['n_images']))} at exactly 0, not drawn"
-            )
+            st.caption(f"{rate(int(spread['n_zero']), facts.n_images)} at exactly 0, not drawn")
     else:
         st.caption("No score differs from 0.")
     st.markdown("**Classes**", help="Largest difference first, over labelled images")
@@ -175,7 +173,7 @@ name = concept_name(chosen["name"], concept_id)
 st.title(plain(short(name, 70)), anchor=False, help=plain(name) if len(name) > 70 else None)
 concept_names.show(bank_id, chosen)
 name_form.show(bank_name, concept_id)
-chips.chips(chosen, bank, n_images=int(facts["n_images"]))
+chips.chips(chosen, bank, n_images=facts.n_images)
 chips.numbers(chosen, bank, n_tokens=n_tokens)
 chips.purity(chosen)
 concept_parts.lineage(bank_id, concept_id, bank_name=bank_name)

@@ -235,7 +235,7 @@ else:
         opened = concept_table.table(bank, shown, order=concept_order.key(), key=key)
     else:
         facts = build.build(con)
-        grid = (int(facts["grid_h"]), int(facts["grid_w"]))
+        grid = (facts.grid_h, facts.grid_w)
         opened = concept_table.cards(bank, shown, grid=grid, key=key)
 if opened is not None:
     address.open_page("concept", **(concept_list.place() | {"b": bank_name, "c": opened}))

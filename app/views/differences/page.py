@@ -151,7 +151,7 @@ def picture(drawn: pd.DataFrame, kind: str) -> None:
 
 def examples(rows: pd.DataFrame, kind: str) -> None:
     facts = build.build(con)
-    grid = (int(facts["grid_h"]), int(facts["grid_w"]))
+    grid = (facts.grid_h, facts.grid_w)
     names = (image_sets.describe(a, classes), image_sets.describe(b, classes))
     shown = difference_examples.groups(
         bank_id,

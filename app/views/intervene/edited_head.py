@@ -109,8 +109,8 @@ def _facts(head: HeadFacts, given: EditSet, change: global_edits.Preview) -> dic
     facts = build.build(db.cursor())
     return {
         "name": given.name,
-        "dataset": facts["dataset"],
-        "build": facts["fingerprint"],
+        "dataset": facts.dataset,
+        "build": facts.fingerprint,
         "bank": head.bank,
         "head": head.name,
         "refit": given.refit,

@@ -49,8 +49,14 @@ def facts(
     also = people.names(lab.bank)
     order = np.argsort(-np.maximum(p, q), kind="stable")[:MOST_CLASSES]
     return {
-        "store": {k: facts[k] for k in ("name", "dataset", "fingerprint", "backbone", "layer")}
-        | {"n_images": int(facts["n_images"])},
+        "store": {
+            "name": facts.name,
+            "dataset": facts.dataset,
+            "fingerprint": facts.fingerprint,
+            "backbone": facts.backbone,
+            "layer": facts.layer,
+            "n_images": facts.n_images,
+        },
         "bank": lab.bank,
         "unit": bank_unit,
         "head": lab.head,

@@ -143,7 +143,7 @@ def worst() -> None:
         )
         return
     facts = build.build(con)
-    grid = (int(facts["grid_h"]), int(facts["grid_w"]))
+    grid = (facts.grid_h, facts.grid_w)
     line = st.empty()
     opened, total, split = metric_worst.cards(bank, name, grid=grid, key=f"worst-{bank_id}-{name}")
     line.caption(

@@ -163,14 +163,14 @@ def images() -> None:
         label_visibility="collapsed",
     )
     if shown == "Map":
-        image_map.show(n_images=int(facts["n_images"]))
+        image_map.show(n_images=facts.n_images)
     else:
         samples()
     skipped = build.skipped(con)
-    if facts["n_skipped"]:
-        with st.expander(f"{facts['n_skipped']:,} inputs could not be used", expanded=True):
+    if facts.n_skipped:
+        with st.expander(f"{facts.n_skipped:,} inputs could not be used", expanded=True):
             st.dataframe(skipped, hide_index=True)
-            if len(skipped) < facts["n_skipped"]:
+            if len(skipped) < facts.n_skipped:
                 st.caption(f"The first {len(skipped):,} are listed.")
 
 
@@ -204,18 +204,18 @@ def provenance() -> None:
     classes = build.classes(con)
     left, right = st.columns(2, gap="large")
     stages = build.stages(con)
-    before = facts["renamed_from"]
+    before = facts.renamed_from
     about = {
-        "Backbone": facts["backbone"],
-        "Layer": f"{facts['layer']}: {facts['grid_h']} x {facts['grid_w']} tokens of "
-        f"{facts['width']:,} numbers, {facts['n_extra']} further",
-        "Input": f"{facts['input_w']} x {facts['input_h']} px",
-        "Read-out": "linear in the mean token" if facts["linear"] else "not linear in the mean",
+        "Backbone": facts.backbone,
+        "Layer": f"{facts.layer}: {facts.grid_h} x {facts.grid_w} tokens of "
+        f"{facts.width:,} numbers, {facts.n_extra} further",
+        "Input": f"{facts.input_w} x {facts.input_h} px",
+        "Read-out": "linear in the mean token" if facts.linear else "not linear in the mean",
         "Classes": f"{int(classes['labelled'].sum()):,} label images, "
         f"{int(classes['output'].notna().sum()):,} are outputs of the backbone",
-        "Seed": str(facts["seed"]),
-        "Build": facts["fingerprint"]
-        + (f", named again after {before}" if isinstance(before, str) else ""),
+        "Seed": str(facts.seed),
+        "Build": facts.fingerprint
+        + (f", named again after {before}" if before is not None else ""),
         "File": f"{path.name}, {size(path.stat().st_size)}",
         "Time": seconds(float(stages["seconds"].sum())),
     }
@@ -238,9 +238,9 @@ def provenance() -> None:
         },
     )
     with st.expander("Recipe, verbatim"):
-        st.code(facts["recipe"], language="toml")
+        st.code(facts.recipe, language="toml")
     with st.expander("Versions"):
-        st.json(json.loads(facts["versions"]))
+        st.json(json.loads(facts.versions))
     with st.expander("Classes"):
         st.dataframe(
             classes[["class_id", "name", "n", "output"]],
@@ -249,10 +249,10 @@ def provenance() -> None:
         )
 
 
-st.title(plain(short(facts["name"], 80)), anchor=False)
+st.title(plain(short(facts.name, 80)), anchor=False)
 st.caption(
-    f"{facts['n_images']:,} images of {plain(short(facts['dataset'], 60))}, seen by "
-    f"{plain(short(facts['backbone'], 60))} at layer {plain(facts['layer'])}: "
+    f"{facts.n_images:,} images of {plain(short(facts.dataset, 60))}, seen by "
+    f"{plain(short(facts.backbone, 60))} at layer {plain(facts.layer)}: "
     f"{len(banks)} concept banks with {sum(bank.n_concepts for bank in banks):,} concepts, "
     f"{len(heads)} heads."
 )

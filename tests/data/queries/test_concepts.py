@@ -31,7 +31,7 @@ def bank_id(con: duckdb.DuckDBPyConnection, request: pytest.FixtureRequest) -> i
 
 def _tokens(con: duckdb.DuckDBPyConnection) -> int:
     facts = build.build(con)
-    return int(facts["grid_h"]) * int(facts["grid_w"])
+    return facts.grid_h * facts.grid_w
 
 
 def _alive(con: duckdb.DuckDBPyConnection, bank_id: int) -> list[int]:
@@ -137,7 +137,7 @@ def test_examples_lie_within_their_group(con: duckdb.DuckDBPyConnection, bank_id
 
 
 def test_histogram_counts_every_image_once(con: duckdb.DuckDBPyConnection, bank_id: int) -> None:
-    n_images = int(build.build(con)["n_images"])
+    n_images = build.build(con).n_images
     for concept_id in _alive(con, bank_id):
         row = concept.histogram(con, bank_id, concept_id)
         assert row is not None
@@ -166,7 +166,7 @@ def test_missing_concept_is_none(con: duckdb.DuckDBPyConnection, bank_id: int) -
 def test_overview_counts_agree_with_the_tables(con: duckdb.DuckDBPyConnection) -> None:
     facts = build.build(con)
     splits = build.splits(con)
-    assert splits["n"].sum() == facts["n_images"]
+    assert splits["n"].sum() == facts.n_images
     assert splits["n_labelled"].sum() == build.classes(con)["n"].sum()
     samples = build.sample_images(con, per_split=3)
     assert (samples.groupby("split").size() <= 3).all()

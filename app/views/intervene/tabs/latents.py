@@ -55,7 +55,7 @@ def show(head: HeadFacts) -> None:
             else "Exact for this head. The backbone's own logits are another matter: "
             + (
                 'a head of kind "backbone" reads them live, and below is what the build found.'
-                if bool(build.build(db.cursor())["linear"])
+                if build.build(db.cursor()).linear
                 else "below is what the build found by running the rest of the network."
             )
         )
