@@ -1,4 +1,8 @@
-"""Saliency: which parts of an image a logit rests on. A method is a function and a line here."""
+"""Saliency: on which places of an image does a number rest, a logit or a concept's score?
+
+A method is a function and a line here. The build asks it about predictions in
+`precompute/explain/saliency_maps.py`, about concepts in `concept_attributions.py` beside it.
+"""
 
 from __future__ import annotations
 

@@ -2,10 +2,10 @@
 
 from precompute.explain.backbone_importance import put_backbone_importance
 from precompute.explain.effects import put_effects
-from precompute.explain.faithfulness import concept_faithfulness
 from precompute.explain.fidelity import JudgedHead, put_fidelity
 from precompute.explain.importance import put_importance
-from precompute.explain.saliencies import put_saliency
+from precompute.explain.metric_faithfulness import concept_faithfulness
+from precompute.explain.prediction_saliency import put_saliency
 from precompute.explain.text_effects import put_text_effects
 from precompute.explain.trees import put_trees
 

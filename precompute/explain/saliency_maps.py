@@ -1,4 +1,5 @@
-"""Saliency of the backbone's prediction, on a spread of images."""
+"""Where in an image does the logit of the predicted class come from? One map an image, kept on disk
+until all are there."""
 
 from __future__ import annotations
 
@@ -15,7 +16,10 @@ from core.saliency import METHODS
 from data.images import open_image
 from precompute.intake import Build, run_shards, short_hash
 
-_SHARD = 32
+SHARD = 32
+"""images a shard: what a build that is killed has to explain again"""
+BATCH = 32
+"""images explained in one call: gradients of that many fit on a GPU"""
 
 
 def explain(
@@ -36,27 +40,33 @@ def explain(
             "checkpoint with a classifier"
         )
     targets = logits.argmax(1)
-    parts = [rows[i : i + _SHARD] for i in range(0, len(rows), _SHARD)]
+    shards = [rows[i : i + SHARD] for i in range(0, len(rows), SHARD)]
     # another recipe on the same activations may explain other images
     name = f"{method}-{short_hash(str(sorted(params.items())), *map(str, rows))}"
-    folders = [build.work / "saliency" / name / f"{i:05d}" for i in range(len(parts))]
+    folders = [build.work / "saliency" / name / f"{i:05d}" for i in range(len(shards))]
     files = build.rows["file"].to_numpy()
 
     def work(i: int, out: Path) -> dict[str, Any]:
-        images = [open_image(build.dataset.path(files[row]))[0] for row in parts[i]]
-        pixels = backbone.preprocess(images)
-        target = torch.from_numpy(targets[parts[i]])
-        result = METHODS[method].function(backbone, pixels, target, **params)
-        np.save(out / "maps.npy", result.maps.detach().float().cpu().numpy())
-        return {"n": len(images)}
+        maps = []
+        for start in range(0, len(shards[i]), BATCH):
+            batch = shards[i][start : start + BATCH]
+            images = [open_image(build.dataset.path(files[row]))[0] for row in batch]
+            target = torch.from_numpy(targets[batch])
+            function = METHODS[method].function
+            result = function(backbone, backbone.preprocess(images), target, **params)
+            maps.append(result.maps.detach().float().cpu().numpy())
+        np.save(out / "maps.npy", np.concatenate(maps))
+        return {"n": len(shards[i])}
 
-    seconds = run_shards(f"saliency {method}"[:24], folders, work, units=[len(p) for p in parts])
+    seconds = run_shards(
+        f"saliency {method}"[:24], folders, work, units=[len(shard) for shard in shards]
+    )
     ids = build.image_ids
     columns: dict[str, list[Any]] = {
         name: [] for name in ("image_id", "output", "map_h", "map_w", "scale", "value")
     }
-    for part, out in zip(parts, folders, strict=True):
-        for row, values in zip(part, np.load(out / "maps.npy"), strict=True):
+    for shard, out in zip(shards, folders, strict=True):
+        for row, values in zip(shard, np.load(out / "maps.npy"), strict=True):
             steps, scale = quantise_alike(values)
             columns["image_id"].append(ids[row])
             columns["output"].append(int(targets[row]))

@@ -14,7 +14,7 @@ from core.kinds import NameSource
 from core.metrics import dictionary, reconstruction
 from data import write
 from precompute.banks import BankRun
-from precompute.explain import attributions
+from precompute.explain import concept_attributions
 from precompute.intake import Build
 from precompute.quality import HeldOut
 
@@ -47,7 +47,7 @@ def put_trees(con: duckdb.DuckDBPyConnection, run: BankRun, held: HeldOut) -> No
     if bank.offset is None:
         concept = run.description.concept
         concept["name"] = _titled(bank, concept, build)
-    attributions.put(con, run, build)
+    concept_attributions.put(con, run, build)
 
 
 def _titled(bank: CraftBank, concept: pd.DataFrame, build: Build) -> list[str]:

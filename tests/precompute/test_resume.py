@@ -38,7 +38,7 @@ def _small_shards() -> Iterator[None]:
     """31 images in 4 shards, and 8 explained ones in 3."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(activations, "SHARD", 8)
-        patch.setattr(saliency_maps, "_SHARD", 3)
+        patch.setattr(saliency_maps, "SHARD", 3)
         yield
 
 
@@ -135,7 +135,7 @@ from pathlib import Path
 
 fake = fakes.FakeBackbone()
 backbones.BACKBONES["huggingface"] = lambda model, **options: fake
-activations.SHARD, saliency_maps._SHARD = 8, 3
+activations.SHARD, saliency_maps.SHARD = 8, 3
 whole, published = os.replace, 0
 
 def replace(source, target):
@@ -190,6 +190,26 @@ def test_size_of_shards_changes_no_concept(
         rtol=1e-3,
         atol=1e-4,
     )
+
+
+@pytest.mark.usefixtures("fake_backbone")
+def test_size_of_shards_and_batches_changes_no_saliency(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = test_pipeline.fake_text(shapes, BANKS[0], saliency=MORE)
+    whole = build(text, tmp_path / "whole")
+    monkeypatch.setattr(saliency_maps, "SHARD", 5)
+    monkeypatch.setattr(saliency_maps, "BATCH", 2)
+    small = build(text, tmp_path / "small")
+    folders = list((tmp_path / "small" / "work").rglob("maps.npy"))
+    assert sorted(len(np.load(path)) for path in folders) == [3, 5]
+    query = "SELECT image_id, class_id, scale, value FROM saliency ORDER BY image_id"
+    for one, two in zip(
+        test_pipeline.rows(whole, query), test_pipeline.rows(small, query), strict=True
+    ):
+        assert one[:2] == two[:2]
+        assert one[2] == pytest.approx(two[2], rel=1e-5)
+        np.testing.assert_allclose(one[3], two[3], atol=2)
 
 
 def test_stream_gives_every_token_once_in_any_order(

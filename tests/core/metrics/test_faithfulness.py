@@ -122,7 +122,7 @@ def test_the_curves_of_a_stored_map_are_those_of_the_model(
     """Deletion of one method, picture by picture, by hand."""
     from core.backbones import huggingface
     from data.images import open_image
-    from precompute.explain.faithfulness import STEPS
+    from precompute.explain.metric_faithfulness import STEPS
 
     backbone = huggingface.load(str(tiny_model), size=fakes.SIZE)
     with duckdb.connect(str(tiny_store), read_only=True) as con:

@@ -18,7 +18,7 @@ from worded_stores import FIRST, build, build_worded, recipe, save_clip, tables,
 
 from data import store
 from data.annotations import open_annotations
-from data.queries import names as ask
+from data.queries import names
 from precompute.intake.sources import Log
 from precompute.naming import names as naming
 
@@ -93,7 +93,7 @@ def test_joint_tokens_are_placed_by_their_direction(
     with store.open_readonly(build(text, tmp_path)) as con:
         rows = con.execute("SELECT DISTINCT how, n FROM concept_vector").fetchall()
         assert con.execute("SELECT joint FROM text_space").fetchall() == [(True,)]
-        first = ask.words(con, 0, 0)
+        first = names.words(con, 0, 0)
     assert rows == [("direction", 0)]
     assert first["rank"].tolist() == [0, 1, 2, 3, 4]
 

@@ -1,4 +1,4 @@
-"""Where saliency lies: the share of each explained prediction's relevance on each part."""
+"""Which parts do saliency maps mark? Metric `relevance`: the share of a map on each part."""
 
 from __future__ import annotations
 

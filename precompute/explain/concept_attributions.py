@@ -1,4 +1,5 @@
-"""What a concept's score rests on, through the model, on the concept's strongest images."""
+"""Where in an image does the score of a concept come from, through the model? Rows of the table
+`concept_attribution`, on each concept's strongest images."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ from precompute.intake import Build, run_shards, short_hash
 
 METHODS = ("integrated_gradients", "grad_cam")
 """keys of core.saliency.METHODS: one through the pixels, one at the layer itself"""
-_SHARD = 8
-"""concepts a shard"""
+SHARD = 8
+"""concepts a shard: what a build that is killed has to explain again"""
 
 
 def put(con: duckdb.DuckDBPyConnection, run: BankRun, build: Build) -> None:
@@ -32,28 +33,29 @@ def put(con: duckdb.DuckDBPyConnection, run: BankRun, build: Build) -> None:
     scored = ScoredBackbone(build.backbone, bank)
     top = _strongest(run.description, int(bank.n_attributed))
     concepts = sorted(top)
-    parts = [concepts[i : i + _SHARD] for i in range(0, len(concepts), _SHARD)]
+    shards = [concepts[i : i + SHARD] for i in range(0, len(concepts), SHARD)]
     files = build.rows["file"].to_numpy()
     seconds = 0.0
     for method in METHODS:
         name = f"attribution-{method}-{short_hash(str(top))}"
-        folders = [run.folder / name / f"{i:05d}" for i in range(len(parts))]
+        folders = [run.folder / name / f"{i:05d}" for i in range(len(shards))]
 
         def work(i: int, out: Path, method: str = method) -> dict[str, Any]:
-            for concept in parts[i]:
+            for concept in shards[i]:
                 opened = [open_image(build.dataset.path(files[r]))[0] for r in top[concept]]
+                # one call: a concept has few strongest images
                 target = torch.full((len(opened),), concept)
                 function = saliency.METHODS[method].function
                 maps = function(scored, scored.preprocess(opened), target).maps
                 np.save(out / f"{concept}.npy", maps.detach().float().cpu().numpy())
-            return {"n": len(parts[i])}
+            return {"n": len(shards[i])}
 
-        units = [len(part) for part in parts]
+        units = [len(shard) for shard in shards]
         label = f"{method} of {title}"[:24]
         seconds += run_shards(label, folders, work, units=units, unit="concepts")
         image_ids = build.image_ids
-        for part, out in zip(parts, folders, strict=True):
-            for concept in part:
+        for shard, out in zip(shards, folders, strict=True):
+            for concept in shard:
                 found = _rows(np.load(out / f"{concept}.npy"), image_ids[top[concept]])
                 same = {
                     "bank_id": run.bank_id,

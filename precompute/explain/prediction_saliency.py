@@ -1,4 +1,5 @@
-"""Saliency of the backbone's predictions: explained, judged, and written, method by method."""
+"""By each saliency method: the maps of predictions, measures of the maps, and the rows of the table
+`saliency`."""
 
 from __future__ import annotations
 
@@ -7,8 +8,8 @@ import numpy as np
 
 from core.sampling import evenly_by_split
 from data import write
-from precompute.explain import faithfulness, saliency_maps
-from precompute.explain.metric_saliency import on_parts
+from precompute.explain import metric_faithfulness, saliency_maps
+from precompute.explain.metric_relevance import on_parts
 from precompute.intake import Build
 from precompute.quality import put_metrics
 
@@ -29,7 +30,7 @@ def put_saliency(con: duckdb.DuckDBPyConnection, build: Build) -> None:
         with log.timed(f"measure {name}", len(rows), "images"):
             put_metrics(con, on_parts(columns, build, method=name))
         with log.timed(f"faithfulness {name}", min(len(rows), spec.faithfulness), "images"):
-            put_metrics(con, faithfulness.of_saliency(columns, build, method=name))
+            put_metrics(con, metric_faithfulness.of_saliency(columns, build, method=name))
         outputs = np.array(columns.pop("output"))
         columns["class_id"] = list(build.output_classes[outputs])
         columns["method"] = [name] * len(outputs)

@@ -1,4 +1,5 @@
-"""Do maps mark what an answer rests on? The model is asked again with it shown, or hidden."""
+"""Do saliency maps and concept maps mark what an answer rests on? Metrics of asking the model again
+with what they mark shown, or hidden."""
 
 from __future__ import annotations
 
