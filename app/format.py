@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from typing import SupportsInt
 
 MISSING = "n/a"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
@@ -74,12 +75,15 @@ def listed(pieces: Sequence[str], most: int = 4) -> str:
     return shown + (" …" if len(pieces) > most else "")
 
 
-def concept_name(name: str | None, concept_id: int) -> str:
-    """What a concept is called in lists: its name, or its id where it has none."""
+def concept_name(name: str | float | None, concept_id: SupportsInt) -> str:
+    """What a concept is called in lists: its name, or its id where it has none.
+
+    In a column of a frame, a missing name is NaN.
+    """
     return name if isinstance(name, str) and name else f"#{concept_id}"
 
 
-def with_id(name: str | None, concept_id: int, *, source: str | None) -> str:
+def with_id(name: str | float | None, concept_id: SupportsInt, *, source: str | None) -> str:
     """As `concept_name`, with the id behind names that are not the concept's own: they repeat."""
     own = source == "label" or not (isinstance(name, str) and name)
     return concept_name(name, concept_id) + ("" if own else f" #{concept_id}")

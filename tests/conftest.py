@@ -26,10 +26,10 @@ with warnings.catch_warnings():
 del os.environ["NUMBA_DISABLE_JIT"]
 numba.config.reload_config()
 
-# Before anything imports the packages, or their annotations stay unchecked.
-install_import_hook(["core", "data", "precompute"], "beartype.beartype")
 # Under importlib mode pytest leaves this folder off the path, and tests share modules in it.
 sys.path.insert(0, str(Path(__file__).parent))
+# Before anything imports the packages, or their annotations stay unchecked.
+install_import_hook(["app", "core", "data", "precompute"], "typecheck.check")
 
 import fakes  # noqa: E402
 import torch  # noqa: E402

@@ -208,5 +208,5 @@ def _quoted(name: object) -> str:
     return f"“{plain(short(str(name), 40))}”"
 
 
-def _known(value: float | None) -> bool:
+def _known(value: object) -> bool:
     return not pd.isna(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, SupportsInt
 
 import pandas as pd
 import streamlit as st
@@ -61,7 +61,7 @@ def show(
     return int(result.open) if result is not None and result.open is not None else None
 
 
-def _kept(rows: pd.DataFrame, ids: Iterable[int]) -> set[int]:
+def _kept(rows: pd.DataFrame, ids: Iterable[SupportsInt]) -> set[int]:
     """The concepts and all that they are part of."""
     parent = {
         int(c): None if pd.isna(p) else int(p)

@@ -156,7 +156,7 @@ def payload(
     codes = images.codes(con, bank.bank_id, int(facts["image_id"]))
     before = lab.probabilities({})
     truth = np.flatnonzero(loaded.class_ids == facts["label_id"])
-    looked_at = np.flatnonzero(loaded.class_ids == asked.class_id)
+    looked_at = np.flatnonzero(loaded.class_ids == asked.class_id).tolist()
     return {
         "key": key(lab, asked.extra),
         "unit": bank.code_unit,
@@ -174,8 +174,10 @@ def payload(
             for c, name in zip(loaded.class_ids, loaded.class_names, strict=True)
         ],
         "truth": int(truth[0]) if len(truth) else None,
-        "y": int(looked_at[0]) if len(looked_at) else int(before.argmax()),
-        "diverse": _diverse(lab, kept, [*np.argsort(-before)[:N_DIVERSE], *truth, *looked_at]),
+        "y": looked_at[0] if looked_at else int(before.argmax()),
+        "diverse": _diverse(
+            lab, kept, [*np.argsort(-before)[:N_DIVERSE].tolist(), *truth.tolist(), *looked_at]
+        ),
         "head": {
             "bias": pack.b64(loaded.head.bias, "<f8"),
             "folded": pack.b64(folded, "<f8"),
@@ -208,10 +210,10 @@ def payload(
 def reply(lab: Lab, asked: Asked) -> dict[str, Any]:
     """What the browser needs of a payload whose other parts it holds under the same key: Python's
     answer, and the picks for the class that is looked at."""
-    looked_at = np.flatnonzero(lab.loaded.class_ids == asked.class_id)
+    looked_at = np.flatnonzero(lab.loaded.class_ids == asked.class_id).tolist()
     return {
         "key": key(lab, asked.extra),
-        "diverse": _diverse(lab, sent(lab, asked.columns, extra=[]), list(looked_at)),
+        "diverse": _diverse(lab, sent(lab, asked.columns, extra=[]), looked_at),
         **_answer(lab, asked),
     }
 
@@ -230,7 +232,7 @@ def key(lab: Lab, extra: list[int]) -> str:
 def _diverse(lab: Lab, kept: Int64[np.ndarray, " m"], classes: list[int]) -> dict[str, list[int]]:
     """By class index: ids of few of the concepts `kept` that contribute much and are unlike one
     another, before any edit. Ids, because later answers may keep others than the browser holds."""
-    rows = sorted({int(y) for y in classes})
+    rows = sorted(set(classes))
     if not rows:
         return {}
     parts = lab.loaded.head.weight[rows][:, kept] * lab.scores[0, kept]
