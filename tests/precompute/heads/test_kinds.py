@@ -36,7 +36,9 @@ def given(**changed: object) -> HeadInput:
     pooled[np.arange(N), classes] += 3
     scores = pooled[:, :K].astype(np.float64) * 4 + 2
     present = (classes[:, None] == np.arange(Y)).astype(float)
-    labels = Labels(("beak: red", "wing: blue", "lake"), present[:N_TRAIN], present[N_TRAIN:], "image")
+    labels = Labels(
+        ("beak: red", "wing: blue", "lake"), present[:N_TRAIN], present[N_TRAIN:], "image"
+    )
     bank = concept_layer.of(np.eye(K, D), np.zeros(K), names=tuple("abcde"))
     known = fake_builds.build(
         classes=fake_builds.classes(classes, *NAMES),
