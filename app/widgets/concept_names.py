@@ -7,6 +7,7 @@ order; what people say is kept apart (see `concept_naming`).
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -208,5 +209,5 @@ def _quoted(name: object) -> str:
     return f"“{plain(short(str(name), 40))}”"
 
 
-def _known(value: object) -> bool:
+def _known(value: Any) -> bool:
     return not pd.isna(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, SupportsInt
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
@@ -132,7 +132,7 @@ def _in_a_row(shown: list[tuple[str, str, str]]) -> None:
             st.metric(label, value, help=about, width=137)
 
 
-def _count(n: SupportsInt) -> str:
+def _count(n: Any) -> str:
     return "0" if pd.isna(n) else f"{int(n):,}"
 
 
