@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import duckdb
 import numpy as np
 from jaxtyping import Float64, Int64
+
+from data.queries.records import records
+
+
+@dataclass(frozen=True, slots=True)
+class LabelLevels:
+    """What there is to correct a bank's concepts by."""
+
+    fitted: int
+    """concepts of the bank that were fitted to a label"""
+    by_image: int
+    """labels of single images in the store"""
+    by_class: int
+    """labels of whole classes in the store"""
 
 
 def truth(
@@ -56,16 +72,15 @@ _BY_CLASS = """
     """
 
 
-def label_levels(con: duckdb.DuckDBPyConnection, bank_id: int) -> dict[str, int]:
-    """How many concepts of the bank were fitted to a label, and how many labels there are by image
-    and by class."""
-    row = con.execute(
+def label_levels(con: duckdb.DuckDBPyConnection, bank_id: int) -> LabelLevels:
+    return records(
+        con,
+        LabelLevels,
         """
-        SELECT (SELECT count(*) FROM concept
-                WHERE bank_id = $bank_id AND name_source = 'label' AND labelled_id IS NOT NULL),
-               (SELECT count(*) FROM image_label), (SELECT count(*) FROM class_label)
+        SELECT count(*) AS fitted, (SELECT count(*) FROM image_label) AS by_image,
+            (SELECT count(*) FROM class_label) AS by_class
+        FROM concept
+        WHERE bank_id = $bank_id AND name_source = 'label' AND labelled_id IS NOT NULL
         """,
         {"bank_id": bank_id},
-    ).fetchone()
-    assert row is not None  # aggregates always give a row
-    return {"fitted": int(row[0]), "by_image": int(row[1]), "by_class": int(row[2])}
+    )[0]

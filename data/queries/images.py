@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import duckdb
@@ -11,6 +12,52 @@ import pandas as pd
 from jaxtyping import Float64, Integer
 
 from core import maps
+from core.types import Box
+from data.queries.records import records
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """The table's row with its label and the backbone's prediction."""
+
+    image_id: int
+    file: str
+    """relative to the data set's root, forward slashes"""
+    split: str
+    width: int
+    """pixels, upright"""
+    height: int
+    note: str
+    """what decoding had to do; "" if nothing"""
+    view_x0: float
+    """of the part that the model sees, as fractions of width and height"""
+    view_y0: float
+    view_x1: float
+    view_y1: float
+    label_id: int | None
+    label: str | None
+    """None: unlabelled"""
+    predicted_id: int | None
+    predicted: str | None
+    """None: the backbone does not classify"""
+    prob: float | None
+    """softmax probability of predicted, 0..1"""
+
+    @property
+    def box(self) -> Box:
+        """What the model sees."""
+        return Box(self.view_x0, self.view_y0, self.view_x1, self.view_y1)
+
+
+@dataclass(frozen=True, slots=True)
+class SaliencyCoverage:
+    """How many images have a saliency map."""
+
+    n: int
+    n_images: int
+    """in all"""
+    first: int | None
+    """least id of an image that has one"""
 
 
 class Codes(NamedTuple):
@@ -29,10 +76,11 @@ def _frame(con: duckdb.DuckDBPyConnection, sql: str, given: Mapping[str, Any]) -
     return con.execute(sql, dict(given)).df()
 
 
-def image(con: duckdb.DuckDBPyConnection, image_id: int) -> dict[str, Any] | None:
-    """Facts of one image with its label's and the backbone's prediction's names; None: no such."""
-    rows = _frame(
+def image(con: duckdb.DuckDBPyConnection, image_id: int) -> ImageFacts | None:
+    """None where there is no such image."""
+    found = records(
         con,
+        ImageFacts,
         """
         SELECT image_id, file, split, image.width, image.height, note,
                view_x0, view_y0, view_x1, view_y1,
@@ -46,10 +94,7 @@ def image(con: duckdb.DuckDBPyConnection, image_id: int) -> dict[str, Any] | Non
         """,
         {"image_id": image_id},
     )
-    if rows.empty:
-        return None
-    found = rows.iloc[0].to_dict()
-    return {str(key): None if pd.isna(value) else value for key, value in found.items()}
+    return found[0] if found else None
 
 
 def picture(con: duckdb.DuckDBPyConnection, image_id: int) -> bytes | None:
@@ -200,14 +245,13 @@ def saliency(con: duckdb.DuckDBPyConnection, image_id: int) -> pd.DataFrame:
     )
 
 
-def saliency_coverage(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """n images that have a saliency map, of n_images in all, and the least id of one (or -1)."""
-    row = con.execute(
+def saliency_coverage(con: duckdb.DuckDBPyConnection) -> SaliencyCoverage:
+    return records(
+        con,
+        SaliencyCoverage,
         """
-        SELECT (SELECT count(DISTINCT image_id) FROM saliency),
-               (SELECT count(*) FROM image),
-               (SELECT coalesce(min(image_id)::BIGINT, -1) FROM saliency)
-        """
-    ).fetchone()
-    assert row is not None  # aggregates always give a row
-    return {"n": int(row[0]), "n_images": int(row[1]), "first": int(row[2])}
+        SELECT count(DISTINCT image_id) AS n, (SELECT count(*) FROM image) AS n_images,
+            min(image_id) AS first
+        FROM saliency
+        """,
+    )[0]

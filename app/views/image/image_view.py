@@ -17,6 +17,7 @@ from app.widgets.pack import b64, jpeg
 from core import bottleneck
 from data.queries import heads, images, truth
 from data.queries.build import Bank, HeadFacts
+from data.queries.images import ImageFacts
 
 _element = st.components.v2.component(
     "lucidarium.image_view",
@@ -129,17 +130,17 @@ def _saliency(image_id: int) -> tuple[list[dict[str, Any]], str]:
     ]
     covered = images.saliency_coverage(con)
     note = (
-        f"This image has no saliency map; {covered['n']:,} of {covered['n_images']:,} images have "
-        f"one, the first is image {covered['first']}."
-        if covered["n"]
+        f"This image has no saliency map; {covered.n:,} of {covered.n_images:,} images have one, "
+        f"the first is image {covered.first}."
+        if covered.n
         else "This store holds no saliency maps."
     )
     return packed, note
 
 
-def _truth(facts: dict[str, Any], bank_id: int) -> dict[str, Any]:
+def _truth(facts: ImageFacts, bank_id: int) -> dict[str, Any]:
     con = db.cursor()
-    image_id = int(facts["image_id"])
+    image_id = facts.image_id
     labels = truth.image_labels(con, bank_id, image_id)
     parts, masks = truth.parts(con, image_id), truth.masks(con, image_id)
     return {
@@ -156,8 +157,8 @@ def _truth(facts: dict[str, Any], bank_id: int) -> dict[str, Any]:
         "parts": [
             {
                 "part": row["part"],
-                "x": float(row["x"]) / facts["width"],
-                "y": float(row["y"]) / facts["height"],
+                "x": float(row["x"]) / facts.width,
+                "y": float(row["y"]) / facts.height,
             }
             for row in parts.to_dict("records")
         ],
@@ -174,7 +175,7 @@ def _truth(facts: dict[str, Any], bank_id: int) -> dict[str, Any]:
 
 
 def payload(
-    facts: dict[str, Any],
+    facts: ImageFacts,
     picture: bytes,
     bank: Bank,
     *,
@@ -185,8 +186,8 @@ def payload(
     """All that the browser needs to answer by itself."""
     concepts, codes = active
     class_id, concept_id, method = asked
-    saliency, note = _saliency(int(facts["image_id"]))
-    saliency += concept_parts.on_image(bank, int(facts["image_id"]))
+    saliency, note = _saliency(facts.image_id)
+    saliency += concept_parts.on_image(bank, facts.image_id)
     ids = [int(c) for c in concepts["concept_id"]]
     # an address that names no map opens on the concept that matters most
     show: Any = "strongest" if concept_id is None and method is None else None
@@ -202,18 +203,18 @@ def payload(
         y = int(np.flatnonzero(reading.class_ids == class_id)[0])
     head = reading.head if reading else None
     return {
-        "key": f"{db.key()}/{facts['image_id']}/{bank.name}/{head}/{class_id}",
+        "key": f"{db.key()}/{facts.image_id}/{bank.name}/{head}/{class_id}",
         "bank": bank.name,
         "signed": bank.signed,
         "unit": bank.code_unit,
         "pool": bank.pool,
         "grid": list(images.grid(db.cursor())),
         "image": {
-            "id": int(facts["image_id"]),
+            "id": facts.image_id,
             "src": jpeg(picture),
-            "width": int(facts["width"]),
-            "height": int(facts["height"]),
-            "box": [float(facts[f"view_{side}"]) for side in ("x0", "y0", "x1", "y1")],
+            "width": facts.width,
+            "height": facts.height,
+            "box": list(facts.box),
         },
         "concepts": {
             "ids": ids,

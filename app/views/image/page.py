@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import streamlit as st
 
@@ -13,11 +11,12 @@ from app.views.image import image_view
 from app.widgets import image_map, linear_heads, picker
 from data.queries import build, images
 from data.queries.build import Bank, HeadFacts
+from data.queries.images import ImageFacts
 
 
-def header(facts: dict[str, Any], head: HeadFacts | None) -> None:
+def header(facts: ImageFacts, head: HeadFacts | None) -> None:
     """Label, prediction, split and file, in one line."""
-    label, predicted = facts["label"], facts["predicted"]
+    label, predicted = facts.label, facts.predicted
     words = [f"**{plain(short(label))}**" if label else "*unlabelled*"]
     if predicted is not None:
         verdict = (
@@ -25,18 +24,18 @@ def header(facts: dict[str, Any], head: HeadFacts | None) -> None:
             if label is None
             else (
                 " :green-badge[correct]"
-                if facts["label_id"] == facts["predicted_id"]
+                if facts.label_id == facts.predicted_id
                 else " :red-badge[wrong]"
             )
         )
-        words.append(f"backbone: **{plain(short(predicted))}** {number(facts['prob'])}{verdict}")
+        words.append(f"backbone: **{plain(short(predicted))}** {number(facts.prob)}{verdict}")
     words += [
-        f"split {plain(facts['split'])}",
-        f"{facts['width']} x {facts['height']} px",
-        plain(short(facts["file"], 60)),
+        f"split {plain(facts.split)}",
+        f"{facts.width} x {facts.height} px",
+        plain(short(facts.file, 60)),
     ]
-    if facts["note"]:
-        words.append(plain(facts["note"]))
+    if facts.note:
+        words.append(plain(facts.note))
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="left"):
         st.markdown(" · ".join(words), width="content")
         if head is None:
@@ -46,7 +45,7 @@ def header(facts: dict[str, Any], head: HeadFacts | None) -> None:
                 "Intervene",
                 "intervene",
                 icon=":material/tune:",
-                i=facts["image_id"],
+                i=facts.image_id,
                 h=head.name,
                 help="Edit this image's concepts",
             )
@@ -93,8 +92,8 @@ def told() -> None:
 
 
 @st.fragment
-def explore(facts: dict[str, Any], bank: Bank, head: HeadFacts | None) -> None:
-    image_id = int(facts["image_id"])
+def explore(facts: ImageFacts, bank: Bank, head: HeadFacts | None) -> None:
+    image_id = facts.image_id
     active = image_view.active_concepts(bank, image_id)
     picture = images.picture(db.cursor(), image_id)
     if active is None or picture is None:
@@ -107,7 +106,7 @@ def explore(facts: dict[str, Any], bank: Bank, head: HeadFacts | None) -> None:
             head,
             image_id,
             concept_ids=active.concepts["concept_id"].to_numpy(np.int64),
-            label_id=None if facts["label_id"] is None else int(facts["label_id"]),
+            label_id=facts.label_id,
         )
     )
     asked = image_view.Asked(address.int_param("y"), address.int_param("c"), address.param("m"))

@@ -19,6 +19,7 @@ from core import bottleneck
 from core.intervention.strategies import Levels
 from data.queries import heads, images
 from data.queries.build import Bank, HeadFacts
+from data.queries.images import ImageFacts
 
 _element = st.components.v2.component(
     "lucidarium.head_lab",
@@ -136,7 +137,7 @@ def sent(lab: Lab, columns: dict[int, float], *, extra: list[int]) -> Int64[np.n
 
 def payload(
     lab: Lab,
-    facts: dict[str, Any],
+    facts: ImageFacts,
     asked: Asked,
     *,
     bank: Bank,
@@ -153,9 +154,9 @@ def payload(
     con = db.cursor()
     h, w = images.grid(con)
     rows = lab.facts.iloc[kept]
-    codes = images.codes(con, bank.bank_id, int(facts["image_id"]))
+    codes = images.codes(con, bank.bank_id, facts.image_id)
     before = lab.probabilities({})
-    truth = np.flatnonzero(loaded.class_ids == facts["label_id"])
+    truth = np.flatnonzero(loaded.class_ids == facts.label_id)
     looked_at = np.flatnonzero(loaded.class_ids == asked.class_id).tolist()
     return {
         "key": key(lab, asked.extra),
@@ -163,11 +164,11 @@ def payload(
         "signed": bank.signed,
         "grid": [h, w],
         "image": {
-            "id": int(facts["image_id"]),
+            "id": facts.image_id,
             "src": pack.jpeg(picture),
-            "width": int(facts["width"]),
-            "height": int(facts["height"]),
-            "box": [float(facts[f"view_{side}"]) for side in ("x0", "y0", "x1", "y1")],
+            "width": facts.width,
+            "height": facts.height,
+            "box": list(facts.box),
         },
         "classes": [
             {"id": int(c), "name": name}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Any
 
 import streamlit as st
 
@@ -14,6 +13,7 @@ from app.views.intervene.head_edits import holds, parse
 from app.widgets import people
 from core.intervention.global_edits import Preview
 from data.queries.build import HeadFacts
+from data.queries.images import ImageFacts
 
 
 def show(
@@ -21,7 +21,7 @@ def show(
     columns: dict[int, float],
     *,
     head: HeadFacts,
-    facts: dict[str, Any],
+    facts: ImageFacts,
     unit: str,
     picture: bytes,
 ) -> None:
@@ -41,7 +41,7 @@ def _downloads(
     columns: dict[int, float],
     *,
     head: HeadFacts,
-    facts: dict[str, Any],
+    facts: ImageFacts,
     unit: str,
     picture: bytes,
 ) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import streamlit as st
 from jaxtyping import Int64
@@ -25,6 +23,7 @@ from app.widgets import linear_heads, picker
 from core.intervention.strategies import STRATEGIES, TYPICAL
 from data.queries import build, images
 from data.queries.build import Bank, HeadFacts
+from data.queries.images import ImageFacts
 
 HEAD = """[[heads]]
 bank = "BANK"     # the name of one of its [[banks]]
@@ -69,18 +68,18 @@ def choose_head(known: list[HeadFacts]) -> HeadFacts:
     return known[names.index(chosen)]
 
 
-def header(facts: dict[str, Any], head: HeadFacts) -> None:
-    label = f"**{plain(short(facts['label']))}**" if facts["label"] else "*unlabelled*"
+def header(facts: ImageFacts, head: HeadFacts) -> None:
+    label = f"**{plain(short(facts.label))}**" if facts.label else "*unlabelled*"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"{label} · split {plain(facts['split'])} · {plain(short(facts['file'], 60))}",
+            f"{label} · split {plain(facts.split)} · {plain(short(facts.file, 60))}",
             width="content",
         )
         address.link(
             "Maps of this image",
             "image",
             icon=":material/image_search:",
-            i=facts["image_id"],
+            i=facts.image_id,
             b=head.bank,
             h=head.name,
         )
@@ -143,8 +142,8 @@ def more_concepts(lab: head_lab.Lab, sent: Int64[np.ndarray, " m"]) -> None:
 
 
 @st.fragment
-def laboratory(facts: dict[str, Any], head: HeadFacts, bank: Bank) -> None:
-    image_id = int(facts["image_id"])
+def laboratory(facts: ImageFacts, head: HeadFacts, bank: Bank) -> None:
+    image_id = facts.image_id
     try:
         lab = head_lab.lab(head, image_id)
     except LookupError as error:

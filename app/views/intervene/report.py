@@ -15,6 +15,7 @@ from app.views.intervene import edited_head, edits, head_edits, head_lab, levels
 from app.widgets import pack, people
 from core import bottleneck, catalogue
 from data.queries import build
+from data.queries.images import ImageFacts
 
 MOST_CLASSES = 8
 _TEMPLATES = Environment(
@@ -37,7 +38,7 @@ DEFINED = (
 
 
 def facts(
-    lab: head_lab.Lab, image: dict[str, Any], columns: dict[int, float], *, bank_unit: str
+    lab: head_lab.Lab, image: ImageFacts, columns: dict[int, float], *, bank_unit: str
 ) -> dict[str, Any]:
     """Everything that report and JSON say."""
     facts = build.build(db.cursor())
@@ -62,9 +63,9 @@ def facts(
         "head": lab.head,
         "image": {
             "id": lab.image_id,
-            "file": image["file"],
-            "split": image["split"],
-            "label": image["label"],
+            "file": image.file,
+            "split": image.split,
+            "label": image.label,
         },
         "address": {k: v for k in saved_edits.KEYS if (v := address.param(k))},
         "values": levels.sentence(levels.chosen(), at.n),

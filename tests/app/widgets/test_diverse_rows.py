@@ -92,7 +92,7 @@ def test_the_lab_gets_picks_for_the_class_in_hand(
     for class_id, known in ((None, False), (int(lab.loaded.class_ids[least]), True)):
         asked = head_lab.Asked(text="", columns={}, class_id=class_id, extra=[])
         sent = head_lab.payload(lab, facts, asked, bank=bank, picture=b"")
-        assert (str(least) in sent["diverse"]) == (known or facts["label_id"] == least)
+        assert (str(least) in sent["diverse"]) == (known or facts.label_id == least)
         assert str(sent["y"]) in sent["diverse"]
         json.dumps(sent["diverse"])
         ids = lab.loaded.concept_ids

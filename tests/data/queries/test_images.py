@@ -80,9 +80,9 @@ def test_image_carries_the_names_of_its_label_and_prediction(
 ) -> None:
     found = images.image(con, 4)
     assert found is not None
-    assert (found["label"], found["predicted"], found["prob"]) == ("jay", "owl", 0.5)
-    assert found["view_x0"] == pytest.approx(-0.1)
-    assert found["note"] == "first of 2 frames"
+    assert (found.label, found.predicted, found.prob) == ("jay", "owl", 0.5)
+    assert found.view_x0 == pytest.approx(-0.1)
+    assert found.note == "first of 2 frames"
 
 
 def test_unlabelled_image_has_no_label_and_unknown_image_is_none(
@@ -90,8 +90,8 @@ def test_unlabelled_image_has_no_label_and_unknown_image_is_none(
 ) -> None:
     found = images.image(con, 7)
     assert found is not None
-    assert found["label"] is None
-    assert found["label_id"] is None
+    assert found.label is None
+    assert found.label_id is None
     assert images.image(con, 5) is None
     assert images.picture(con, 9) is None
     assert images.picture(con, 4) == b"def"
@@ -158,9 +158,9 @@ def test_saliency_lists_magnitudes_before_signed_maps(con: duckdb.DuckDBPyConnec
 
 
 def test_saliency_coverage_counts_images_not_maps(con: duckdb.DuckDBPyConnection) -> None:
-    assert images.saliency_coverage(con) == {"n": 2, "n_images": 4, "first": 4}
+    assert images.saliency_coverage(con) == images.SaliencyCoverage(2, 4, 4)
     con.execute("DELETE FROM saliency")
-    assert images.saliency_coverage(con) == {"n": 0, "n_images": 4, "first": -1}
+    assert images.saliency_coverage(con) == images.SaliencyCoverage(0, 4, None)
 
 
 def test_labels_stand_beside_scores_of_concepts_fitted_to_them(

@@ -177,7 +177,7 @@ def missing(head: HeadFacts, facts: pd.DataFrame) -> str | None:
             "labelled concepts."
         )
     levels = edits.label_levels(db.cursor(), head.bank_id)
-    if not levels["by_image"] and not levels["by_class"]:
+    if not levels.by_image and not levels.by_class:
         return (
             "The concepts of this head were fitted to labels, but the store holds no label of "
             "any image or class, so there is nothing to correct them to."

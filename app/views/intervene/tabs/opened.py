@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import streamlit as st
 
@@ -11,6 +10,7 @@ from app import address
 from app.views.intervene import batch, head_lab
 from app.views.intervene.tabs import curves, global_edits, latents, spatial
 from data.queries.build import HeadFacts
+from data.queries.images import ImageFacts
 
 TABS = {
     "batch": ("Batch", "The same edits on other images"),
@@ -22,7 +22,7 @@ TABS = {
 
 
 def show(
-    head: HeadFacts, facts: dict[str, Any], columns: dict[int, float], asked: dict[int, float]
+    head: HeadFacts, facts: ImageFacts, columns: dict[int, float], asked: dict[int, float]
 ) -> None:
     given = address.param("t")
     chosen = given if given in TABS else "batch"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import streamlit as st
 from einops import rearrange
@@ -19,6 +17,7 @@ from core.intervention import spatial
 from core.types import Box, Grid
 from data.queries import build, images
 from data.queries.build import HeadFacts
+from data.queries.images import ImageFacts
 
 _element = st.components.v2.component(
     "lucidarium.spatial",
@@ -102,8 +101,8 @@ def _tell(text: str | None, grid: Grid) -> None:
         )
 
 
-def show(head: HeadFacts, facts: dict[str, Any], asked: dict[int, float]) -> None:
-    image_id = int(facts["image_id"])
+def show(head: HeadFacts, facts: ImageFacts, asked: dict[int, float]) -> None:
+    image_id = facts.image_id
     con = db.cursor()
     lab = head_lab.lab(head, image_id)
     found = images.codes(con, head.bank_id, image_id)
@@ -124,7 +123,7 @@ def show(head: HeadFacts, facts: dict[str, Any], asked: dict[int, float]) -> Non
     _tell(address.param("r"), grid)
     loaded = lab.loaded
     base = loaded.head.bias + (0.0 if lab.rest is None else lab.rest[0])
-    truth = np.flatnonzero(loaded.class_ids == facts["label_id"])
+    truth = np.flatnonzero(loaded.class_ids == facts.label_id)
     ids = rows["concept_id"].to_numpy(np.int64)
     packed = pack.codes(found, ids, scale=rows["map_scale"].to_numpy(), n_tokens=grid.h * grid.w)
     key = f"{db.key()}/{image_id}/{head.name}/{edits.write(asked)}"
@@ -138,9 +137,9 @@ def show(head: HeadFacts, facts: dict[str, Any], asked: dict[int, float]) -> Non
             "grid": [grid.h, grid.w],
             "image": {
                 "src": pack.jpeg(picture),
-                "width": int(facts["width"]),
-                "height": int(facts["height"]),
-                "box": [float(facts[f"view_{side}"]) for side in ("x0", "y0", "x1", "y1")],
+                "width": facts.width,
+                "height": facts.height,
+                "box": list(facts.box),
             },
             "classes": [
                 {"id": int(c), "name": name}
