@@ -15,7 +15,11 @@ import numpy as np
 from einops import rearrange
 from jaxtyping import Float, Float64, Int16, Integer
 
-LEVELS = 32767
+STEP = np.dtype("<i2")
+"""a stored value; the schema, the writer, the forecast and the browser all hold this type"""
+INDEX = np.dtype("<u2")
+"""the number of a concept or of a token, as it is stored beside a value"""
+LEVELS = int(np.iinfo(STEP).max)
 """largest quantised magnitude"""
 
 
@@ -39,7 +43,7 @@ def quantise(
             f"a code is {np.abs(rounded).max():.0f} steps of its concept's scale, over the "
             f"{LEVELS} that 16 bits hold; the scale must come from the largest |code| of the store"
         )
-    return rounded.astype(np.int16)
+    return rounded.astype(STEP)
 
 
 def quantise_alike(

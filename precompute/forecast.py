@@ -10,6 +10,7 @@ import numpy as np
 from PIL.Image import Image
 from torch import Tensor
 
+from core.maps import INDEX, STEP
 from core.recipe import BankSpec, Recipe
 from core.sampling import evenly, evenly_by_split
 from core.types import Activations
@@ -20,7 +21,7 @@ from precompute.recipe_check import check_recipe
 
 _PROBED = 16
 """images decoded to estimate picture sizes"""
-_DENSE, _SPARSE, _SCORE = 2, 6, 18
+_DENSE, _SPARSE, _SCORE = STEP.itemsize, STEP.itemsize + 2 * INDEX.itemsize, 18
 """bytes of a dense code, of a sparse one with its ids, of a row of `score`"""
 _NMF_SHARE = 0.4
 """share of NMF codes that are not zero, typical of ReLU features"""
@@ -53,8 +54,8 @@ def forecast(recipe: Recipe, *, out: Path, device: str) -> str:
         explained = len(
             evenly_by_split(sources.dataset.images["split"].to_numpy(), recipe.saliency.limit)
         )
-        n_methods = len(recipe.saliency.methods)
-        lines.append(_Line("saliency", explained * n_methods, explained * n_methods * t * 2))
+        n_maps = explained * len(recipe.saliency.methods)
+        lines.append(_Line("saliency", n_maps, n_maps * t * STEP.itemsize))
     scratch = n * t * d * 4
     table = [f"{'':<28}{'rows':>14}{'size':>12}"]
     table += [f"{line.what:<28}{line.rows:>14,}{_size(line.n_bytes):>12}" for line in lines]

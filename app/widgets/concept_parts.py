@@ -10,8 +10,7 @@ import streamlit as st
 
 from app import address, db
 from app.format import concept_name, number, percent, plain, short
-from app.widgets import crops, gallery
-from app.widgets.pack import b64
+from app.widgets import crops, gallery, pack
 from data.queries import trees
 from data.queries.build import Bank
 from data.queries.methods import Method, methods
@@ -177,7 +176,7 @@ def on_image(bank: Bank, image_id: int) -> list[dict[str, Any]]:
             "h": int(row["map_h"]),
             "w": int(row["map_w"]),
             "scale": float(row["scale"]),
-            "values": b64(np.asarray(row["value"]), "<i2"),
+            "values": pack.steps(np.asarray(row["value"])),
         }
         for row in rows.to_dict("records")
     ]

@@ -7,14 +7,20 @@ from typing import Any
 
 import numpy as np
 from einops import rearrange
-from jaxtyping import Float, Int64, Shaped
+from jaxtyping import Float, Int64, Integer, Shaped
 
+from core import maps
 from data.queries.images import Codes
 
 
 def b64(values: Shaped[np.ndarray, ...], dtype: str) -> str:
     """Little-endian, in the given NumPy type."""
     return base64.b64encode(np.ascontiguousarray(values, dtype=np.dtype(dtype)).tobytes()).decode()
+
+
+def steps(values: Integer[np.ndarray, ...]) -> str:
+    """Stored values of maps, which still await their scale; `i16` of `js/codes.js` reads them."""
+    return b64(values, maps.STEP.str)
 
 
 def jpeg(picture: bytes) -> str:
@@ -55,7 +61,7 @@ def _packed(
 ) -> dict[str, Any]:
     return {
         "starts": b64(starts, "<u4"),
-        "tokens": None if tokens is None else b64(tokens, "<u2"),
-        "values": b64(values, "<i2"),
+        "tokens": None if tokens is None else b64(tokens, maps.INDEX.str),
+        "values": steps(values),
         "scales": b64(scale, "<f8"),
     }

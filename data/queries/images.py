@@ -68,7 +68,7 @@ class Codes(NamedTuple):
     value: Integer[np.ndarray, " n"]
 
 
-NO_CODES = Codes(np.zeros(0, np.uint16), np.zeros(0, np.uint16), np.zeros(0, np.int16))
+NO_CODES = Codes(np.zeros(0, maps.INDEX), np.zeros(0, maps.INDEX), np.zeros(0, maps.STEP))
 """of an image that the store has no codes for: every map is 0"""
 
 

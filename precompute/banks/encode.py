@@ -15,6 +15,7 @@ from jaxtyping import Float, Float64
 from scipy.sparse import csc_array
 
 from core.kinds import Pool
+from core.maps import INDEX
 from core.types import ConceptBank
 from precompute.intake import ActivationStore, facts_of, run_shards
 
@@ -98,14 +99,14 @@ def sparse(dense: Float[np.ndarray, "n k t"], *, first: int, pool: Pool) -> dict
     mean = lit.mean(1, dtype=np.float64).astype(np.float32)
     return {
         "image": (image + first).astype(np.uint32),
-        "concept": concept.astype(np.uint16),
-        "token": token.astype(np.uint16),
+        "concept": concept.astype(INDEX),
+        "token": token.astype(INDEX),
         "value": dense[image, concept, token],
         "score_image": (lit_image + first).astype(np.uint32),
         "score_concept": lit_concept.astype(np.uint32),
         "score": peak if pool == "max" else mean,
         "peak": peak,
-        "peak_token": peak_token.astype(np.uint16),
+        "peak_token": peak_token.astype(INDEX),
     }
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Integer
 
-from core.maps import scales
+from core.maps import INDEX, scales
 from core.metrics import association, statistics
 from core.types import words_of
 from precompute.banks import Codes, Description, FittedBank
@@ -113,7 +113,7 @@ def _examples(
                         "row": group.members,
                         "score": scores[group.members, j],
                         "peak": kept["peak"].fillna(0).to_numpy(),
-                        "peak_token": kept["peak_token"].fillna(0).to_numpy(dtype=np.uint16),
+                        "peak_token": kept["peak_token"].fillna(0).to_numpy(dtype=INDEX),
                     }
                 )
             )

@@ -6,8 +6,11 @@ import re
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
+from pyarrow.types import is_list
 
+from core import maps
 from data import store, write
 from data.store import StoreError, open_readonly
 
@@ -190,6 +193,17 @@ def test_newest_store_comes_first(tmp_path: Path) -> None:
 
 def test_name_of_a_store_says_recipe_and_content(tmp_path: Path) -> None:
     assert store.path_for("birds", "0f1e", out=tmp_path) == tmp_path / "birds-0f1e.duckdb"
+
+
+@pytest.mark.parametrize("table", ["code", "saliency", "concept_attribution"])
+def test_columns_hold_maps_in_the_type_that_writers_give(table: str, tmp_path: Path) -> None:
+    with store.build(tmp_path / "a.duckdb") as con:
+        columns = con.sql(f"FROM {table}").to_arrow_table().schema
+    lists = [column for column in columns if is_list(column.type)]
+    held = {column.name: np.dtype(column.type.value_type.to_pandas_dtype()) for column in lists}
+    assert held.pop("value") == maps.STEP
+    assert set(held) == ({"concept", "token"} if table == "code" else set())
+    assert set(held.values()) <= {maps.INDEX}
 
 
 def test_every_column_says_what_it_is() -> None:

@@ -124,7 +124,7 @@ def _saliency(image_id: int) -> tuple[list[dict[str, Any]], str]:
             "h": int(row["map_h"]),
             "w": int(row["map_w"]),
             "scale": float(row["scale"]),
-            "values": b64(np.asarray(row["value"]), "<i2"),
+            "values": pack.steps(np.asarray(row["value"])),
         }
         for row in rows.to_dict("records")
     ]

@@ -7,6 +7,7 @@ export function bytes(text) {
   return out.buffer;
 }
 
+// The types of core/maps.py among them: a stored value is i16, the number of a token u16.
 export const f64 = (text) => new Float64Array(bytes(text));
 export const i16 = (text) => new Int16Array(bytes(text));
 export const u16 = (text) => new Uint16Array(bytes(text));

@@ -7,6 +7,7 @@ import pytest
 from in_node import SAY, needed, run, use
 
 from app.widgets import pack
+from core import maps
 from data.queries.images import Codes
 
 pytestmark = needed
@@ -40,6 +41,23 @@ def test_codes_sent_and_unpacked_are_the_stored_maps() -> None:
     np.testing.assert_array_equal(
         out["maps"], [(np.arange(15) - 20) * 0.5, (np.arange(30, 45) - 20) * 0.25]
     )
+
+
+def test_the_browser_reads_codes_in_the_type_they_are_stored_in() -> None:
+    token, value = np.iinfo(maps.INDEX).max, np.iinfo(maps.STEP).min
+    row = Codes(*(np.array([id_], maps.INDEX) for id_ in (7, token)), np.array([value], maps.STEP))
+    out = run(
+        use("codes", "unpackCodes", "i16")
+        + """
+        const { tokens, values } = unpackCodes(given.codes, 15), alone = i16(given.alone);
+        const out = [tokens, values, alone].map((a) => [a.constructor.name.toLowerCase(), ...a]);
+        """
+        + SAY,
+        codes=pack.codes(row, np.array([7]), scale=np.ones(1), n_tokens=15),
+        alone=pack.steps(row.value),
+    )
+    step = [f"{maps.STEP.name}array", value]
+    assert out == [[f"{maps.INDEX.name}array", token], step, step]
 
 
 def slow_bilinear(grid: np.ndarray, u: float, v: float) -> float:
