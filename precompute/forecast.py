@@ -15,7 +15,7 @@ from core.recipe import BankSpec, Recipe
 from core.sampling import evenly, evenly_by_split
 from core.types import Activations
 from data.datasets import Dataset
-from data.images import UnusableImage, encode_jpeg, open_image
+from data.images import UnusableImage, encode_jpeg
 from precompute.intake import PICTURE, THUMB, open_sources
 from precompute.recipe_check import check_recipe
 
@@ -75,7 +75,7 @@ def _probe(
     sizes, pixels = [], None
     for file in dataset.images["file"].iloc[rows]:
         try:
-            image, _ = open_image(dataset.path(file))
+            image = dataset.open(file)
         except UnusableImage:
             continue
         sizes.append(

@@ -20,7 +20,7 @@ import pandas as pd
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from data.datasets.types import Dataset
-from data.images import UnusableImage, encode_jpeg, open_image
+from data.images import UnusableImage, encode_jpeg
 
 RADIUS = 0.015
 """of the blur, as a share of the longer side"""
@@ -150,7 +150,7 @@ def _make(dataset: Dataset, kind: str, file: str, path: Path, *, seed: int) -> b
     if path.exists():
         return True
     try:
-        image, _ = open_image(dataset.path(file))
+        image = dataset.open(file)
     except UnusableImage:
         return False  # reading the original will say why
     rng = np.random.default_rng([seed, zlib.crc32(f"{kind} {file}".encode())])

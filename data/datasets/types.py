@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
+from PIL import Image
+
+from data.images import open_image
 
 
 def _empty(*columns: str) -> pd.DataFrame:
@@ -58,3 +61,11 @@ class Dataset:
 
     def path(self, file: str) -> Path:
         return self.elsewhere.get(file) or self.root / file
+
+    def open(self, file: str) -> Image.Image:
+        """RGB, upright.
+
+        Raises UnusableImage with the reason.
+        """
+        image, _ = open_image(self.path(file))
+        return image

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import (
@@ -79,11 +79,10 @@ def read(dataset: Dataset, files: list[str], *, progress: bool) -> UInt8[Tensor,
     pixels = torch.empty(len(files), ROWS, COLUMNS, 3, dtype=torch.uint8)
     bar = tqdm(files, desc="read images", unit="image", disable=not progress, leave=False)
     for index, file in enumerate(bar):
-        with Image.open(dataset.path(file)) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-            if upright.size != (COLUMNS, ROWS):
-                upright = upright.resize((COLUMNS, ROWS), Image.Resampling.BILINEAR)
-            pixels[index] = torch.from_numpy(np.array(upright))
+        image = dataset.open(file)
+        if image.size != (COLUMNS, ROWS):
+            image = image.resize((COLUMNS, ROWS), Image.Resampling.BILINEAR)
+        pixels[index] = torch.from_numpy(np.array(image))
     return pixels
 
 

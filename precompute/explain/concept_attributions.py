@@ -15,7 +15,6 @@ from core import saliency
 from core.concepts import CraftBank, ScoredBackbone
 from core.maps import quantise_alike
 from data import write
-from data.images import open_image
 from precompute.banks import BankRun, Description
 from precompute.intake import Build, run_shards, short_hash
 
@@ -42,7 +41,7 @@ def put(con: duckdb.DuckDBPyConnection, run: BankRun, build: Build) -> None:
 
         def work(i: int, out: Path, method: str = method) -> dict[str, Any]:
             for concept in shards[i]:
-                opened = [open_image(build.dataset.path(files[r]))[0] for r in top[concept]]
+                opened = [build.dataset.open(files[r]) for r in top[concept]]
                 # one call: a concept has few strongest images
                 target = torch.full((len(opened),), concept)
                 function = saliency.METHODS[method].function

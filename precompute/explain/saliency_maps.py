@@ -13,7 +13,6 @@ from jaxtyping import Integer
 
 from core.maps import quantise_alike
 from core.saliency import METHODS
-from data.images import open_image
 from precompute.intake import Build, run_shards, short_hash
 
 SHARD = 32
@@ -50,7 +49,7 @@ def explain(
         maps = []
         for start in range(0, len(shards[i]), BATCH):
             batch = shards[i][start : start + BATCH]
-            images = [open_image(build.dataset.path(files[row]))[0] for row in batch]
+            images = [build.dataset.open(files[row]) for row in batch]
             target = torch.from_numpy(targets[batch])
             function = METHODS[method].function
             result = function(backbone, backbone.preprocess(images), target, **params)

@@ -18,7 +18,6 @@ from core.recipe import Recipe
 from core.sampling import evenly
 from core.types import Backbone, Box, Grid, Labels
 from data.datasets import Dataset
-from data.images import open_image
 from precompute.intake import truth
 from precompute.intake.activations import ActivationStore
 from precompute.intake.classes import Classes
@@ -289,5 +288,5 @@ def _missing(build: Build) -> list[tuple[str, str]]:
 def pixels_of(build: Build, image_ids: Sequence[int]) -> Float[Tensor, "n 3 H W"]:
     """Decoded again: a few images cost less than keeping all pixels."""
     files = dict(zip(build.rows["image_id"], build.rows["file"], strict=True))
-    opened = [open_image(build.dataset.path(files[i]))[0] for i in image_ids]
+    opened = [build.dataset.open(files[i]) for i in image_ids]
     return build.backbone.preprocess(opened)

@@ -18,7 +18,6 @@ from core.backbones import at_earlier_layer
 from core.sampling import evenly
 from core.types import Backbone, Box, Crops, FitData
 from data.datasets import Dataset
-from data.images import open_image
 from precompute.intake import shards
 from precompute.intake.activations import ActivationStore
 from precompute.intake.build import Build
@@ -152,7 +151,7 @@ class ImageCrops:
             for row in part:
                 if image[row] != opened:
                     opened = int(image[row])
-                    picture, _ = open_image(self.dataset.path(files[self.chosen[opened]]))
+                    picture = self.dataset.open(files[self.chosen[opened]])
                     pixels = self.backbone.preprocess([picture])
                 found.append(enlarged(pixels, self._window(opened, box[row])))
             yield part, torch.cat(found)

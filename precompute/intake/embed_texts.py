@@ -14,7 +14,6 @@ from core import backbones
 from core.backbones import JOINT_LAYER, load_text_tower
 from core.recipe import TextSpec
 from core.types import Backbone
-from data.images import open_image
 from precompute.intake import shards, vocabulary
 from precompute.intake.activations import SHARD
 from precompute.intake.build import Build
@@ -118,7 +117,7 @@ def _look(model: str, build: Build) -> Float[np.ndarray, "n e"]:
 
 
 def _vectors(eye: Backbone, build: Build, files: list[str], model: str) -> Float[np.ndarray, "b e"]:
-    pictures = [open_image(build.dataset.path(file))[0] for file in files]
+    pictures = [build.dataset.open(file) for file in files]
     with torch.no_grad():
         seen = eye.forward(eye.preprocess(pictures)).embedding
     if seen is None:

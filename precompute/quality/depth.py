@@ -16,7 +16,7 @@ from core.backbones import ManyLayers, open_layers
 from core.metrics import learnability, probes
 from data import write
 from data.datasets import Dataset, spread
-from data.images import UnusableImage, open_image
+from data.images import UnusableImage
 from precompute.intake import Build, Log, run_shards, short_hash
 
 FOLDS = 5
@@ -170,7 +170,7 @@ def _pooled(
             pixels = []
             for place, file in enumerate(files[start : start + batch], start):
                 try:
-                    image, _ = open_image(dataset.path(file))
+                    image = dataset.open(file)
                 except UnusableImage:
                     continue  # it went away since the first pass
                 pixels.append(layers.backbone.preprocess([image])[0])

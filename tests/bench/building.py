@@ -8,7 +8,6 @@ from pathlib import Path
 
 import duckdb
 import torch
-from PIL import Image
 from transformers import (
     ResNetConfig,
     ResNetForImageClassification,
@@ -100,7 +99,7 @@ def _forward_rate(model: Path, dataset: Dataset) -> float:
     """Images/s of forward passes over decoded pixels, the best of a few runs."""
     backbone = backbones.load(str(model))
     files = dataset.images["file"].iloc[:64]
-    pixels = backbone.preprocess([Image.open(dataset.path(f)).convert("RGB") for f in files])
+    pixels = backbone.preprocess([dataset.open(f) for f in files])
     backbone.forward(pixels)
     best = 0.0
     for _ in range(_REPEATS):

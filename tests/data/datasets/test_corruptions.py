@@ -12,7 +12,6 @@ from PIL import Image
 from core.compare import class_shifts, image_sets
 from data.datasets import load
 from data.datasets.corruptions import CORRUPTIONS, corrupted
-from data.images import open_image
 
 
 @pytest.fixture
@@ -49,9 +48,7 @@ def test_copies_are_a_split_with_the_labels_of_their_originals(original, tmp_pat
     for row in found.altered.to_dict("records"):
         copy, source = images.loc[row["image_id"]], images.loc[row["original_id"]]
         assert copy["label"] == source["label"] or pd.isna(source["label"])
-        assert open_image(found.path(copy["file"]))[0].size == (
-            open_image(found.path(source["file"]))[0].size
-        )
+        assert found.open(copy["file"]).size == found.open(source["file"]).size
         for name in ("image_labels", "parts", "masks"):
             table = getattr(found, name).set_index("image_id")
             of_copy, of_source = (table.loc[[row[c]]] for c in ("image_id", "original_id"))
@@ -64,7 +61,7 @@ def test_copies_are_a_split_with_the_labels_of_their_originals(original, tmp_pat
 def test_same_seed_makes_the_same_copies_and_another_does_not(original, tmp_path: Path) -> None:
     def pixels(folder: str, seed: int) -> np.ndarray:
         found = corrupted(original, ("noise",), tmp_path / folder, seed=seed)
-        return np.asarray(Image.open(found.path(found.images["file"].iloc[-1])))
+        return np.asarray(found.open(found.images["file"].iloc[-1]))
 
     np.testing.assert_array_equal(pixels("a", 1), pixels("b", 1))
     assert (pixels("a", 1) != pixels("c", 2)).any()

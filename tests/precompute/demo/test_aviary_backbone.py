@@ -53,7 +53,7 @@ def test_loader_reads_what_was_saved(dataset: Dataset, trained: aviary_backbone.
     assert backbone.outputs == ("finch", "heron", "wren")
     assert backbone.view(128, 96) == (0, 0, 1, 1)
     images = dataset.images[dataset.images["split"] == "test"]
-    pictures = [Image.open(dataset.path(file)) for file in images["file"]]
+    pictures = [dataset.open(file) for file in images["file"]]
     pixels = backbone.preprocess(pictures)
     assert pixels.shape == (15, 3, 96, 128)
     seen = backbone.forward(pixels)
@@ -71,8 +71,7 @@ def test_training_pixels_are_those_of_the_saved_processor(
 ) -> None:
     files = dataset.images["file"].tolist()[:3]
     read = aviary_backbone.normalised(aviary_backbone.read(dataset, files, progress=False))
-    with Image.open(dataset.path(files[0])) as picture:
-        processed = backbones.load(str(trained.path)).preprocess([picture])
+    processed = backbones.load(str(trained.path)).preprocess([dataset.open(files[0])])
     torch.testing.assert_close(read[:1], processed, rtol=1e-5, atol=1e-5)
 
 

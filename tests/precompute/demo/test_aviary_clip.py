@@ -136,7 +136,7 @@ def test_patches_know_the_words_too(dataset: Dataset, trained: aviary_clip.Train
     words = [captions.CAPTION_PHRASES[f"plumage: {v}"] for v in GROUPS["plumage"][:3]]
     said = torch.from_numpy(text.load_text_tower(str(trained.path)).embed(words))
     tested = dataset.images[dataset.images["split"] == "test"]
-    pictures = [Image.open(dataset.path(file)) for file in tested["file"]]
+    pictures = [dataset.open(file) for file in tested["file"]]
     seen = backbone.forward(backbone.preprocess(pictures))
     assert seen.grid == (6, 8)
     right = torch.arange(len(tested))[:, None] % 3
@@ -146,7 +146,7 @@ def test_patches_know_the_words_too(dataset: Dataset, trained: aviary_clip.Train
 def test_loader_sees_what_was_trained(dataset: Dataset, trained: aviary_clip.Trained) -> None:
     backbone = backbones.load(str(trained.path))
     files = dataset.images["file"].tolist()[:5]
-    pixels = backbone.preprocess([Image.open(dataset.path(file)) for file in files])
+    pixels = backbone.preprocess([dataset.open(file) for file in files])
     torch.testing.assert_close(pixels, normalised(read(dataset, files, progress=False)))
     network = aviary_clip.CLIPModel.from_pretrained(trained.path).eval()
     with torch.no_grad():
