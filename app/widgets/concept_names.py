@@ -7,7 +7,6 @@ order; what people say is kept apart (see `concept_naming`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -16,6 +15,8 @@ from app import db
 from app.format import number, percent, plain, short
 from core.naming.labels import CLOSE, ELSEWHERE, LOW, MIN_AUC, MIN_MARGIN, MIN_OVERLAP
 from data.queries import names
+from data.queries.concept import Concept
+from data.queries.names import Naming
 
 SOURCES: dict[str, tuple[str, str]] = {
     "label": ("label", "Fitted to a labelled concept"),
@@ -42,27 +43,27 @@ ABOUT_EDITS = (
 ABOUT = "; ".join(f"{title}: {about[0].lower()}{about[1:]}" for title, about in SOURCES.values())
 
 
-def weak(concept: pd.Series) -> bool:
+def weak(concept: Concept) -> bool:
     """Whether a label is its name, and held-out images speak against that."""
-    return bool(concept["doubt"]) and concept["name_source"] in ("label", "word", "matched")
+    return bool(concept.doubt) and concept.name_source in ("label", "word", "matched")
 
 
-def doubts(concept: pd.Series) -> str:
+def doubts(concept: Concept) -> str:
     """What speaks against its label as a name, in words; "" where nothing does."""
-    return "; ".join(DOUBTS[d] for d in concept["doubt"].split(", ") if d)
+    return "; ".join(DOUBTS[d] for d in concept.doubt.split(", ") if d)
 
 
-def show(bank_id: int, concept: pd.Series) -> None:
+def show(bank_id: int, concept: Concept) -> None:
     """A line for each source of the store, the one behind the name in bold."""
     con = db.cursor()
     how = names.naming(con, bank_id)
-    words = names.words(con, bank_id, int(concept["concept_id"]))
+    words = names.words(con, bank_id, concept.concept_id)
     lines = [(_labels(concept), _about_labels(concept, with_words=how is not None))]
     if how is not None:
         lines.append((_words(concept, words, how), _about_words(words, how)))
-    if concept["name_source"] == "vocabulary":
+    if concept.name_source == "vocabulary":
         lines.reverse()
-    edits = names.text_edits(con, bank_id, int(concept["concept_id"]))
+    edits = names.text_edits(con, bank_id, concept.concept_id)
     lines += [(_edit(row), ABOUT_EDITS) for _, row in edits.iterrows()]
     for line, about in lines:
         st.caption(line, help=about)
@@ -80,13 +81,13 @@ def _edit(row: pd.Series) -> str:
     return f"{line}; the nearest class name changes for {percent(row['top_changes'])}"
 
 
-def _labels(concept: pd.Series) -> str:
-    source = str(concept["name_source"])
+def _labels(concept: Concept) -> str:
+    source = concept.name_source
     if source == "word":
         said = "**Its own word**: it was fitted to it, or named by whoever made the bank"
-        if not _known(concept["name_auc"]):
+        if concept.name_auc is None:
             return f":material/label: {said}"
-        nearest = f" {_quoted(concept['label'])}" if isinstance(concept["label"], str) else ""
+        nearest = f" {_quoted(concept.label)}" if concept.label is not None else ""
         return (
             f":material/label: {said}{_weakness(concept)} · nearest label{nearest} {_auc(concept)}"
         )
@@ -94,44 +95,45 @@ def _labels(concept: pd.Series) -> str:
         start = f"**Fitted to this label**{_weakness(concept)}"
     elif source == "matched":
         start = f"**Named after the best-matching label**{_weakness(concept)}"
-    elif _known(concept["name_auc"]):
+    elif concept.name_auc is not None:
         start = "**Unnamed**: n" if source == "unnamed" else "N"
-        start += f"o label matches it well enough · nearest {_quoted(concept['label'])}"
-        start += f": {doubts(concept)}" if concept["doubt"] else ""
+        start += f"o label matches it well enough · nearest {_quoted(concept.label)}"
+        start += f": {doubts(concept)}" if concept.doubt else ""
     elif source == "unnamed":
         return ":material/label_off: **Unnamed**: there is no labelled concept to match its scores"
     else:
         return ":material/label_off: No labelled concept to match its scores"
     icon = ":material/label:" if source in ("label", "matched") else ":material/label_off:"
-    return f"{icon} {start} · {_auc(concept)}" if _known(concept["name_auc"]) else f"{icon} {start}"
+    line = f"{icon} {start}"
+    return line if concept.name_auc is None else f"{line} · {_auc(concept)}"
 
 
-def _weakness(concept: pd.Series) -> str:
+def _weakness(concept: Concept) -> str:
     return f", :orange[weak]: {doubts(concept)}" if weak(concept) else ""
 
 
-def _auc(concept: pd.Series) -> str:
-    n = concept["name_n"]
-    of = f" on {int(n):,} held-out images" if _known(n) else ""
-    parts = [f"AUC {number(concept['name_auc'])}{of} (chance 0.5)"]
-    if isinstance(concept["second"], str) and _known(concept["second_auc"]):
-        margin = f"margin {number(concept['name_margin'])} on train images"
-        if _known(concept["place_margin"]):
-            margin += f", so place decided, by {number(concept['place_margin'])}"
+def _auc(concept: Concept) -> str:
+    n = concept.name_n
+    of = "" if n is None else f" on {n:,} held-out images"
+    parts = [f"AUC {number(concept.name_auc)}{of} (chance 0.5)"]
+    if concept.second is not None and concept.second_auc is not None:
+        margin = f"margin {number(concept.name_margin)} on train images"
+        if concept.place_margin is not None:
+            margin += f", so place decided, by {number(concept.place_margin)}"
         parts.append(
-            f"runner-up {_quoted(concept['second'])} at {number(concept['second_auc'])} ({margin})"
+            f"runner-up {_quoted(concept.second)} at {number(concept.second_auc)} ({margin})"
         )
-    if _known(concept["name_iou"]):
-        part = concept["part"]
-        where = f" of {plain(short(part, 30))}" if isinstance(part, str) else ""
+    if concept.name_iou is not None:
+        part = concept.part
+        where = "" if part is None else f" of {plain(short(part, 30))}"
         parts.append(
-            f"IoU {number(concept['name_iou'])} with the mask{where} (chance "
-            f"{number(concept['name_iou_chance'])}, {int(concept['name_iou_n']):,} images)"
+            f"IoU {number(concept.name_iou)} with the mask{where} (chance "
+            f"{number(concept.name_iou_chance)}, {concept.name_iou_n or 0:,} images)"
         )
     return " · ".join(parts)
 
 
-def _about_labels(concept: pd.Series, *, with_words: bool) -> str:
+def _about_labels(concept: Concept, *, with_words: bool) -> str:
     text = (
         f"A label becomes the name when the scores tell its images from others with an AUC of "
         f"{MIN_AUC:g} or more on train images, {MIN_MARGIN:g} ahead of the runner-up there. Labels "
@@ -141,7 +143,7 @@ def _about_labels(concept: pd.Series, *, with_words: bool) -> str:
         "that decided; the other figures are of held-out images, because the best of many was "
         "chosen."
     )
-    if concept["name_source"] == "unnamed" and not with_words:
+    if concept.name_source == "unnamed" and not with_words:
         text += (
             " Words can name it too: give the recipe a \\[text\\] table with a vocabulary, and a "
             "CLIP-like model unless the backbone is one."
@@ -149,9 +151,9 @@ def _about_labels(concept: pd.Series, *, with_words: bool) -> str:
     return text
 
 
-def _words(concept: pd.Series, words: pd.DataFrame, how: pd.Series) -> str:
-    origin = plain(short(str(how["origin"]), 40))
-    shown = concept["name_source"] == "vocabulary"
+def _words(concept: Concept, words: pd.DataFrame, how: Naming) -> str:
+    origin = plain(short(how.origin, 40))
+    shown = concept.name_source == "vocabulary"
     start = f"**Named from the vocabulary** {origin}" if shown else f"Vocabulary {origin}"
     if words.empty:
         return f":material/menu_book: {start}: too few images activate it to compare it with words"
@@ -159,32 +161,32 @@ def _words(concept: pd.Series, words: pd.DataFrame, how: pd.Series) -> str:
     name = f"{_quoted(first['name'])} at cosine {number(first['score'])}"
     parts = [
         f"{name if first['named'] else f'no word passes, nearest {name}'} "
-        f"(chance {number(how['chance'])})"
+        f"(chance {number(how.chance)})"
     ]
     if len(words) > 1:
         parts.append(
             f"second {_quoted(words.iloc[1]['name'])} at {number(words.iloc[1]['score'])} "
-            f"(margin {number(first['margin'])}, {number(how['min_margin'])} needed)"
+            f"(margin {number(first['margin'])}, {number(how.min_margin)} needed)"
         )
     n = int(first["n"])
     parts.append(f"from its {n:,} strongest train images" if n else "from its direction")
     return f":material/menu_book: {start}: " + " · ".join(parts)
 
 
-def _about_words(words: pd.DataFrame, how: pd.Series) -> str:
+def _about_words(words: pd.DataFrame, how: Naming) -> str:
     listed = ", ".join(
         f"{plain(short(w, 30))} {number(s)}"
         for w, s in words[["name", "score"]].itertuples(index=False)
     )
-    model = plain(short(str(how["model"]).rsplit("/", 1)[-1], 40))
-    read = f"read by {model} as “{plain(str(how['template']))}”" if model else "read elsewhere"
+    model = plain(short(how.model.rsplit("/", 1)[-1], 40))
+    read = f"read by {model} as “{plain(how.template)}”" if model else "read elsewhere"
     return (
         (f"Nearest words and their cosines: {listed}. " if listed else "")
         + "Images and words are each taken about their mean. A word becomes the name when its "
         "cosine exceeds chance, and leads the second by the margin. Chance is what the best word "
-        f"stays below for 95 % of {int(how['n_control']):,} controls (shuffled images, or random "
-        f"directions); {percent(how['control_named'])} of them would take a name. "
-        f"{int(how['n_words']):,} words, {read}."
+        f"stays below for 95 % of {how.n_control:,} controls (shuffled images, or random "
+        f"directions); {percent(how.control_named)} of them would take a name. "
+        f"{how.n_words:,} words, {read}."
     )
 
 
@@ -207,7 +209,3 @@ def pick(bank_id: int, chosen: str, refilter: Callable[[str], None]) -> None:
 
 def _quoted(name: object) -> str:
     return f"“{plain(short(str(name), 40))}”"
-
-
-def _known(value: Any) -> bool:
-    return not pd.isna(value)

@@ -25,10 +25,8 @@ def trust(bank_id: int | None) -> tuple[str, str] | None:
     row = atlas.trust(db.cursor(), bank_id)
     if row is None:
         return None
-    about = TRUST.format(
-        n_neighbours=int(row["n_neighbours"]), n=f"{int(row['n']):,}", chance=number(row["chance"])
-    )
-    words = f"trustworthiness {number(row['trustworthiness'])} (by chance {number(row['chance'])})"
+    about = TRUST.format(n_neighbours=row.n_neighbours, n=f"{row.n:,}", chance=number(row.chance))
+    words = f"trustworthiness {number(row.trustworthiness)} (by chance {number(row.chance)})"
     return words, about
 
 

@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import duckdb
 import pandas as pd
+
+from data.queries.records import records
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutQuality:
+    """Whether neighbours on a plane are neighbours in the space: a row of `layout_quality`."""
+
+    bank_id: int | None
+    """whose directions were laid out; None: the images"""
+    trustworthiness: float
+    """0..1, 1: every neighbour on the plane is one in the space"""
+    chance: float
+    """the same with the places dealt out at random"""
+    n_neighbours: int
+    """looked at, for each point"""
+    n: int
+    """points"""
 
 
 def images(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
@@ -21,14 +41,11 @@ def images(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     ).df()
 
 
-def trust(con: duckdb.DuckDBPyConnection, bank_id: int | None) -> pd.Series | None:
-    """trustworthiness, chance, n_neighbours and n of a bank's layout, or (None) of the images';
-    None where nothing was laid out."""
-    rows = con.execute(
-        "SELECT * FROM layout_quality WHERE bank_id IS NOT DISTINCT FROM $bank_id",
-        {"bank_id": bank_id},
-    ).df()
-    return None if rows.empty else rows.iloc[0]
+def trust(con: duckdb.DuckDBPyConnection, bank_id: int | None) -> LayoutQuality | None:
+    """Of a bank's layout, or (None) of the images'; None where nothing was laid out."""
+    sql = "SELECT * FROM layout_quality WHERE bank_id IS NOT DISTINCT FROM $bank_id"
+    rows = records(con, LayoutQuality, sql, {"bank_id": bank_id})
+    return rows[0] if rows else None
 
 
 def neighbours(con: duckdb.DuckDBPyConnection, image_id: int) -> pd.DataFrame:

@@ -2,8 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import duckdb
 import pandas as pd
+
+from data.queries.records import records
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A head's class over the images that the head takes for it; logit, fixed and bias in logits.
+
+    A row of the table `explanation` and the class's bias."""
+
+    head_id: int
+    class_id: int
+    n: int
+    """those images, of all splits"""
+    logit: float
+    """mean over them"""
+    fixed: float
+    """the part of it that no concept brings: bias and each image's rest"""
+    n_concepts: int
+    """that contribute to at least one of them"""
+    layout: str
+    variance: float | None
+    """share of the contributions' variance that the layout keeps, 0..1; None: they do not vary"""
+    bias: float
 
 
 def classes(con: duckdb.DuckDBPyConnection, head_id: int) -> pd.DataFrame:
@@ -21,17 +47,18 @@ def classes(con: duckdb.DuckDBPyConnection, head_id: int) -> pd.DataFrame:
     ).df()
 
 
-def explanation(con: duckdb.DuckDBPyConnection, head_id: int, class_id: int) -> pd.Series | None:
-    """n, logit, fixed, bias, n_concepts, layout, variance, of which logit, fixed and bias in
-    logits; None where no image is taken for the class."""
-    rows = con.execute(
+def explanation(con: duckdb.DuckDBPyConnection, head_id: int, class_id: int) -> Explanation | None:
+    """None where no image is taken for the class."""
+    rows = records(
+        con,
+        Explanation,
         """
         SELECT explanation.*, bias FROM explanation JOIN head_bias USING (head_id, class_id)
         WHERE head_id = $head_id AND class_id = $class_id
         """,
         {"head_id": head_id, "class_id": class_id},
-    ).df()
-    return None if rows.empty else rows.iloc[0]
+    )
+    return rows[0] if rows else None
 
 
 def importances(

@@ -3,14 +3,104 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import duckdb
 import pandas as pd
 
+from data.queries.records import records
 
-def concept(con: duckdb.DuckDBPyConnection, bank_id: int, concept_id: int) -> pd.Series | None:
-    """Everything about one concept with its label's name and part; None where it does not exist."""
-    rows = con.execute(
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """A row of the table `concept`, where units and ranges are told, and its labels' names."""
+
+    bank_id: int
+    concept_id: int
+    name: str | None
+    name_source: str
+    """of core.kinds.NameSource"""
+    labelled_id: int | None
+    name_auc: float | None
+    name_iou: float | None
+    name_iou_chance: float | None
+    name_iou_n: int | None
+    name_n: int | None
+    second_id: int | None
+    second_auc: float | None
+    name_margin: float | None
+    place_margin: float | None
+    doubt: str
+    train_accuracy: float | None
+    test_accuracy: float | None
+    train_auc: float | None
+    test_auc: float | None
+    base_rate: float | None
+    map_scale: float
+    peak_p99: float
+    n_active: int
+    frequency: float
+    density: float
+    mean: float
+    std: float
+    score_min: float
+    score_q05: float
+    score_q25: float
+    score_q50: float
+    score_q75: float
+    score_q95: float
+    score_max: float
+    present_q50: float | None
+    absent_q50: float | None
+    class_entropy: float | None
+    position_entropy: float
+    mean_map: tuple[float, ...]
+    skew: float | None
+    kurtosis: float | None
+    class_share: float | None
+    image_share: float | None
+    separability: float | None
+    separability_chance: float | None
+    separability_n: int | None
+    label_separability: float | None
+    label_separability_chance: float | None
+    label_separability_n: int | None
+    border_share: float | None
+    place_share: float | None
+    nearest_cosine: float | None
+    monosemanticity: float | None
+    monosemanticity_chance: float | None
+    monosemanticity_n: int
+    flags: str
+    umap_x: float | None
+    umap_y: float | None
+    label: str | None
+    """name of labelled_id"""
+    part: str | None
+    """of the object that the label is about"""
+    grouping: str | None
+    """labels of which each image has one"""
+    second: str | None
+    """name of second_id"""
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Of a concept's scores over images."""
+
+    lo: float
+    hi: float
+    counts: tuple[int, ...]
+    """images per equal bin between lo and hi; the last bin includes its upper edge"""
+    n_zero: int
+    """images at exactly 0, in no bin"""
+
+
+def concept(con: duckdb.DuckDBPyConnection, bank_id: int, concept_id: int) -> Concept | None:
+    """None where it does not exist."""
+    rows = records(
+        con,
+        Concept,
         """
         SELECT concept.*, label.name AS label, label.part, label.grouping, second.name AS second
         FROM concept
@@ -19,8 +109,8 @@ def concept(con: duckdb.DuckDBPyConnection, bank_id: int, concept_id: int) -> pd
         WHERE bank_id = $bank_id AND concept_id = $concept_id
         """,
         {"bank_id": bank_id, "concept_id": concept_id},
-    ).df()
-    return None if rows.empty else rows.iloc[0]
+    )
+    return rows[0] if rows else None
 
 
 def example_groups(con: duckdb.DuckDBPyConnection, bank_id: int, concept_id: int) -> pd.DataFrame:
@@ -92,16 +182,18 @@ def maps(
     return {(c, i): (None if dense else token, value) for c, i, dense, token, value in rows}
 
 
-def histogram(con: duckdb.DuckDBPyConnection, bank_id: int, concept_id: int) -> pd.Series | None:
-    """lo, hi, counts and n_zero; None where there is none."""
-    rows = con.execute(
+def histogram(con: duckdb.DuckDBPyConnection, bank_id: int, concept_id: int) -> Histogram | None:
+    """None where there is none."""
+    rows = records(
+        con,
+        Histogram,
         """
         SELECT lo, hi, counts, n_zero FROM histogram
         WHERE bank_id = $bank_id AND concept_id = $concept_id
         """,
         {"bank_id": bank_id, "concept_id": concept_id},
-    ).df()
-    return None if rows.empty else rows.iloc[0]
+    )
+    return rows[0] if rows else None
 
 
 def class_scores(

@@ -2,8 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import duckdb
 import pandas as pd
+
+from data.queries.records import records
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """How a bank's concepts were named from a vocabulary: a row of the table `naming`."""
+
+    bank_id: int
+    origin: str
+    """the vocabulary's file"""
+    model: str
+    """that read the words; "": they were read elsewhere"""
+    template: str
+    n_words: int
+    chance: float
+    """cosine, -1..1, that a name must exceed"""
+    min_margin: float
+    """cosine, 0..2, by which it leads the second word"""
+    n_control: int
+    control_named: float
+    """share of the controls that would take a name, 0..1"""
 
 
 def words(con: duckdb.DuckDBPyConnection, bank_id: int, concept_id: int) -> pd.DataFrame:
@@ -30,10 +54,11 @@ def text_edits(con: duckdb.DuckDBPyConnection, bank_id: int, concept_id: int) ->
     ).df()
 
 
-def naming(con: duckdb.DuckDBPyConnection, bank_id: int) -> pd.Series | None:
-    """How a bank was named from a vocabulary; None where it was not."""
-    rows = con.execute("SELECT * FROM naming WHERE bank_id = $bank_id", {"bank_id": bank_id}).df()
-    return None if rows.empty else rows.iloc[0]
+def naming(con: duckdb.DuckDBPyConnection, bank_id: int) -> Naming | None:
+    """None where the bank was not named from a vocabulary."""
+    sql = "SELECT * FROM naming WHERE bank_id = $bank_id"
+    rows = records(con, Naming, sql, {"bank_id": bank_id})
+    return rows[0] if rows else None
 
 
 def sources(con: duckdb.DuckDBPyConnection, bank_id: int) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -15,6 +16,7 @@ from app.views.classes import class_parts
 from core import logit_shares
 from data import store
 from data.queries import build, classes
+from data.queries.classes import Explanation
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +44,22 @@ def test_what_nearly_cancels_is_told() -> None:
     assert logit_shares.cancelled(np.array([-10.0, 9.0]))
     assert not logit_shares.cancelled(np.array([10.0, -8.0]))
     assert not logit_shares.cancelled(np.array([0.001, 0.002]))
-    explained = {"logit": 3.0, "fixed": 2.0, "bias": 2.0, "n_concepts": 2, "n": 5}
+    explained = Explanation(
+        head_id=0,
+        class_id=0,
+        n=5,
+        logit=3.0,
+        fixed=2.0,
+        n_concepts=2,
+        layout="pca",
+        variance=None,
+        bias=2.0,
+    )
     rows = pd.DataFrame({"value": [10.0, -9.0]})
-    told = class_parts.warning(pd.Series(explained), rows)
+    told = class_parts.warning(explained, rows)
     assert told is not None
     assert "+1 logits, 5.26 %" in told
-    with_others = pd.Series(explained | {"logit": 13.0})  # they bring 10
+    with_others = replace(explained, logit=13.0)  # they bring 10
     assert class_parts.warning(with_others, rows) is None
 
 
@@ -64,7 +76,7 @@ def test_parts_of_every_class_are_its_mean_logit(con: duckdb.DuckDBPyConnection)
             assert kinds[: len(rows.head(2))] == ["concept"] * len(rows.head(2))
             assert kinds[-1] == "bias"
             assert ("rest" in kinds) == head.residual
-            assert found["value"].sum() == pytest.approx(explained["logit"])
+            assert found["value"].sum() == pytest.approx(explained.logit)
             assert found["of_logit"].iloc[:-1].sum() == pytest.approx(100)
             assert np.isnan(found["of_logit"].iloc[-1])
             assert found["of_size"].sum() == pytest.approx(100)

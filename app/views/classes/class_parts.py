@@ -11,9 +11,10 @@ import streamlit as st
 from app.format import concept_name, percent, signed
 from app.widgets import defined
 from core import logit_shares
+from data.queries.classes import Explanation
 
 
-def parts(explained: pd.Series, shown: pd.DataFrame) -> pd.DataFrame:
+def parts(explained: Explanation, shown: pd.DataFrame) -> pd.DataFrame:
     """What the mean logit is the sum of: `shown`, all other concepts together, the images' rest
     where there is one, and the bias, in this order.
 
@@ -25,10 +26,10 @@ def parts(explained: pd.Series, shown: pd.DataFrame) -> pd.DataFrame:
         ("concept", _title(r), int(r["concept_id"]), float(r["value"]), 100 * float(r["share"]))
         for r in shown.to_dict("records")
     ]
-    fixed, bias = float(explained["fixed"]), float(explained["bias"])
-    n_others = int(explained["n_concepts"]) - len(shown)
+    fixed, bias = explained.fixed, explained.bias
+    n_others = explained.n_concepts - len(shown)
     if n_others > 0:
-        value = float(explained["logit"]) - fixed - float(shown["value"].sum())
+        value = explained.logit - fixed - float(shown["value"].sum())
         size = max(0.0, 100 * (1 - float(shown["share"].sum())))
         title = f"{n_others:,} other concept{'s' if n_others > 1 else ''}"
         out.append(("others", title, -1, value, size))
@@ -49,12 +50,12 @@ def _title(row: dict[Any, Any]) -> str:
     return name if name == f"#{row['concept_id']}" else f"{name} #{row['concept_id']}"
 
 
-def warning(explained: pd.Series, rows: pd.DataFrame) -> str | None:
+def warning(explained: Explanation, rows: pd.DataFrame) -> str | None:
     """Why the shares of the logit mislead for this class; None where they do not."""
     values = rows["value"].to_numpy(np.float64)
-    fixed = float(explained["fixed"])
-    others = float(explained["logit"]) - fixed - values.sum()
-    sizes = np.array([*values, others, fixed - float(explained["bias"])])
+    fixed = explained.fixed
+    others = explained.logit - fixed - values.sum()
+    sizes = np.array([*values, others, fixed - explained.bias])
     if not logit_shares.cancelled(sizes):
         return None
     return (

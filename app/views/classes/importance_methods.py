@@ -124,7 +124,7 @@ def _head(head_id: int, bank_name: str, class_id: int, now: Asked) -> None:
             f"on {int(same['n'].max()):,} images, they differ from it by at most "
             f"{number(float(same['difference'].max()))} of the largest importance."
         )
-    frame, change = rows[method], float(explained["logit"] - explained["fixed"])
+    frame, change = rows[method], explained.logit - explained.fixed
     of = frame["value"] / change if known[method].unit == LOGITS and change else np.nan
     frame = frame.assign(of_change=of)
     _table(frame, known[method], bank_name, key=f"{head_id}-{class_id}-{method}")

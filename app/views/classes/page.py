@@ -13,6 +13,7 @@ from app.views.classes import bars, choice, class_parts, class_tables, importanc
 from app.widgets import cluster, figures, gallery, linear_heads
 from core import catalogue
 from data.queries import backbone_importance, classes
+from data.queries.classes import Explanation
 
 st.title("Classes", anchor=False)
 con = db.cursor()
@@ -92,7 +93,7 @@ def turn() -> None:
         address.link("Intervene", "intervene", icon=":material/tune:", h=head.name, y=class_id)
 
 
-def rests_on(explained: pd.Series, images: pd.DataFrame) -> None:
+def rests_on(explained: Explanation, images: pd.DataFrame) -> None:
     rows = classes.importances(con, head_id, class_id)
     st.markdown(
         "**What the logit rests on**",
@@ -100,12 +101,12 @@ def rests_on(explained: pd.Series, images: pd.DataFrame) -> None:
         "images that the head takes for the class, and add up to the mean logit.  \nIn brackets, "
         f"the share of the logit. {catalogue.of('explanation.of_logit').meaning}",
     )
-    bias, rest = float(explained["bias"]), float(explained["fixed"] - explained["bias"])
+    bias, rest = explained.bias, explained.fixed - explained.bias
     st.caption(
-        f"Mean logit {number(explained['logit'])} = bias {signed(bias)}, concepts "
-        f"{signed(float(explained['logit'] - explained['fixed']))}"
+        f"Mean logit {number(explained.logit)} = bias {signed(bias)}, concepts "
+        f"{signed(explained.logit - explained.fixed)}"
         f"{f', rest of the images {signed(rest)}' if head.residual else ''}, over "
-        f"{int(explained['n']):,} images taken for the class"
+        f"{explained.n:,} images taken for the class"
     )
     shown = choice.chosen(rows, images, bank_id=bank_id)
     if shown.empty:
@@ -118,7 +119,7 @@ def rests_on(explained: pd.Series, images: pd.DataFrame) -> None:
     points = figures.clicked(bars.chart(parts), key=f"bars-{head_id}-{class_id}-{len(shown)}")
     best = percent(float(rows["share"].head(len(shown)).sum()))
     st.caption(
-        f"{len(shown)} of {int(explained['n_concepts']):,} contributing concepts shown, "
+        f"{len(shown)} of {explained.n_concepts:,} contributing concepts shown, "
         f"{percent(float(shown['share'].sum()))} of the size (the {len(shown)} largest: {best})",
         help=catalogue.of("importance.share").meaning,
     )
@@ -131,17 +132,17 @@ def rests_on(explained: pd.Series, images: pd.DataFrame) -> None:
         address.open_page("concept", b=bank_name, c=picked)
 
 
-def lies(explained: pd.Series, images: pd.DataFrame) -> None:
+def lies(explained: Explanation, images: pd.DataFrame) -> None:
     st.markdown(
         "**Images by what they rest on**",
         help="Strategic cluster graph: each dot is an image that the head takes for the class, "
         "placed by its contributions; near dots rest on the same concepts. Colour: the concept "
         "that adds most. Ringed: the label is another class.",
     )
-    kept = explained["variance"]
-    layout = "" if pd.isna(kept) else f"Principal components, {percent(float(kept))} of variance. "
+    kept = explained.variance
+    layout = "" if kept is None else f"Principal components, {percent(kept)} of variance. "
     st.caption(
-        f"{len(images):,} of {int(explained['n']):,} images taken for the class. {layout}"
+        f"{len(images):,} of {explained.n:,} images taken for the class. {layout}"
         "A click opens the image."
     )
     title = f"{len(images)} images taken for {facts['name']}"

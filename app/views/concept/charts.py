@@ -9,12 +9,13 @@ from jaxtyping import Float
 
 from app.format import number
 from app.widgets import figures, palette
+from data.queries.concept import Histogram
 
 
-def scores(histogram: pd.Series, groups: pd.DataFrame, *, unit: str) -> go.Figure:
+def scores(histogram: Histogram, groups: pd.DataFrame, *, unit: str) -> go.Figure:
     """Images by score, log count; dotted lines are the lower edges of the quantile groups."""
-    counts = np.asarray(histogram["counts"], dtype=np.int64)
-    edges = np.linspace(histogram["lo"], histogram["hi"], len(counts) + 1)
+    counts = np.array(histogram.counts, dtype=np.int64)
+    edges = np.linspace(histogram.lo, histogram.hi, len(counts) + 1)
     figure = go.Figure(
         go.Bar(
             x=(edges[:-1] + edges[1:]) / 2,

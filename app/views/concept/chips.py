@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Literal
 
-import pandas as pd
 import streamlit as st
 
 from app import db
@@ -15,6 +14,7 @@ from core import catalogue
 from core.catalogue import FLAGS
 from data.queries import methods
 from data.queries.build import Bank
+from data.queries.concept import Concept
 
 POOLED = {"mean": "mean", "max": "largest"}
 """bank.pool -> how codes become a score"""
@@ -22,29 +22,29 @@ POOLED = {"mean": "mean", "max": "largest"}
 Colour = Literal["red", "orange", "blue", "green", "gray"]
 
 
-def chips(concept: pd.Series, bank: Bank, *, n_images: int) -> None:
+def chips(concept: Concept, bank: Bank, *, n_images: int) -> None:
     """Badges in one line."""
     made_by = methods.method(db.cursor(), "bank", bank.method)
     found: list[tuple[str, Colour, str]] = [
         (
-            f"{plain(short(bank.name, 30))} #{concept['concept_id']}",
+            f"{plain(short(bank.name, 30))} #{concept.concept_id}",
             "blue",
             f"Bank and number; made by {plain(made_by.title)}. {made_by.about} A number never "
             "changes in a store.",
         )
     ]
-    for flag in filter(None, concept["flags"].split(", ")):
+    for flag in filter(None, concept.flags.split(", ")):
         found.append(
             (flag, "red" if flag == "dead" else "orange", catalogue.of(f"flag.{flag}").meaning)
         )
-    if not concept["flags"]:
+    if not concept.flags:
         found.append(("no flags", "gray", f"None of: {', '.join(FLAGS)}."))
     if concept_names.weak(concept):
         about = f"On held-out images {concept_names.doubts(concept)}."
-        found.append((f"weak name: {concept['doubt']}", "orange", about))
+        found.append((f"weak name: {concept.doubt}", "orange", about))
     if bank.signed:
         found.append(("signed", "gray", "Codes can be negative: evidence against the concept."))
-    active = rate(int(concept["n_active"]), n_images)
+    active = rate(concept.n_active, n_images)
     found.append(
         (
             f"active in {active}",
@@ -57,70 +57,73 @@ def chips(concept: pd.Series, bank: Bank, *, n_images: int) -> None:
             st.badge(text, color=shade, help=about)
 
 
-def numbers(concept: pd.Series, bank: Bank, *, n_tokens: int) -> None:
+def numbers(concept: Concept, bank: Bank, *, n_tokens: int) -> None:
     """The figures under the header."""
     unit = bank.code_unit
     shown = [
-        _figure("peak_p99", number(concept["peak_p99"]), f"In {unit}."),
+        _figure("peak_p99", number(concept.peak_p99), f"In {unit}."),
         _figure(
             "mean",
-            number(concept["mean"]),
+            number(concept.mean),
             f"A score is the {POOLED[bank.pool]} code over the {n_tokens} tokens ({unit}).",
         ),
         (
             "Score variance",
-            number(concept["std"] ** 2),
-            f"The square of {number(concept['std'])} ({unit}). {catalogue.of('concept.std').help}",
+            number(concept.std**2),
+            f"The square of {number(concept.std)} ({unit}). {catalogue.of('concept.std').help}",
         ),
-        _figure("density", percent(concept["density"]), "Above 50 % it is flagged dense."),
-        _figure(
-            "present_q50", f"{number(concept['present_q50'])} / {number(concept['absent_q50'])}"
-        ),
-        _figure("class_entropy", number(concept["class_entropy"], "bits")),
+        _figure("density", percent(concept.density), "Above 50 % it is flagged dense."),
+        _figure("present_q50", f"{number(concept.present_q50)} / {number(concept.absent_q50)}"),
+        _figure("class_entropy", number(concept.class_entropy, "bits")),
         _figure(
             "position_entropy",
-            number(concept["position_entropy"], "bits"),
+            number(concept.position_entropy, "bits"),
             f"At most {number(math.log2(max(n_tokens, 1)))} bits, which is anywhere. Of its |code| "
-            f"{percent(concept['border_share'])} lies in the outermost ring of the grid, "
-            f"{percent(concept['place_share'])} in the tenth of the places that has most.",
+            f"{percent(concept.border_share)} lies in the outermost ring of the grid, "
+            f"{percent(concept.place_share)} in the tenth of the places that has most.",
         ),
     ]
-    if concept["test_accuracy"] == concept["test_accuracy"]:
-        p = concept["base_rate"]
-        luck = number(100 * max(p, 1 - p)) if p == p else "unknown"
+    if concept.test_accuracy is not None:
+        p = concept.base_rate
+        luck = "unknown" if p is None else percent(max(p, 1 - p))
         shown.append(
             _figure(
                 "test_accuracy",
-                number(100 * concept["test_accuracy"], "%"),
-                f"Chance here is {luck} %. On train {number(100 * concept['train_accuracy'])} %; "
-                f"AUC {number(concept['test_auc'])} held out, {number(concept['train_auc'])} on "
+                percent(concept.test_accuracy),
+                f"Chance here is {luck}. On train {percent(concept.train_accuracy)}; "
+                f"AUC {number(concept.test_auc)} held out, {number(concept.train_auc)} on "
                 "train.",
             )
         )
     _in_a_row(shown)
 
 
-def purity(concept: pd.Series) -> None:
+def purity(concept: Concept) -> None:
     """Is it one thing? Each figure beside what it would be by chance."""
-    n_top, n_held = concept["monosemanticity_n"], concept["separability_n"]
     shown = [
-        _figure("monosemanticity", _beside(concept, "monosemanticity"), f"Here n is {int(n_top)}."),
-        _figure("separability", _beside(concept, "separability"), f"Here n is {_count(n_held)}."),
+        _figure(
+            "monosemanticity",
+            _beside(concept, "monosemanticity"),
+            _n(concept.monosemanticity_n),
+        ),
+        _figure(
+            "separability",
+            _beside(concept, "separability"),
+            _n(concept.separability_n),
+        ),
         _figure(
             "label_separability",
             _beside(concept, "label_separability"),
-            f"Here n is {_count(concept['label_separability_n'])}.",
+            _n(concept.label_separability_n),
         ),
-        _figure(
-            "nearest_cosine", number(concept["nearest_cosine"]), "Which one: see its neighbours."
-        ),
+        _figure("nearest_cosine", number(concept.nearest_cosine), "Which one: see its neighbours."),
         (
             "Skew / kurtosis",
-            f"{number(concept['skew'])} / {number(concept['kurtosis'])}",
+            f"{number(concept.skew)} / {number(concept.kurtosis)}",
             f"{catalogue.of('concept.skew').help} {catalogue.of('concept.kurtosis').help}",
         ),
-        _figure("class_share", percent(concept["class_share"])),
-        _figure("image_share", percent(concept["image_share"])),
+        _figure("class_share", percent(concept.class_share)),
+        _figure("image_share", percent(concept.image_share)),
     ]
     _in_a_row(shown)
 
@@ -132,14 +135,14 @@ def _in_a_row(shown: list[tuple[str, str, str]]) -> None:
             st.metric(label, value, help=about, width=137)
 
 
-def _count(n: Any) -> str:
-    return "0" if pd.isna(n) else f"{int(n):,}"
+def _n(n: int | None) -> str:
+    return f"Here n is {n or 0:,}."
 
 
-def _beside(concept: pd.Series, column: str) -> str:
+def _beside(concept: Concept, column: str) -> str:
     """A value and its chance."""
-    value, chance = concept[column], concept[f"{column}_chance"]
-    return number(value) if pd.isna(chance) else f"{number(value)} / {number(chance)}"
+    value, chance = getattr(concept, column), getattr(concept, f"{column}_chance")
+    return number(value) if chance is None else f"{number(value)} / {number(chance)}"
 
 
 def _figure(column: str, value: str, further: str = "") -> tuple[str, str, str]:

@@ -49,7 +49,7 @@ facts = build.build(con)
 grid = (facts.grid_h, facts.grid_w)
 n_tokens = grid[0] * grid[1]
 unit = bank.code_unit
-alive = chosen["map_scale"] > 0
+alive = chosen.map_scale > 0
 
 
 def turn() -> None:
@@ -95,8 +95,8 @@ def left() -> None:
     if spread is not None and alive:
         groups = concept.example_groups(con, bank_id, concept_id)
         figures.show(charts.scores(spread, groups, unit=unit), key="scores")
-        if spread["n_zero"]:
-            st.caption(f"{rate(int(spread['n_zero']), facts.n_images)} at exactly 0, not drawn")
+        if spread.n_zero:
+            st.caption(f"{rate(spread.n_zero, facts.n_images)} at exactly 0, not drawn")
     else:
         st.caption("No score differs from 0.")
     st.markdown("**Classes**", help="Largest difference first, over labelled images")
@@ -116,7 +116,7 @@ def left() -> None:
     concept_probes.show(
         probes.of_concept(con, bank_id, concept_id),
         probes.learnability(con, bank_id, concept_id),
-        label=chosen["label"] if isinstance(chosen["label"], str) else None,
+        label=chosen.label,
         key=f"probes-{bank_id}-{concept_id}",
     )
     st.markdown("**Neighbours in this bank**")
@@ -125,7 +125,7 @@ def left() -> None:
     )
     if other is not None:
         address.open_page("concept", **(concept_list.place() | {"b": bank_name, "c": other}))
-    mean_map = np.array(chosen["mean_map"], dtype=np.float64)
+    mean_map = np.array(chosen.mean_map, dtype=np.float64)
     if alive and len(mean_map) == n_tokens:
         st.markdown(
             "**Where in the frame**",
@@ -135,13 +135,13 @@ def left() -> None:
         where = rearrange(mean_map, "(h w) -> h w", h=grid[0])
         figures.show(charts.frame(where, signed=bank.signed, unit=unit), key="frame")
         st.caption(
-            f"{grid[0]} x {grid[1]} tokens · {number(chosen['position_entropy'])} of at "
+            f"{grid[0]} x {grid[1]} tokens · {number(chosen.position_entropy)} of at "
             f"most {number(float(np.log2(n_tokens)))} bits"
         )
 
 
 def right() -> None:
-    scale, limit = float(chosen["map_scale"]), float(chosen["peak_p99"])
+    scale, limit = chosen.map_scale, chosen.peak_p99
     if not alive:
         st.info(
             "This concept is dead: no image activates it. The images below are chosen among "
@@ -169,7 +169,7 @@ def right() -> None:
 
 
 turn()
-name = concept_name(chosen["name"], concept_id)
+name = concept_name(chosen.name, concept_id)
 st.title(plain(short(name, 70)), anchor=False, help=plain(name) if len(name) > 70 else None)
 concept_names.show(bank_id, chosen)
 name_form.show(bank_name, concept_id)

@@ -102,7 +102,7 @@ def test_store_holds_layout_neighbours_and_vectors_of_the_images(tiny_store: Pat
         judged = banks.fetchall()[0][0]
     assert len(points) == len(kept) == n
     assert trust is not None
-    assert 0.5 < trust["trustworthiness"] <= 1
+    assert 0.5 < trust.trustworthiness <= 1
     assert judged >= 1
     x = np.array([v for _, v in kept], dtype=np.float64)
     assert x.shape == (n, width)

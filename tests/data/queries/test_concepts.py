@@ -141,7 +141,7 @@ def test_histogram_counts_every_image_once(con: duckdb.DuckDBPyConnection, bank_
     for concept_id in _alive(con, bank_id):
         row = concept.histogram(con, bank_id, concept_id)
         assert row is not None
-        assert sum(row["counts"]) + row["n_zero"] == n_images
+        assert sum(row.counts) + row.n_zero == n_images
 
 
 def test_class_scores_put_the_largest_difference_first(

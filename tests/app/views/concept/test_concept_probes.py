@@ -19,7 +19,6 @@ from streamlit.testing.v1 import AppTest
 
 from app.views.concept import concept_probes
 from app.widgets import learnability
-from app.widgets.concept_names import weak
 from core.types import Labels
 from data import store
 from data.queries import concept as one
@@ -173,7 +172,7 @@ def test_store_holds_every_concept_of_a_bank_on_its_label(
     assert set(rows["labelled_id"]) <= set(raw["labelled_id"].dropna())
     assert label is not None
     assert found["what"].tolist() == ["label", *["class"] * 4]
-    assert found["name"][0] == label["label"]
+    assert found["name"][0] == label.label
     assert found["strongest"].sum() == 1
     assert found["nap"][1:].is_monotonic_decreasing
 
@@ -232,10 +231,8 @@ def test_page_shows_the_label_read_off_in_four_ways(
     label = next(t for t in tables if "iou_chance" in t)
     assert len(label) == 5
     values = {m.label: m.value for m in at.metric}
-    assert float(values["Score variance"]) == pytest.approx(row["std"] ** 2, rel=0.01)
-    assert float(values["Density"].removesuffix(" %")) == pytest.approx(
-        100 * row["density"], rel=0.01
-    )
+    assert float(values["Score variance"]) == pytest.approx(row.std**2, rel=0.01)
+    assert float(values["Density"].removesuffix(" %")) == pytest.approx(100 * row.density, rel=0.01)
 
 
 def test_page_says_why_a_label_was_not_probed(
@@ -275,4 +272,3 @@ def test_a_weak_name_is_marked_with_its_reason(
     assert not any("weak name" in m.value for m in page(path, b="cav", c="1").markdown)
     rows = page(path, "concepts", b="cav").dataframe[0].value.set_index("concept_id")
     assert rows.loc[0, "doubt"] == "low AUC, out of place"
-    assert weak(rows.loc[0]) == marked
