@@ -7,13 +7,13 @@ from collections.abc import Callable
 from PIL import Image
 
 from core.backbones import huggingface
-from core.backbones.depth import ManyLayers, open_layers
 from core.backbones.earlier import at_earlier_layer
 from core.backbones.joint import JOINT_LAYER
 from core.backbones.layers import LayerInfo
+from core.backbones.network_files import is_local, quiet
+from core.backbones.pooled_layers import ManyLayers, open_layers
 from core.backbones.resume import Resumes, Stopped
-from core.backbones.text import TextTower, load_text_tower
-from core.backbones.weights import is_local, quiet
+from core.backbones.text_tower import TextTower, load_text_tower
 from core.types import Backbone
 
 BACKBONES: dict[str, Callable[..., Backbone]] = {"huggingface": huggingface.load}

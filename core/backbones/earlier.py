@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from core.backbones import layers, readout
+from core.backbones import layers, mean_readout
 from core.backbones.huggingface import HuggingFaceBackbone, call
 from core.types import Backbone
 
@@ -20,7 +20,7 @@ def at_earlier_layer(backbone: Backbone, *, layer: str = "") -> Iterator[Backbon
     """
     if not isinstance(backbone, HuggingFaceBackbone):
         return
-    probe = readout.probes(*backbone.pixel_size)[-2:].to(backbone.device)
+    probe = mean_readout.probes(*backbone.pixel_size)[-2:].to(backbone.device)
     network = backbone.network
     with torch.no_grad():
         found = layers.survey(network, probe, lambda pixels: call(network, pixels))

@@ -20,10 +20,10 @@ from jaxtyping import Float
 from PIL.Image import Image
 from torch import Tensor, nn
 
-from core.backbones import joint, layers, readout, resume
+from core.backbones import joint, layers, mean_readout, resume
 from core.backbones.layers import LayerInfo, Layout
+from core.backbones.network_files import open_network
 from core.backbones.processing import Preprocessor, open_processor
-from core.backbones.weights import open_network
 from core.types import Activations, Box
 
 
@@ -72,7 +72,7 @@ class HuggingFaceBackbone:
         )
 
     def linear_readout(self) -> tuple[Float[np.ndarray, "y d"], Float[np.ndarray, " y"]] | None:
-        return readout.find(self.network, self.forward, readout.probes(*self.pixel_size))
+        return mean_readout.find(self.network, self.forward, mean_readout.probes(*self.pixel_size))
 
     def _run(self, pixels: Tensor) -> Activations:
         if tuple(pixels.shape[2:]) != self.pixel_size:
@@ -161,7 +161,7 @@ def _open(
     network, outputs = open_network(model, device=device)
     preprocessor = open_processor(model, size=size)
     frame = preprocessor.frame(100, 100)
-    probe = readout.probes(frame.height, frame.width)[-2:].to(device)
+    probe = mean_readout.probes(frame.height, frame.width)[-2:].to(device)
     try:
         found = layers.survey(network, probe, lambda pixels: call(network, pixels))
     except (ValueError, RuntimeError) as error:

@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 from transformers import AutoImageProcessor
 
-from core.backbones import weights
+from core.backbones import network_files
 from core.types import Box
 
 PROBES = ((210, 150), (150, 210))  # width, height: landscape and portrait, in pixels
@@ -68,7 +68,7 @@ class Preprocessor:
 
 def open_processor(model: str, *, size: tuple[int, int] | None) -> Preprocessor:
     """Raises FileNotFoundError without preprocessor_config.json, ValueError if it is unusable."""
-    if weights.is_local(model):
+    if network_files.is_local(model):
         source = Path(model).expanduser()
         if not (source / "preprocessor_config.json").is_file():
             raise FileNotFoundError(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from core import heads as core_heads
 from core.recipe import HeadSpec
 from precompute.heads.baselines import put_baselines
-from precompute.heads.energy import energy
+from precompute.heads.energy_head import energy
 from precompute.heads.given import imported, own
 from precompute.heads.judged import Probe, accuracies, logits_of, predictions, probe
 from precompute.heads.last_layer import backbone

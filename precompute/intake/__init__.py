@@ -20,7 +20,7 @@ from precompute.intake.sources import Log, Sources, open_sources
 from precompute.intake.streams import StoredImages, StoredTokens
 from precompute.intake.texts import Texts
 from precompute.intake.truth import cell_share, labels_of
-from precompute.intake.vocabulary import read_vocabulary, readable
+from precompute.intake.word_files import read_vocabulary, readable
 
 __all__ = [
     "FACTS",

@@ -14,7 +14,7 @@ from core import backbones
 from core.backbones import JOINT_LAYER, load_text_tower
 from core.recipe import TextSpec
 from core.types import Backbone
-from precompute.intake import shards, vocabulary
+from precompute.intake import shards, word_files
 from precompute.intake.activations import SHARD
 from precompute.intake.build import Build
 from precompute.intake.texts import Texts
@@ -48,7 +48,7 @@ def _read(build: Build) -> Texts:
             )
         path = Path(spec.vectors)
         files = build.rows["file"].tolist()
-        words, words_in, images_in = vocabulary.read_vectors(path, files)
+        words, words_in, images_in = word_files.read_vectors(path, files)
         return Texts(words, words_in, images_in, False, path.name, _tag(words, words_in))
     if not spec.vocabulary:
         raise ValueError("[text]: name a vocabulary, a text file of one word or phrase a line")
@@ -56,11 +56,11 @@ def _read(build: Build) -> Texts:
         raise ValueError(f"[text]: template is {spec.template!r}; {{}} must stand for the word")
     path = Path(spec.vocabulary).expanduser()
     log = build.log
-    listed = vocabulary.read_vocabulary(path, lambda error: log.notice("texts", path.name, error))
+    listed = word_files.read_vocabulary(path, lambda error: log.notice("texts", path.name, error))
     model = spec.model or build.model
     with log.timed("embed words", len(listed), "words"):
         tower = load_text_tower(model)
-        words = vocabulary.readable(
+        words = word_files.readable(
             listed,
             lambda word: tower.problem(spec.template.replace("{}", word)),
             lambda error: log.notice("texts", path.name, error),

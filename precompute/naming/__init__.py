@@ -3,7 +3,8 @@
 from precompute.naming.labelled_scores import control_scores, label_concepts
 from precompute.naming.layout import lay_out, layout_trust, put_image_layout
 from precompute.naming.match_labels import label_scores
-from precompute.naming.names import (
+from precompute.naming.neighbours import nearest_concepts
+from precompute.naming.vocabulary_names import (
     NAMES_STAGE,
     PlacedBank,
     Vocabulary,
@@ -11,7 +12,6 @@ from precompute.naming.names import (
     notice_twins,
     prepare_names,
 )
-from precompute.naming.neighbours import nearest_concepts
 
 __all__ = [
     "NAMES_STAGE",

@@ -22,7 +22,7 @@ from core.recipe import parse
 from core.types import Activations
 from data import store
 from precompute import pipeline
-from precompute.intake import vocabulary
+from precompute.intake import word_files
 from precompute.quality import leakage
 
 SMALL = {
@@ -425,7 +425,7 @@ def test_a_vocabulary_that_is_not_there_leaves_the_banks_that_need_none(
 
 def test_a_folder_is_no_vocabulary(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is a folder; name the text file"):
-        vocabulary.read_vocabulary(tmp_path, lambda _: None)
+        word_files.read_vocabulary(tmp_path, lambda _: None)
 
 
 @pytest.mark.parametrize(

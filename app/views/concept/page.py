@@ -8,7 +8,14 @@ from einops import rearrange
 
 from app import address, db
 from app.format import concept_name, number, plain, rate, short
-from app.views.concept import charts, chips, concept_probes, concept_tables, examples, name_form
+from app.views.concept import (
+    chips,
+    concept_charts,
+    concept_probes,
+    concept_tables,
+    examples,
+    name_form,
+)
 from app.widgets import concept_list, concept_names, concept_order, concept_parts, figures, gallery
 from data.queries import build, concept, probes
 
@@ -94,7 +101,7 @@ def left() -> None:
     spread = concept.histogram(con, bank_id, concept_id)
     if spread is not None and alive:
         groups = concept.example_groups(con, bank_id, concept_id)
-        figures.show(charts.scores(spread, groups, unit=unit), key="scores")
+        figures.show(concept_charts.scores(spread, groups, unit=unit), key="scores")
         if spread.n_zero:
             st.caption(f"{rate(spread.n_zero, facts.n_images)} at exactly 0, not drawn")
     else:
@@ -133,7 +140,7 @@ def left() -> None:
             "images. A concept that is only ever at the border may be an artefact.",
         )
         where = rearrange(mean_map, "(h w) -> h w", h=grid[0])
-        figures.show(charts.frame(where, signed=bank.signed, unit=unit), key="frame")
+        figures.show(concept_charts.frame(where, signed=bank.signed, unit=unit), key="frame")
         st.caption(
             f"{grid[0]} x {grid[1]} tokens · {number(chosen.position_entropy)} of at "
             f"most {number(float(np.log2(n_tokens)))} bits"

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import address, db
 from app.format import number, plain, rate, short
-from app.views.depth import charts
+from app.views.depth import depth_charts
 from app.widgets import defined, figures
 from core import catalogue
 from data.queries import build, depth
@@ -99,13 +99,13 @@ st.multiselect(
     help="At first: those whose AUC changes most over the layers, one of each group.",
 )
 figures.show(
-    charts.lines(
+    depth_charts.lines(
         rows[rows["labelled_id"].isin(chosen)].sort_values(["labelled_id", "position"]),
         layers=[short(last_part(names[p]), 34) for p in positions],
     ),
     key="depth",
 )
-table = charts.wide(rows, positions)
+table = depth_charts.wide(rows, positions)
 counts = table["best"].value_counts()
 st.markdown(
     "**Best layer** · "

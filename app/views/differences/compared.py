@@ -7,7 +7,7 @@ import pandas as pd
 from jaxtyping import Float, Int64
 
 from app import db
-from app.views.differences.image_sets import ImageSet, members
+from app.views.differences.set_choice import ImageSet, members
 from core.compare import class_shifts, image_sets
 from data.queries import comparing, heads
 

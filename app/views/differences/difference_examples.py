@@ -9,7 +9,7 @@ import pandas as pd
 
 from app import db
 from app.format import number, short, signed, with_id
-from app.views.differences.image_sets import ImageSet, members
+from app.views.differences.set_choice import ImageSet, members
 from app.widgets import gallery
 from data.queries import comparing, concept
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.views.differences.image_sets import ImageSet
+from app.views.differences.set_choice import ImageSet
 
 KINDS = {"energy": "Energy", "within": "Within classes", "tie": "Tie to the class"}
 ABOUT = {

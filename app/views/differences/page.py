@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import address, db
 from app.format import number, plain, short
-from app.views.differences import charts, compared, difference_examples, image_sets, top
+from app.views.differences import compared, difference_charts, difference_examples, set_choice, top
 from app.views.differences import difference_kinds as kinds
 from app.views.differences import difference_table as table
 from app.widgets import figures, gallery
@@ -23,7 +23,7 @@ TIMES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 st.title("Differences", anchor=False)
 found = address.bank()
 con = db.cursor()
-splits, classes = image_sets.splits(), image_sets.classes()
+splits, classes = set_choice.splits(), set_choice.classes()
 if found is None or not splits:
     what = "concept bank" if found is None else "image"
     address.unknown(
@@ -36,8 +36,8 @@ if found is None or not splits:
 bank = found
 bank_id, bank_name, unit = bank.bank_id, bank.name, bank.code_unit
 judged = bool(len(classes)) and not build.accuracies(con).query("model == 'backbone'").empty
-offered = image_sets.pairs(splits, classes, judged=judged)
-asked = [image_sets.read(address.param(k), splits=splits, classes=classes) for k in ("a", "z")]
+offered = set_choice.pairs(splits, classes, judged=judged)
+asked = [set_choice.read(address.param(k), splits=splits, classes=classes) for k in ("a", "z")]
 first = next(iter(offered.values()))
 a, b = asked[0] or first[0], asked[1] or first[1]
 refused = [address.param(k) for k, s in zip(("a", "z"), asked, strict=True) if s is None]
@@ -48,7 +48,7 @@ if any(refused):
     )
 
 
-def set_both(left: image_sets.ImageSet, right: image_sets.ImageSet) -> None:
+def set_both(left: set_choice.ImageSet, right: set_choice.ImageSet) -> None:
     address.set_params(a=left.text(), z=right.text())
 
 
@@ -72,13 +72,13 @@ def choose() -> None:
     left, swap, right = st.columns([12, 1, 12], vertical_alignment="bottom")
     for column, side, key_, chosen in ((left, "A", "a", a), (right, "B", "z", b)):
         with column:
-            _, _, n = image_sets.members(chosen)
-            draw = f", a draw of {image_sets.MOST:,}" if n > image_sets.MOST else ""
+            _, _, n = set_choice.members(chosen)
+            draw = f", a draw of {set_choice.MOST:,}" if n > set_choice.MOST else ""
             st.markdown(
-                f"**Set {side}** · {plain(image_sets.describe(chosen, classes))} · "
+                f"**Set {side}** · {plain(set_choice.describe(chosen, classes))} · "
                 f"{n:,} image{'s' if n != 1 else ''}{draw}"
             )
-            image_sets.choose(side, key_, chosen, splits=splits, classes=classes, judged=judged)
+            set_choice.choose(side, key_, chosen, splits=splits, classes=classes, judged=judged)
     swap.button(
         "",
         key="swap",
@@ -143,7 +143,7 @@ def open_concept(concept_id: int) -> None:
 
 
 def picture(drawn: pd.DataFrame, kind: str) -> None:
-    figure = charts.largest(drawn, kind=kind, unit=unit, classes=classes)
+    figure = difference_charts.largest(drawn, kind=kind, unit=unit, classes=classes)
     for point in figures.clicked(figure, key=f"top-{kind}-{bank_id}-{a.text()}-{b.text()}"):
         if point.get("customdata"):
             open_concept(int(point["customdata"][0]))
@@ -152,7 +152,7 @@ def picture(drawn: pd.DataFrame, kind: str) -> None:
 def examples(rows: pd.DataFrame, kind: str) -> None:
     facts = build.build(con)
     grid = (facts.grid_h, facts.grid_w)
-    names = (image_sets.describe(a, classes), image_sets.describe(b, classes))
+    names = (set_choice.describe(a, classes), set_choice.describe(b, classes))
     shown = difference_examples.groups(
         bank_id,
         rows,
@@ -200,7 +200,7 @@ def summary(
 
 
 choose()
-(ids_a, of_a, n_a), (ids_b, of_b, n_b) = image_sets.members(a), image_sets.members(b)
+(ids_a, of_a, n_a), (ids_b, of_b, n_b) = set_choice.members(a), set_choice.members(b)
 if not n_a or not n_b:
     st.info("One of the sets has no image; loosen its filter.", icon=":material/info:")
     st.stop()

@@ -12,7 +12,7 @@ from app import db
 from app.format import number, plain, short
 from app.views.intervene import head_lab, whole
 from core import bottleneck
-from core.intervention import energy, propagation, tables
+from core.intervention import energy_propagation, propagation, tables
 from data.queries import heads
 
 RULES = {
@@ -148,8 +148,8 @@ def _by_table(
 
 
 @db.cached(max_entries=4, shared=True)
-def _energies(bank_id: int) -> energy.Energies:
-    return energy.read(safetensors.load(heads.tensors(db.cursor(), bank_id)))
+def _energies(bank_id: int) -> energy_propagation.Energies:
+    return energy_propagation.read(safetensors.load(heads.tensors(db.cursor(), bank_id)))
 
 
 def _by_energy(lab: head_lab.Lab, columns: dict[int, float]) -> Followed | str:
@@ -164,8 +164,8 @@ def _by_energy(lab: head_lab.Lab, columns: dict[int, float]) -> Followed | str:
     ids = lab.loaded.concept_ids
     own = _class_energies(lab, energies)
     changes = {int(ids[k]): v for k, v in columns.items()}
-    found = energy.follow(energies, scores, changes, class_logits=own)
-    before = energy.follow(energies, scores, {}, class_logits=own).present[0]
+    found = energy_propagation.follow(energies, scores, changes, class_logits=own)
+    before = energy_propagation.follow(energies, scores, {}, class_logits=own).present[0]
     return Followed(
         found.scores[:, ids],
         found.moved[:, ids],
@@ -181,7 +181,7 @@ def _by_energy(lab: head_lab.Lab, columns: dict[int, float]) -> Followed | str:
 
 
 def _class_energies(
-    lab: head_lab.Lab, energies: energy.Energies
+    lab: head_lab.Lab, energies: energy_propagation.Energies
 ) -> Float64[np.ndarray, "1 y"] | None:
     """Of the image, in logits: the rest of a head of kind `energy`; other heads have none."""
     if lab.kind != "energy" or lab.rest is None:

@@ -11,11 +11,11 @@ without its ReLU, E(x, e) = -<P x, e / |e|>:
     E_global(c,y) bilinear: -(class_bias_y + sum_k c_k (concept_bias_k + weight_yk) + c' pair c / 2)
 
 The paper's one-layer networks bend between the embeddings and the energy. Without that bend maps
-exist, and every conditional probability is a short sum (`core.intervention.energy`). The paper
-normalises E_global over classes and drawn concept vectors; a pseudo-likelihood, p(y | c) and every
-p(c_k | other c, y), needs no drawing (Besag 1975). A fifth of the label vectors that p(y | c) sees
-have a fifth of their concepts flipped, as in the paper. With a frozen backbone the three share no
-parameters, so the paper's weights of their losses would change nothing.
+exist, and every conditional probability is a short sum (`core.intervention.energy_propagation`).
+The paper normalises E_global over classes and drawn concept vectors; a pseudo-likelihood, p(y | c)
+and every p(c_k | other c, y), needs no drawing (Besag 1975). A fifth of the label vectors that
+p(y | c) sees have a fifth of their concepts flipped, as in the paper. With a frozen backbone the
+three share no parameters, so the paper's weights of their losses would change nothing.
 
 A head of kind `energy` is -(l_g E_global + l_y E_class): c is a soft mix of absent and present,
 linear in the score (the line that best predicts the label from it on the train images), and the

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.concepts.common.rows import refuse_more_than_rank, sampled
+from core.concepts.common.token_sample import refuse_more_than_rank, sampled
 from core.concepts.factors import nnls
 from core.concepts.factors.additive import Additive
 from core.concepts.factors.kmeans import centroids, nearest_centre, unit_rows

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.concepts.common.rows import numerical_rank
+from core.concepts.common.token_sample import numerical_rank
 from core.concepts.factors import nmf, nnls
 from core.types import Crops, FitData
 

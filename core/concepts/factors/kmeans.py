@@ -14,8 +14,8 @@ from jaxtyping import Float
 from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor
 
-from core.concepts.common.rows import sampled
 from core.concepts.common.stored import Stored
+from core.concepts.common.token_sample import sampled
 from core.types import FitData
 
 _EPS = 1e-12

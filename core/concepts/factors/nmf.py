@@ -16,7 +16,7 @@ from jaxtyping import Float
 from sklearn.cluster import kmeans_plusplus
 from torch import Tensor
 
-from core.concepts.common.rows import refuse_more_than_rank, refuse_non_finite, refuse_unfit
+from core.concepts.common.token_sample import refuse_more_than_rank, refuse_non_finite, refuse_unfit
 from core.concepts.factors import nnls
 from core.concepts.factors.additive import Additive
 from core.types import FitData

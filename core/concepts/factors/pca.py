@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.concepts.common.rows import above_rounding, refuse_more_than_rank, sampled
 from core.concepts.common.stored import Stored
+from core.concepts.common.token_sample import above_rounding, refuse_more_than_rank, sampled
 from core.types import FitData
 
 

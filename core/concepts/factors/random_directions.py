@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.concepts.common.rows import sampled
 from core.concepts.common.selection import kept
 from core.concepts.common.stored import Stored
+from core.concepts.common.token_sample import sampled
 from core.concepts.factors.kmeans import unit_rows
 from core.types import FitData
 

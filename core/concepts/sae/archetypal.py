@@ -19,7 +19,7 @@ from core.concepts.sae.archetypes import Archetypes
 from core.concepts.sae.bank import Autoencoder
 from core.concepts.sae.loop import optimise
 from core.concepts.sae.plan import Plan, Training
-from core.concepts.sae.training import n_kept
+from core.concepts.sae.sparse_step import n_kept
 from core.types import FitData
 
 

@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from core.concepts.common.rows import refuse_unfit
+from core.concepts.common.token_sample import refuse_unfit
 from core.concepts.factors.kmeans import centroids, unit_rows
-from core.concepts.sae import training
+from core.concepts.sae import sparse_step
 from core.concepts.sae.bank import shared
 from core.concepts.sae.loop import EPS, Step
 from core.concepts.sae.weights import Weights
@@ -100,7 +100,7 @@ class Archetypes:
         """The TopK step, its dictionary's gradient led on to what the dictionary is made of."""
         rows = self.dictionary()
         weights = Weights(rows, self.encoder, self.encoder_bias, self.decoder_bias, True, self.unit)
-        result = training.step(weights, x, top_k=self.top_k)
+        result = sparse_step.step(weights, x, top_k=self.top_k)
         slope = result.gradients.pop("dictionary")
         scaled = slope * self.log_scale.exp()
         result.gradients["mixture"] = scaled @ self.candidates.T

@@ -18,7 +18,7 @@ from torch import Tensor
 from core.concepts.sae.bank import Autoencoder
 from core.concepts.sae.batch_budget import trained
 from core.concepts.sae.plan import Plan, Training
-from core.concepts.sae.training import n_kept
+from core.concepts.sae.sparse_step import n_kept
 from core.types import FitData
 
 

@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from core.concepts.common.rows import refuse_unfit
 from core.concepts.common.selection import strongest
+from core.concepts.common.token_sample import refuse_unfit
 from core.concepts.factors.kmeans import centroids, unit_rows
 from core.concepts.sae.loop import EPS, Step
-from core.concepts.sae.training import Sparse
+from core.concepts.sae.sparse_step import Sparse
 from core.concepts.sae.weights import Weights
 from core.types import FitData
 

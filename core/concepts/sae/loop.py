@@ -15,9 +15,9 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
-from core.concepts.common.rows import refuse_non_finite
+from core.concepts.common.token_sample import refuse_non_finite
 from core.concepts.sae.plan import Plan
-from core.concepts.sae.resume import pack, unpack
+from core.concepts.sae.training_state import pack, unpack
 from core.types import FitData, TokenStream
 
 EPS = 1e-8

@@ -18,7 +18,7 @@ from core.concepts.common.selection import kept
 from core.concepts.sae.bank import Autoencoder, shared
 from core.concepts.sae.placing import placed
 from core.concepts.sae.plan import Plan, Training
-from core.concepts.sae.training import train
+from core.concepts.sae.sparse_step import train
 from core.concepts.sae.weights import Weights
 from core.types import FitData
 

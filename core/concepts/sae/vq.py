@@ -21,7 +21,7 @@ from core.concepts.factors.kmeans import unit_rows
 from core.concepts.sae.codebook import Codebook
 from core.concepts.sae.loop import optimise
 from core.concepts.sae.plan import Pace, Plan
-from core.concepts.sae.training import n_kept
+from core.concepts.sae.sparse_step import n_kept
 from core.types import FitData
 
 

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from core.concepts.common.rows import refuse_non_finite
+from core.concepts.common.token_sample import refuse_non_finite
 from core.concepts.sae.loop import EPS
 from core.types import TokenStream
 

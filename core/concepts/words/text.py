@@ -22,8 +22,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from core.concepts.common.concept_layer import lines_of, packed
-from core.concepts.common.rows import refuse_non_finite
 from core.concepts.common.stored import Stored
+from core.concepts.common.token_sample import refuse_non_finite
 from core.concepts.factors import nnls
 from core.concepts.words import modality_gap
 from core.types import FitData, TextSide

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from data.datasets.aviary.pen import Colour, Number, Point, Points, bar, curve, disc, mix
-from data.datasets.aviary.plan import PARTS
+from data.datasets.aviary.species import PARTS
 
 Shape = tuple[Points, Colour, int]
 

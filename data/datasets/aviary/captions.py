@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Integer
 
-from data.datasets.aviary.plan import GROUPS, SPECIES
+from data.datasets.aviary.species import GROUPS, SPECIES
 from data.datasets.types import Dataset
 
 # How a value of a group is called; {} stands for the value.

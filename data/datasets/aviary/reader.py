@@ -25,8 +25,8 @@ from PIL import Image
 
 from data.datasets.aviary.bird import PART
 from data.datasets.aviary.pen import HEIGHT, WIDTH
-from data.datasets.aviary.plan import GROUP_PART, GROUPS, SPECIES, Plan, plan_all
 from data.datasets.aviary.render import render
+from data.datasets.aviary.species import GROUP_PART, GROUPS, SPECIES, Plan, plan_all
 from data.datasets.limit import spread
 from data.datasets.types import Dataset
 from data.images import runs

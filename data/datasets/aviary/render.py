@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from data.datasets.aviary import bird as aviary_bird
 from data.datasets.aviary import near, scene
 from data.datasets.aviary.pen import FINE, HEIGHT, WIDTH, Pen
-from data.datasets.aviary.plan import Plan
+from data.datasets.aviary.species import Plan
 
 TILT = 13.0  # degrees, either way
 EXTENT = (0.55, 0.90)  # of the frame's width or height, whichever the bird fills more

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel
 
 from core import backbones
-from core.backbones import text
+from core.backbones import text_tower
 from tests import tiny_clips, tiny_models
 
 FAMILIES = ("clip", "siglip")
@@ -50,7 +50,7 @@ def unit(x: torch.Tensor) -> torch.Tensor:
 def test_words_are_what_the_model_makes_of_each_line_alone(
     family: str, saved: dict[str, Path]
 ) -> None:
-    found = text.load_text_tower(str(saved[family])).embed(LINES)
+    found = text_tower.load_text_tower(str(saved[family])).embed(LINES)
     network, tokenizer = whole(saved[family]), tiny_clips.tokenizer()
     for row, line in zip(found, LINES, strict=True):
         ids = tokenizer(line)["input_ids"]
@@ -74,7 +74,7 @@ def test_words_are_what_the_model_makes_of_each_line_alone(
 def test_lines_that_would_be_read_in_part_are_refused(
     line: str, reason: str, saved: dict[str, Path]
 ) -> None:
-    tower = text.load_text_tower(str(saved["clip"]))
+    tower = text_tower.load_text_tower(str(saved["clip"]))
     with pytest.raises(ValueError, match=reason):
         tower.embed(["red", line])
     assert tower.problem("red") == ""
@@ -83,13 +83,13 @@ def test_lines_that_would_be_read_in_part_are_refused(
 def test_model_without_texts(tmp_path: Path) -> None:
     path = tiny_models.save("siglip", tmp_path / "half")
     with pytest.raises(ValueError, match=r"'siglip_vision_model' model.*both parts"):
-        text.load_text_tower(str(path))
+        text_tower.load_text_tower(str(path))
 
 
 def test_model_without_tokenizer(tmp_path: Path) -> None:
     path = tiny_clips.save("clip", tmp_path / "clip", with_tokenizer=False)
     with pytest.raises(ValueError, match=r"no tokenizer.*tokenizer\.json"):
-        text.load_text_tower(str(path))
+        text_tower.load_text_tower(str(path))
 
 
 def test_tokenizer_of_another_model(clip: Path) -> None:
@@ -97,7 +97,7 @@ def test_tokenizer_of_another_model(clip: Path) -> None:
     other.add_tokens(["green"])
     other.save_pretrained(clip)
     with pytest.raises(ValueError, match=r"knows 13 tokens.*for 12"):
-        text.load_text_tower(str(clip))
+        text_tower.load_text_tower(str(clip))
 
 
 def test_weights_without_the_text_part(clip: Path) -> None:
@@ -105,13 +105,13 @@ def test_weights_without_the_text_part(clip: Path) -> None:
     seeing = {name: t for name, t in tensors.items() if not name.startswith("text_")}
     save_file(seeing, clip / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ValueError, match="would be random"):
-        text.load_text_tower(str(clip))
+        text_tower.load_text_tower(str(clip))
 
 
 def test_pickled_weights(clip: Path) -> None:
     (clip / "model.safetensors").rename(clip / "pytorch_model.bin")
     with pytest.raises(ValueError, match="safetensors are required"):
-        text.load_text_tower(str(clip))
+        text_tower.load_text_tower(str(clip))
 
 
 # -- images ------------------------------------------------------------------------------------

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.intervention import energy
-from core.intervention.energy import Energies
+from core.intervention import energy_propagation
+from core.intervention.energy_propagation import Energies
 
 K, Y = 4, 3
 
@@ -57,7 +57,7 @@ def joint(
 
 def test_presence_and_classes_after_an_edit_are_the_sum_over_all_states(energies: Energies) -> None:
     scores, own = np.array([[0.3, -1.2, 0.8, 0.1]]), np.array([[0.4, -0.3, 0.2]])
-    found = energy.follow(energies, scores, {1: 40.0}, class_logits=own)
+    found = energy_propagation.follow(energies, scores, {1: 40.0}, class_logits=own)
     states = joint(energies, scores[0], own[0], held={1: 1})
     for k in (0, 2, 3):
         expected = sum(p for (bits, _), p in states.items() if bits[k])
@@ -69,7 +69,7 @@ def test_presence_and_classes_after_an_edit_are_the_sum_over_all_states(energies
 
 def test_scores_move_by_the_change_of_log_odds(energies: Energies) -> None:
     scores = np.array([[0.3, -1.2, 0.8, 0.1]])
-    found = energy.follow(energies, scores, {1: 40.0})
+    found = energy_propagation.follow(energies, scores, {1: 40.0})
     before, after = joint(energies, scores[0]), joint(energies, scores[0], held={1: 1})
     for k in (0, 2, 3):
         odds = []
@@ -84,7 +84,7 @@ def test_scores_move_by_the_change_of_log_odds(energies: Energies) -> None:
 
 def test_no_edit_moves_nothing(energies: Energies) -> None:
     scores = np.random.default_rng(0).normal(size=(5, K))
-    found = energy.follow(paired(energies, 0.8), scores, {})
+    found = energy_propagation.follow(paired(energies, 0.8), scores, {})
     np.testing.assert_array_equal(found.scores, scores)
     assert not found.moved.any()
 
@@ -92,17 +92,17 @@ def test_no_edit_moves_nothing(energies: Energies) -> None:
 def test_a_pair_carries_its_mate_along_where_classes_say_nothing(energies: Energies) -> None:
     silent = replace(energies, weight=np.zeros((Y, K)))
     scores = np.zeros((1, K))
-    alone = energy.follow(silent, scores, {0: 40.0})
+    alone = energy_propagation.follow(silent, scores, {0: 40.0})
     assert not alone.moved.any()
     for size, sign in ((1.5, 1), (-1.5, -1)):
-        found = energy.follow(paired(silent, size), scores, {0: 40.0})
+        found = energy_propagation.follow(paired(silent, size), scores, {0: 40.0})
         assert np.sign(found.scores[0, 2]) == sign
         assert np.flatnonzero(found.moved[0]).tolist() == [2]
 
 
 def test_a_mean_field_comes_near_the_sum_over_all_states(energies: Energies) -> None:
     e, scores = paired(energies, 0.3), np.array([[0.3, -1.2, 0.8, 0.1]])
-    found = energy.follow(e, scores, {1: -40.0})
+    found = energy_propagation.follow(e, scores, {1: -40.0})
     states = joint(e, scores[0], held={1: 0})
     for k in (0, 2, 3):
         expected = sum(p for (bits, _), p in states.items() if bits[k])
@@ -112,7 +112,10 @@ def test_a_mean_field_comes_near_the_sum_over_all_states(energies: Energies) -> 
 def test_half_a_presence_mixes_softly(energies: Energies) -> None:
     """A concept held at 0 log odds is half there: its class evidence counts half."""
     scores = np.zeros((1, K))
-    odds = [energy.follow(energies, scores, {1: value}).classes[0] for value in (-40.0, 0.0, 40.0)]
+    odds = [
+        energy_propagation.follow(energies, scores, {1: value}).classes[0]
+        for value in (-40.0, 0.0, 40.0)
+    ]
     low, half, high = (np.log(p) - np.log(p[0]) for p in odds)
     np.testing.assert_allclose(half, (low + high) / 2)
 
@@ -123,8 +126,9 @@ def test_tables_are_conditionals_of_the_global_energy(energies: Energies) -> Non
     def p(test: object) -> float:
         return sum(value for state, value in states.items() if test(*state))  # type: ignore[operator]
 
-    by_class = energy.given_class(energies)
-    by_concept, by_both = energy.given_concept(energies), energy.given_both(energies)
+    by_class = energy_propagation.given_class(energies)
+    by_concept = energy_propagation.given_concept(energies)
+    by_both = energy_propagation.given_both(energies)
     assert by_both.shape == (Y, K, K)
     for j in range(K):
         for i in range(K):
@@ -141,4 +145,4 @@ def test_tables_are_conditionals_of_the_global_energy(energies: Energies) -> Non
 
 def test_a_bank_without_energies_is_refused() -> None:
     with pytest.raises(ValueError, match="no global energy"):
-        energy.read({"directions": np.zeros((3, 7))})
+        energy_propagation.read({"directions": np.zeros((3, 7))})

@@ -10,9 +10,9 @@ from PIL import Image
 
 from data.datasets import load
 from data.datasets.aviary.bird import PART
-from data.datasets.aviary.plan import GROUPS, SPECIES, plan_all, plan_image
 from data.datasets.aviary.reader import MIN_PIXELS, aviary, part_rows
 from data.datasets.aviary.render import render
+from data.datasets.aviary.species import GROUPS, SPECIES, plan_all, plan_image
 from data.images import from_runs
 
 AVIARY = importlib.import_module("data.datasets.aviary.reader")  # the module, not its reader

@@ -12,9 +12,9 @@ from paths import ROOT
 from PIL import Image
 
 from core import backbones
-from core.backbones import text
+from core.backbones import text_tower
 from data.datasets.aviary import captions
-from data.datasets.aviary.plan import GROUPS
+from data.datasets.aviary.species import GROUPS
 from data.datasets.types import Dataset
 from precompute.demo import aviary_clip
 from precompute.demo.aviary_backbone import normalised, read
@@ -134,7 +134,7 @@ def test_patches_know_the_words_too(dataset: Dataset, trained: aviary_clip.Train
     """Plain colours: every single patch of an image is nearest to its own kind's words."""
     backbone = backbones.load(str(trained.path), layer="joint")
     words = [captions.CAPTION_PHRASES[f"plumage: {v}"] for v in GROUPS["plumage"][:3]]
-    said = torch.from_numpy(text.load_text_tower(str(trained.path)).embed(words))
+    said = torch.from_numpy(text_tower.load_text_tower(str(trained.path)).embed(words))
     tested = dataset.images[dataset.images["split"] == "test"]
     pictures = [dataset.open(file) for file in tested["file"]]
     seen = backbone.forward(backbone.preprocess(pictures))

@@ -13,13 +13,13 @@ import pytest
 from safetensors.numpy import save_file
 
 from core import backbones
-from core.backbones import text
+from core.backbones import text_tower
 from core.recipe import TextSpec
 from core.types import Backbone
 from data import datasets
 from data.datasets.types import Dataset
 from precompute.intake import activations as acts
-from precompute.intake import vocabulary
+from precompute.intake import word_files
 from precompute.intake.activations import ActivationStore
 from precompute.intake.embed_texts import read_texts
 from precompute.intake.sources import Log
@@ -88,7 +88,7 @@ def test_words_and_images_meet_in_the_backbones_own_space(
     assert found.words_in is not None
     assert found.images_in is not None
     np.testing.assert_array_equal(
-        found.words_in, text.load_text_tower(str(clip)).embed(found.words)
+        found.words_in, text_tower.load_text_tower(str(clip)).embed(found.words)
     )
     assert found.images_in.shape == (len(dataset.images) - 1, 9)  # one file is broken
     np.testing.assert_allclose(np.linalg.norm(found.images_in, axis=1), 1, rtol=1e-5)
@@ -100,7 +100,7 @@ def test_words_and_images_meet_in_the_backbones_own_space(
 
 def test_template_is_what_the_model_reads(read: Read, clip: Path, tmp_path: Path) -> None:
     found, _ = read(vocabulary=written(tmp_path, "red", "blue"), template="a {} bird")
-    expected = text.load_text_tower(str(clip)).embed(["a red bird", "a blue bird"])
+    expected = text_tower.load_text_tower(str(clip)).embed(["a red bird", "a blue bird"])
     assert found.words == ("red", "blue")
     np.testing.assert_array_equal(found.words_in, expected)
 
@@ -153,7 +153,7 @@ def test_unusable_vocabulary_is_a_notice_and_no_words(
 def test_byte_order_mark_is_no_part_of_the_first_word(tmp_path: Path) -> None:
     path = tmp_path / "words.txt"
     path.write_bytes("red\r\nblue\r\n".encode("utf-8-sig"))
-    assert vocabulary.read_vocabulary(path, lambda _: None) == ("red", "blue")
+    assert word_files.read_vocabulary(path, lambda _: None) == ("red", "blue")
 
 
 @pytest.mark.parametrize(

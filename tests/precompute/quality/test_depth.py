@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from core import backbones
-from core.backbones import depth as inside
+from core.backbones import pooled_layers
 from core.recipe import parse
 from data import store
 from data.queries import depth as of_store
@@ -21,7 +21,7 @@ from precompute.quality import depth
 def test_one_pass_gives_what_each_layer_gives_alone(tiny_model: Path) -> None:
     names = ["resnet.encoder.stages.1", "resnet.embedder", "resnet.encoder.stages.0"]
     opened = backbones.load(str(tiny_model), size=fakes.SIZE)
-    many = inside.open_layers(opened, names)
+    many = pooled_layers.open_layers(opened, names)
     pixels = torch.randn(4, 3, *fakes.SIZE, generator=torch.Generator().manual_seed(1))
     found = many.pooled(pixels)
     assert many.names == (names[1], names[2], names[0])  # as the network finishes them
@@ -40,22 +40,22 @@ def test_wrong_layers_are_named_before_any_work(
     assert not list(tmp_path.glob("*.duckdb*"))
     opened = backbones.load(str(tiny_model), size=fakes.SIZE)
     with pytest.raises(ValueError, match="twice"):
-        inside.open_layers(opened, ["resnet.embedder"] * 2)
+        pooled_layers.open_layers(opened, ["resnet.embedder"] * 2)
     with pytest.raises(ValueError, match="one layer only"):
-        inside.open_layers(fakes.FakeBackbone(), ["patches"])
+        pooled_layers.open_layers(fakes.FakeBackbone(), ["patches"])
 
 
 def test_a_layer_that_is_not_finite_is_left_out_and_the_images_are_named(
     shapes: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = inside.ManyLayers.pooled
+    real = pooled_layers.ManyLayers.pooled
 
-    def spoilt(self: inside.ManyLayers, pixels: torch.Tensor) -> list[torch.Tensor]:
+    def spoilt(self: pooled_layers.ManyLayers, pixels: torch.Tensor) -> list[torch.Tensor]:
         found = real(self, pixels)
         found[0][2:3, 0] = float("nan")  # the third of each eight, at the earlier layer
         return found
 
-    monkeypatch.setattr(inside.ManyLayers, "pooled", spoilt)
+    monkeypatch.setattr(pooled_layers.ManyLayers, "pooled", spoilt)
     text = fakes.recipe_text(shapes, tiny_model, name="spoilt")
     banks = text[text.index("[[banks]]") : text.index("[depth]")]
     text = text.replace(banks, '[[banks]]\nmethod = "pca"\nn_concepts = 2\n')

@@ -20,11 +20,11 @@ from streamlit.testing.v1 import AppTest
 from transformers import ResNetConfig, ResNetForImageClassification, ViTImageProcessorPil
 
 from app.views.differences import difference_kinds, difference_table, top
-from app.views.differences.image_sets import ImageSet
+from app.views.differences.set_choice import ImageSet
 from core.recipe import parse
 from data import datasets
-from data.datasets.aviary.plan import GROUPS, SPECIES
 from data.datasets.aviary.reader import aviary
+from data.datasets.aviary.species import GROUPS, SPECIES
 from data.datasets.types import Dataset
 
 KEPT = ("habitat", "tail", "plumage", "crown")

@@ -22,7 +22,7 @@ from app import db
 from app.views.intervene import follow_rules, head_lab, levels, pinned, report, whole
 from app.views.intervene.tabs import curve_data, weight_matrix
 from core import bottleneck
-from core.intervention import energy, strategies
+from core.intervention import energy_propagation, strategies
 from data import store
 from data.annotations import open_annotations
 from data.queries import build, heads, images
@@ -154,7 +154,7 @@ def test_an_energy_moves_the_others_as_the_mathematics_says(
     lab = head_lab.lab(row(con), 3)
     n = build.bank(con, lab.bank_id).n_concepts
     rng = np.random.default_rng(5)
-    energies = energy.Energies(
+    energies = energy_propagation.Energies(
         rng.normal(size=(4, n)), np.zeros(4), np.zeros(n), np.zeros((n, n)), np.arange(4)
     )
     monkeypatch.setattr(follow_rules, "_energies", lambda *_: energies)
@@ -164,14 +164,14 @@ def test_an_energy_moves_the_others_as_the_mathematics_says(
     all_scores = heads.image_scores(
         con, lab.bank_id, np.arange(n), image_ids=np.array([lab.image_id])
     )
-    twin = energy.follow(energies, all_scores, {int(ids[1]): -3.0})
+    twin = energy_propagation.follow(energies, all_scores, {int(ids[1]): -3.0})
     np.testing.assert_allclose(found.scores, twin.scores[:, ids])
     assert found.scores[0, 1] == -3.0
     assert (np.abs(found.by[[0, 2]]) > 0).all()
     # a head of kind energy: what the image says of its class counts, by the energies' class order
     class_ids = lab.loaded.class_ids
     rest = rng.normal(size=(1, len(class_ids))) * 3
-    turned = energy.Energies(
+    turned = energy_propagation.Energies(
         energies.weight[: len(class_ids)],
         np.zeros(len(class_ids)),
         np.zeros(n),
@@ -183,9 +183,11 @@ def test_an_energy_moves_the_others_as_the_mathematics_says(
         replace(lab, kind="energy", rest=rest), {1: -3.0}, rule="energy", class_row=0
     )
     assert not isinstance(found, str)
-    twin = energy.follow(turned, all_scores, {int(ids[1]): -3.0}, class_logits=rest[:, ::-1])
+    twin = energy_propagation.follow(
+        turned, all_scores, {int(ids[1]): -3.0}, class_logits=rest[:, ::-1]
+    )
     np.testing.assert_allclose(found.scores, twin.scores[:, ids])
-    alone = energy.follow(turned, all_scores, {int(ids[1]): -3.0})
+    alone = energy_propagation.follow(turned, all_scores, {int(ids[1]): -3.0})
     assert np.abs(found.scores - alone.scores[:, ids]).max() > 1e-3
 
 

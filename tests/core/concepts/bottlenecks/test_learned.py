@@ -20,7 +20,7 @@ from core.concepts import METHODS
 from core.concepts.bottlenecks import csr, energy, sl_cbm
 from core.concepts.bottlenecks.csr_training import local_vectors
 from core.concepts.bottlenecks.prototypes import Projector, project
-from core.intervention import energy as energies
+from core.intervention import energy_propagation
 from core.types import ConceptBank, FitData, Labels
 
 N, N_TRAIN, T, D = 120, 90, 14, 9
@@ -248,9 +248,9 @@ def test_energy_score_is_affine_so_its_map_averages_to_it() -> None:
 
 def test_the_global_energy_knows_which_concepts_make_a_class() -> None:
     """Classes are the first and the last concept: 0 neither, 1 the first, 2 the last, 3 both."""
-    found = energies.read(load(save(fitted("energy").tensors())))
+    found = energy_propagation.read(load(save(fitted("energy").tensors())))
     assert found.classes.tolist() == [0, 1, 2, 3]
-    table = energies.given_class(found)
+    table = energy_propagation.given_class(found)
     np.testing.assert_array_equal(table[:, 0] > 0.5, [False, True, False, True])
     np.testing.assert_array_equal(table[:, 1] > 0.5, [True, False, True, False])
     np.testing.assert_array_equal(table[:, 3] > 0.5, [False, False, True, True])
@@ -259,9 +259,11 @@ def test_the_global_energy_knows_which_concepts_make_a_class() -> None:
 def test_an_edit_carries_the_concepts_of_its_class_along() -> None:
     """An image says nothing of its concepts, but that its class is neither or both: without the
     first concept it is neither, so the second must be there, and the fourth goes."""
-    found = energies.read({name: t.numpy() for name, t in fitted("energy").tensors().items()})
+    found = energy_propagation.read(
+        {name: t.numpy() for name, t in fitted("energy").tensors().items()}
+    )
     start, own = np.zeros((1, K)), np.array([[2.0, -8.0, -8.0, 2.0]])
-    moved = energies.follow(found, start, {0: -12.0}, class_logits=own)
+    moved = energy_propagation.follow(found, start, {0: -12.0}, class_logits=own)
     np.testing.assert_array_equal(np.sign(moved.scores[0]), [-1, 1, 1, -1])
     assert moved.moved[0].tolist() == [False, True, True, True]
     assert moved.classes[0].argmax() == 0

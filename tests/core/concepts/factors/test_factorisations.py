@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from core.concepts import METHODS
-from core.concepts.common import rows
+from core.concepts.common import token_sample
 from core.concepts.factors import (
     convex_nmf,
     hierarchical_semi_nmf,
@@ -378,10 +378,10 @@ def test_rank_is_that_of_double_precision(rank: int, width: int) -> None:
     few[:, -1] *= 1e-2
     x = few @ uniform(rank, width)
     assert np.linalg.matrix_rank(x.double().numpy(), rtol=1e-6) == rank
-    assert rows.numerical_rank(x, most=9) == rank
-    assert rows.numerical_rank(1e-12 * x, most=9) == rank
-    assert rows.numerical_rank(x, most=3) == min(rank, 3)
-    assert rows.numerical_rank(0 * x, most=3) == 0
+    assert token_sample.numerical_rank(x, most=9) == rank
+    assert token_sample.numerical_rank(1e-12 * x, most=9) == rank
+    assert token_sample.numerical_rank(x, most=3) == min(rank, 3)
+    assert token_sample.numerical_rank(0 * x, most=3) == 0
 
 
 @pytest.mark.parametrize("levels", [[3, 4], [4, 2], [0, 6], [3, 3]])

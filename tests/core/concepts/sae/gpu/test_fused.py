@@ -21,7 +21,7 @@ from core.concepts.sae import topk
 from core.concepts.sae.gpu import fused
 from core.concepts.sae.loop import optimise
 from core.concepts.sae.plan import Plan
-from core.concepts.sae.training import step
+from core.concepts.sae.sparse_step import step
 from core.concepts.sae.weights import Weights
 from core.types import FitData
 

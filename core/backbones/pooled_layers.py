@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from core.backbones import huggingface, layers, readout
+from core.backbones import huggingface, layers, mean_readout
 from core.backbones.layers import Layout
 from core.types import Backbone
 
@@ -61,7 +61,7 @@ def open_layers(backbone: Backbone, names: Sequence[str]) -> ManyLayers:
     """
     if not isinstance(backbone, huggingface.HuggingFaceBackbone):
         raise ValueError(f"backbone {backbone.name!r} gives one layer only, so depth has no layers")
-    probe = readout.probes(*backbone.pixel_size)[-2:].to(backbone.device)
+    probe = mean_readout.probes(*backbone.pixel_size)[-2:].to(backbone.device)
     found = layers.survey(backbone.network, probe, backbone.forward)
     for name in names:
         layers.check_layer(name, backbone.network, found)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
-from core.backbones.weights import check_files, is_local, quiet
+from core.backbones.network_files import check_files, is_local, quiet
 
 FAMILIES = ("clip", "siglip")
 BATCH = 256

@@ -20,7 +20,7 @@ from data import store
 from data.annotations import open_annotations
 from data.queries import names
 from precompute.intake.sources import Log
-from precompute.naming import names as naming
+from precompute.naming import vocabulary_names
 
 MAIN = ROOT / "app" / "main.py"
 
@@ -100,7 +100,7 @@ def test_joint_tokens_are_placed_by_their_direction(
 
 def test_words_that_are_read_alike_are_told() -> None:
     log = Log()
-    naming.notice_twins(("red", "snow", "Red"), np.eye(4)[[0, 1, 0]], log)
+    vocabulary_names.notice_twins(("red", "snow", "Red"), np.eye(4)[[0, 1, 0]], log)
     assert [(stage, subject) for stage, subject, _ in log.notices] == [("names", "vocabulary")]
     assert "other words: 1 ('Red' as 'red')" in log.notices[0][2]
 

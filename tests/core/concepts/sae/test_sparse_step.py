@@ -10,7 +10,7 @@ import reference
 import torch
 
 from core.concepts.sae.plan import Plan
-from core.concepts.sae.training import step, train
+from core.concepts.sae.sparse_step import step, train
 from core.concepts.sae.weights import Weights
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from app.views.classes import class_tables
-from app.views.differences.image_sets import ImageSet, pairs, read
+from app.views.differences.set_choice import ImageSet, pairs, read
 from app.widgets import cluster
 
 SPLITS, CLASSES = ["train", "test", "odd~one"], {0: "wren", 7: "heron"}
