@@ -15,7 +15,7 @@ app: $(VENV)/.installed  ## open the app on DB=store.duckdb, a store or a folder
 	$(PY) -m streamlit run app/main.py $(OPEN) -- $(if $(DB),--db "$(DB)")
 
 test: check  ## all checks
-	$(PY) -m pytest -n 2 --dist loadfile
+	$(PY) -m pytest -n 2
 
 check: lint  ## style, types and import rules, without the tests
 lint: $(VENV)/.tested

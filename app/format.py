@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import SupportsInt
+from typing import SupportsFloat, SupportsInt
 
 MISSING = "n/a"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
-def number(value: float | None, unit: str = "") -> str:
+def number(value: SupportsFloat | None, unit: str = "") -> str:
     """Three significant digits; whole numbers keep all of theirs. Missing is MISSING."""
-    if value is None or not math.isfinite(value):
+    value = math.nan if value is None else float(value)
+    if not math.isfinite(value):
         return MISSING
     suffix = f" {unit}" if unit else ""
-    if float(value).is_integer() and abs(value) < 1e9:
+    if value.is_integer() and abs(value) < 1e9:
         return f"{int(value):,}{suffix}"
     size = abs(value)
     if size >= 1e6 or size < 1e-3:
@@ -26,15 +27,16 @@ def number(value: float | None, unit: str = "") -> str:
     return f"{value:,.{decimals}f}{suffix}"
 
 
-def signed(value: float | None, unit: str = "") -> str:
+def signed(value: SupportsFloat | None, unit: str = "") -> str:
     """As `number`, with a plus sign where positive."""
     text = number(value, unit)
-    return f"+{text}" if value is not None and math.isfinite(value) and value > 0 else text
+    return f"+{text}" if value is not None and 0 < float(value) < math.inf else text
 
 
-def percent(share: float | None) -> str:
+def percent(share: SupportsFloat | None) -> str:
     """A share of 0..1 as per cent."""
-    if share is None or not math.isfinite(share):
+    share = math.nan if share is None else float(share)
+    if not math.isfinite(share):
         return MISSING
     return "100 %" if share == 1 else f"{number(100 * share)} %"
 

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # numba gives torch back all cores when it starts its own threads; tiny tensors only wait for them.
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
@@ -14,6 +15,7 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 import numba
 import pytest
 from jaxtyping import install_import_hook
+from xdist.scheduler import LoadFileScheduling, Scheduling
 
 # numba compiles UMAP for 20 s, and running it on a dozen points takes 1 s without. What is compiled
 # here is imported later, and stays so.
@@ -38,6 +40,19 @@ from core.recipe import Recipe, parse  # noqa: E402
 
 # Two cores, tiny tensors: a second thread only waits.
 torch.set_num_threads(1)
+
+
+class _OneBrowser(LoadFileScheduling):
+    """Files go to whoever is free, but those that need a browser and its store to one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "tests/browser" if file.startswith("tests/browser/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    return _OneBrowser(config, log)
 
 
 @pytest.fixture(scope="session")

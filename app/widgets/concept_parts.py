@@ -93,7 +93,7 @@ def _groups(
 
 
 def _item(row: pd.Series, *, unit: str) -> dict[str, Any]:
-    code = number(float(row["code"]))
+    code = number(row["code"])
     return crops.item(row, lines=[{"text": code, "title": f"code {code} ({unit})"}])
 
 
@@ -139,8 +139,8 @@ def attributed(rows: pd.DataFrame, *, key: str, method: str, unit: str) -> int |
         label = row["class"] if isinstance(row["class"], str) else "unlabelled"
         lines = [
             {
-                "text": f"{number(float(row['score']))} · Σ {total}",
-                "title": f"score {number(float(row['score']))}; the map adds up to {total}, "
+                "text": f"{number(row['score'])} · Σ {total}",
+                "title": f"score {number(row['score'])}; the map adds up to {total}, "
                 f"both in {unit}",
             },
             {"text": label, "title": f"{label}; {row['file']}"},

@@ -127,7 +127,7 @@ def nearest(image_id: int, *, key: str) -> int | None:
             gallery.item(
                 row,
                 lines=[
-                    {"text": number(float(row["cosine"])), "title": "cosine"},
+                    {"text": number(row["cosine"]), "title": "cosine"},
                     {"text": label, "title": f"label: {label}; {row['file']}"},
                     {"text": row["split"], "title": f"split {row['split']}"},
                 ],

@@ -63,14 +63,14 @@ def chart(parts: pd.DataFrame) -> go.Figure:
 
 def _beside(row: Mapping[Any, Any]) -> str:
     share = float(row["of_logit"])
-    text = signed(float(row["value"]))
+    text = signed(row["value"])
     return text if np.isnan(share) else f"{text} ({percent(share / 100)})"
 
 
 def _about(row: Mapping[Any, Any]) -> str:
     share, size = float(row["of_logit"]), float(row["of_size"])
     lines = [f"<b>{short(str(row['title']), 60)}</b>"]
-    lines.append(f"mean contribution {signed(float(row['value']))} logits")
+    lines.append(f"mean contribution {signed(row['value'])} logits")
     if not np.isnan(share):
         lines.append(f"share of the logit {percent(share / 100)}")
     if not np.isnan(size):

@@ -187,7 +187,7 @@ def _mistake(row: pd.Series, *, missed: bool) -> dict[str, Any]:
     text = row["predicted"] if missed else row["label"]
     about = f"label {row['label']}, taken for {row['predicted']} with probability "
     lines = [
-        {"text": text, "title": f"{about}{number(float(row['prob']))}; {row['file']}"},
+        {"text": text, "title": f"{about}{number(row['prob'])}; {row['file']}"},
         {"text": row["split"]},
     ]
     return gallery.item(row, lines=lines)

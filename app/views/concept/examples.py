@@ -61,15 +61,15 @@ def groups(
 def _lines(row: pd.Series, *, unit: str, columns: int) -> list[dict[str, Any]]:
     token = int(row["peak_token"])
     score = {
-        "text": number(float(row["score"])),
-        "title": f"score {number(float(row['score']))} ({unit}), over all tokens; peak "
-        f"{number(float(row['peak']))} at row {token // columns}, "
+        "text": number(row["score"]),
+        "title": f"score {number(row['score'])} ({unit}), over all tokens; peak "
+        f"{number(row['peak'])} at row {token // columns}, "
         f"column {token % columns}",
     }
     label = row["class"] if isinstance(row["class"], str) else None
     guess = row["predicted"] if isinstance(row["predicted"], str) else None
     wrong = label is not None and guess is not None and row["correct"] is False
-    said = f"; the backbone says {guess} ({number(float(row['prob']))})" if guess else ""
+    said = f"; the backbone says {guess} ({number(row['prob'])})" if guess else ""
     return [
         score,
         {

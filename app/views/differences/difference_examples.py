@@ -92,7 +92,7 @@ def _lines(row: pd.Series) -> list[dict[str, Any]]:
     guess = f"; the backbone says {row['predicted']}" if isinstance(row["predicted"], str) else ""
     wrong = not pd.isna(row["correct"]) and not bool(np.bool_(row["correct"]))
     return [
-        {"text": number(float(row["score"])), "title": "score: its codes in one number"},
+        {"text": number(row["score"]), "title": "score: its codes in one number"},
         {
             "text": ("✗ " if wrong else "") + label,
             "title": f"label: {label}{guess}; split {row['split']}; {row['file']}",

@@ -131,7 +131,7 @@ def _by_table(
         if class_row is None
         else f"train images of {plain(short(lab.loaded.class_names[class_row]))}"
     )
-    sets = "; ".join(f"{lab.title(k, 30)} {number(float(degree[k]))}" for k in list(columns)[:4])
+    sets = "; ".join(f"{lab.title(k, 30)} {number(degree[k])}" for k in list(columns)[:4])
     signed = np.sign(at.present[1] - at.absent[1])
     return Followed(
         found.scores,

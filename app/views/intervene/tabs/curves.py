@@ -161,7 +161,7 @@ def _flips(
         f"Correcting the {_nth(step)} {what} turns "
         f"{rate(len(gained), n)} right and {rate(len(lost), n)} wrong. "
         f"With {_many(float(curve.corrected[step]))} corrected (mean), "
-        f"{percent(float(curve.accuracy[step]))} are right."
+        f"{percent(curve.accuracy[step])} are right."
     )
     if policy != curve_data.CONTROL:
         st.caption(

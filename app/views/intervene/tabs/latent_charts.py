@@ -163,7 +163,7 @@ def strengths(
             orientation="h",
             name=name,
             marker_color=COLOURS[name],
-            text=[signed(float(v)) for v in values[order]],
+            text=[signed(v) for v in values[order]],
             textposition="none",
             hovertemplate="%{y}: %{text} logits<extra></extra>",
         )
