@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import house
@@ -58,28 +59,48 @@ def test_no_function_takes_many_parameters() -> None:
 
 @pytest.mark.parametrize("name", house.files())
 def test_no_private_name_crosses_files(name: str) -> None:
-    tree = house.files()[name]
-    taken = list(house.imports(tree))
-    modules = {a.asname or a.name for _, a in taken}
-    reached = {
-        f"{node.value.id}.{node.attr}"
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
-        if node.value.id in modules and house.is_private(node.attr)
-    }
-
-    assert {a.name for _, a in taken if house.is_private(a.name)} | reached == set()
+    assert house.private_names(house.files()[name]) == set()
 
 
 def test_query_modules_go_by_their_own_names() -> None:
-    renamed = {
-        f"{name}:{alias.name}"
-        for name, tree in house.files().items()
-        for module, alias in house.imports(tree)
-        if alias.asname and (module or alias.name).startswith("data.queries")
-    }
+    renamed = {name: house.renamed_queries(tree) for name, tree in house.files().items()}
 
-    assert renamed == set()
+    assert {name: found for name, found in renamed.items() if found} == {}
+
+
+def test_every_import_is_seen_by_the_contracts() -> None:
+    hidden = {name: house.imports_by_string(tree) for name, tree in house.files().items()}
+
+    assert {name: found for name, found in hidden.items() if found} == {}
+
+
+BREAKS = {
+    house.private_names: (
+        "from app.format import _x",
+        "from app import format\nformat._x(1)",
+        "import app.format\napp.format._x(1)",
+        "from app import widgets\nwidgets.gallery._x.y",
+        "import core._room.file",
+    ),
+    house.renamed_queries: (
+        "from data import queries as q",
+        "from data.queries import heads as h",
+        "import data.queries.heads as h",
+        "from data.queries.heads import heads as h",
+    ),
+    house.imports_by_string: (
+        'importlib.import_module("core.concepts.sae")',
+        'import_module("core.concepts.sae")',
+        '__import__("core.concepts.sae")',
+        'exec("import core.concepts.sae")',
+    ),
+}
+"""each rule to lines that break it"""
+
+
+@pytest.mark.parametrize(("rule", "line"), [(r, line) for r, ls in BREAKS.items() for line in ls])
+def test_a_break_of_a_rule_is_found(rule: Callable[[ast.Module], set[str]], line: str) -> None:
+    assert rule(ast.parse(line))
 
 
 def _tracked() -> dict[str, str]:
