@@ -17,7 +17,7 @@ import streamlit as st
 from paths import ROOT
 from streamlit.testing.v1 import AppTest
 
-from app.views.intervene import edits, head_edits
+from app.views.intervene import address_edits, address_head_edits
 from app.views.intervene.tabs import regions
 
 MAIN = str(ROOT / "app" / "main.py")
@@ -62,17 +62,18 @@ def told(at: AppTest) -> str:
 
 def test_what_an_address_says_in_vain_is_listed() -> None:
     text = "2:0.5, ,x,0:nan,1:inf,3:1e99,7:-1,4:,٣:1"
-    assert edits.parse(text) == {2: 0.5, 7: -1.0}
-    assert edits.refused(text) == ["x", "0:nan", "1:inf", "3:1e99", "4:", "٣:1"]
-    assert edits.refused(None) == edits.refused("") == edits.refused("1:2,") == []
-    many = ",".join(f"{i}:1" for i in range(edits.MOST + 2))
-    assert edits.refused(many) == [f"{edits.MOST}:1", f"{edits.MOST + 1}:1"]
+    assert address_edits.parse(text) == {2: 0.5, 7: -1.0}
+    assert address_edits.refused(text) == ["x", "0:nan", "1:inf", "3:1e99", "4:", "٣:1"]
+    assert [address_edits.refused(given) for given in (None, "", "1:2,")] == [[], [], []]
+    many = ",".join(f"{i}:1" for i in range(address_edits.MOST + 2))
+    assert address_edits.refused(many) == [f"{address_edits.MOST}:1", f"{address_edits.MOST + 1}:1"]
 
 
 def test_what_a_head_edit_says_in_vain_is_listed() -> None:
     text = "p2,p2,r,m,s3:nan,w1.:2,k0,px,s1:1e300~a name, p"
-    assert head_edits.refused(text) == ["s3:nan", "w1.:2", "px", "s1:1e300"]
-    assert head_edits.refused(head_edits.write(head_edits.parse(text))) == []
+    assert address_head_edits.refused(text) == ["s3:nan", "w1.:2", "px", "s1:1e300"]
+    kept = address_head_edits.write(address_head_edits.parse(text))
+    assert address_head_edits.refused(kept) == []
 
 
 def test_marks_off_the_grid_and_marks_that_conflict_are_listed() -> None:

@@ -11,7 +11,7 @@ from safetensors import numpy as safetensors
 from app import db
 from app.format import concept_name, number, with_id
 from app.views.intervene import whole
-from app.views.intervene.head_edits import Edit, EditSet, holds
+from app.views.intervene.address_head_edits import Edit, EditSet, holds
 from core.intervention import global_edits, head_edits
 from core.intervention.refit import refit
 from core.types import Head

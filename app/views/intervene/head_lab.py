@@ -13,7 +13,7 @@ from jaxtyping import Float64, Int64
 
 from app import address, db
 from app.format import concept_name, plain, short
-from app.views.intervene import edits, lab_concepts, levels
+from app.views.intervene import address_edits, lab_concepts, levels
 from app.widgets import assets, diverse_rows, pack
 from core import bottleneck
 from core.intervention.strategies import Levels
@@ -245,7 +245,7 @@ def _diverse(lab: Lab, kept: Int64[np.ndarray, " m"], classes: list[int]) -> dic
 def order(new: dict[int, float] | None, *, focus: int | None) -> None:
     """From a button beside the element: take over these edits (by concept id; None: leave them as
     they are) and lay the concept before the person."""
-    text = None if new is None else edits.write(new)
+    text = None if new is None else address_edits.write(new)
     if text is not None:
         address.set_params(e=text)
     extra: list[int] = st.session_state.setdefault("lab_extra", [])

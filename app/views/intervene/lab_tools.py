@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import address
 from app.views.intervene import edited_head, head_lab, pinned, report, saved_edits, whole
-from app.views.intervene.head_edits import holds, parse
+from app.views.intervene.address_head_edits import holds, parse
 from app.widgets import people
 from core.intervention.global_edits import Preview
 from data.queries.build import HeadFacts

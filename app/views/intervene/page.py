@@ -9,8 +9,8 @@ from jaxtyping import Int64
 from app import address, db
 from app.format import concept_name, listed, plain, short
 from app.views.intervene import (
+    address_edits,
     ask_next,
-    edits,
     follow,
     head_lab,
     lab_tools,
@@ -92,7 +92,7 @@ def told() -> None:
     if isinstance(value, dict) and value.get("key") == st.session_state.get("lab_shown"):
         values = value.get("values")
         address.set_params(
-            e=edits.write(edits.parse(value.get("edits"))),
+            e=address_edits.write(address_edits.parse(value.get("edits"))),
             y=value.get("y"),
             u=values if values in STRATEGIES and values != TYPICAL else None,
         )
@@ -157,8 +157,8 @@ def laboratory(facts: ImageFacts, head: HeadFacts, bank: Bank) -> None:
         )
         return
     picture = images.picture(db.cursor(), image_id)
-    asked = edits.parse(address.param("e"))
-    odd = edits.refused(address.param("e"))
+    asked = address_edits.parse(address.param("e"))
+    odd = address_edits.refused(address.param("e"))
     if odd:
         st.warning(
             f"Left out of the link: {listed(odd)}. An edit is a concept's number and a score from "
@@ -171,7 +171,7 @@ def laboratory(facts: ImageFacts, head: HeadFacts, bank: Bank) -> None:
             f"{' …' if len(strangers) > 8 else ''}. {plain(head.name)} has no weight for "
             "these concepts, so editing them changes nothing."
         )
-    text = edits.write({c: v for c, v in asked.items() if c not in strangers})
+    text = address_edits.write({c: v for c, v in asked.items() if c not in strangers})
     places, known = lab.loaded.places(np.array(st.session_state.get("lab_extra", []), np.int64))
     extra = [int(k) for k in places[known]]
     key = head_lab.key(lab, extra)

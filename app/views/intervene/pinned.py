@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import address
 from app.format import concept_name, number, plain, short
-from app.views.intervene import edits, head_lab
+from app.views.intervene import address_edits, head_lab
 from app.widgets import defined
 from core import bottleneck
 
@@ -22,13 +22,13 @@ NOTHING = "-"
 def pinned() -> dict[int, float] | None:
     """A by concept id; None: nothing is pinned."""
     given = address.param("l")
-    return None if given is None else edits.parse(given)
+    return None if given is None else address_edits.parse(given)
 
 
 def buttons(lab: head_lab.Lab, columns: dict[int, float]) -> None:
     """Pin, swap and let go."""
     ids = lab.loaded.concept_ids
-    here = edits.write({int(ids[k]): v for k, v in columns.items()})
+    here = address_edits.write({int(ids[k]): v for k, v in columns.items()})
     a = pinned()
     st.button(
         "Pin as A",

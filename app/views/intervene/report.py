@@ -11,7 +11,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app import address, db
 from app.format import concept_name, number, signed
-from app.views.intervene import edited_head, edits, head_edits, head_lab, levels, saved_edits
+from app.views.intervene import (
+    address_edits,
+    address_head_edits,
+    edited_head,
+    head_lab,
+    levels,
+    saved_edits,
+)
 from app.widgets import pack, people
 from core import bottleneck, catalogue
 from data.queries import build
@@ -82,7 +89,7 @@ def facts(
             }
             for k, value in columns.items()
         ],
-        "edits_text": edits.write({int(ids[k]): v for k, v in columns.items()}),
+        "edits_text": address_edits.write({int(ids[k]): v for k, v in columns.items()}),
         "classes": [
             {
                 "class": names[y],
@@ -110,7 +117,7 @@ def as_json(given: dict[str, Any]) -> str:
 
 def head_part(found: Any, text: str | None, change: Any | None) -> list[tuple[str, str]]:
     """Edits of the head itself, in words, with the accuracies they lead to."""
-    known, _ = edited_head.known(found, head_edits.parse(text).edits)
+    known, _ = edited_head.known(found, address_head_edits.parse(text).edits)
     rows = [("edit", edited_head.describe(found, e)) for e in known]
     if change is not None:
         for split, c in change.by_split.items():

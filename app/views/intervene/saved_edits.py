@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import address
 from app.format import plain, short
-from app.views.intervene import edits, head_lab
+from app.views.intervene import address_edits, head_lab
 from app.widgets import people
 from data.annotations import LONGEST_NAME, AnnotationError, EditSet
 
@@ -119,7 +119,7 @@ def _row(saved: EditSet) -> None:
             help=f"Delete this edit set ({plain(what)})",
         )
     if opened:
-        given = edits.parse(query.get("e"))
+        given = address_edits.parse(query.get("e"))
         # the element may show this very image, and then takes edits over only when told to
         head_lab.order(given, focus=next(iter(given), None))
         address.open_page("intervene", **query)

@@ -19,7 +19,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import db
 from app.views.intervene import edited_head, whole
-from app.views.intervene.head_edits import Edit, EditSet
+from app.views.intervene.address_head_edits import Edit, EditSet
 from core import bottleneck
 from core.concepts.common import concept_layer
 from core.types import Head

@@ -9,14 +9,14 @@ import streamlit as st
 
 from app import address
 from app.format import listed, plain, short
-from app.views.intervene import edited_head, head_edits, whole
-from app.views.intervene.head_edits import Edit, EditSet
+from app.views.intervene import address_head_edits, edited_head, whole
+from app.views.intervene.address_head_edits import Edit, EditSet
 from app.views.intervene.tabs import global_charts, global_form, weight_matrix
 from data.queries.build import HeadFacts
 
 
 def _store(given: EditSet) -> None:
-    address.set_params(g=head_edits.write(given))
+    address.set_params(g=address_head_edits.write(given))
 
 
 def _add(given: EditSet, more: tuple[Edit, ...]) -> None:
@@ -77,7 +77,7 @@ def _members(found: whole.Whole, given: EditSet, edits: list[Edit], *, hold: boo
                 key="global_name",
                 on_change=changed,
                 width=240,
-                max_chars=head_edits.LONGEST_NAME,
+                max_chars=address_head_edits.LONGEST_NAME,
                 placeholder="for example: without habitat",
             )
             st.button(
@@ -94,9 +94,9 @@ def show(head: HeadFacts) -> None:
         "Edits of the head hold for every image at once. Below is what they would do, counted on "
         "the stored scores; nothing is written to the store. Take the result with you at the end."
     )
-    given = head_edits.parse(address.param("g"))
+    given = address_head_edits.parse(address.param("g"))
     edits, strangers = edited_head.known(found, given.edits)
-    odd = head_edits.refused(address.param("g"))
+    odd = address_head_edits.refused(address.param("g"))
     if odd:
         st.warning(
             f"Left out of the link: {listed(odd)}. An edit of a head is p12 (concept 12 counts for "
@@ -109,7 +109,7 @@ def show(head: HeadFacts) -> None:
             f"{plain(head.name)} does not have."
         )
     given = replace(given, edits=tuple(edits))
-    hold = head_edits.holds(given, signed=head.signed)
+    hold = address_head_edits.holds(given, signed=head.signed)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         tried = tuple(e for e in global_form.tried(found) if e not in edits)
         st.button(

@@ -7,8 +7,8 @@ import pandas as pd
 import streamlit as st
 
 from app.format import concept_name, number, short
-from app.views.intervene import head_edits, whole
-from app.views.intervene.head_edits import Edit
+from app.views.intervene import address_head_edits, whole
+from app.views.intervene.address_head_edits import Edit
 
 KINDS = {
     "group": "Remove a group of concepts",
@@ -67,8 +67,8 @@ def tried(found: whole.Whole) -> tuple[Edit, ...]:
         value=0.5 if factor else 0.0,
         step=0.1,
         width=120,
-        min_value=-head_edits.LARGEST,
-        max_value=head_edits.LARGEST,
+        min_value=-address_head_edits.LARGEST,
+        max_value=address_head_edits.LARGEST,
         key=f"global_{kind}_value",
         format="%.3g",
         help="0 removes the weight, 1 leaves it." if factor else _weights(found, concept),

@@ -9,7 +9,7 @@ from jaxtyping import Float64, Int64
 
 from app import address, db
 from app.format import concept_name, listed
-from app.views.intervene import edits, head_lab
+from app.views.intervene import address_edits, head_lab
 from app.views.intervene.tabs import regions
 from app.widgets import assets, pack
 from core import bottleneck
@@ -126,7 +126,7 @@ def show(head: HeadFacts, facts: ImageFacts, asked: dict[int, float]) -> None:
     truth = np.flatnonzero(loaded.class_ids == facts.label_id)
     ids = rows["concept_id"].to_numpy(np.int64)
     packed = pack.codes(found, ids, scale=rows["map_scale"].to_numpy(), n_tokens=grid.h * grid.w)
-    key = f"{db.key()}/{image_id}/{head.name}/{edits.write(asked)}"
+    key = f"{db.key()}/{image_id}/{head.name}/{address_edits.write(asked)}"
     st.session_state["spatial_shown"] = key
     _element(
         data={

@@ -9,7 +9,7 @@ from jaxtyping import Int64
 
 from app.format import plain, short, with_id
 from app.views.intervene import edited_head, whole
-from app.views.intervene.head_edits import EditSet, holds
+from app.views.intervene.address_head_edits import EditSet, holds
 from app.widgets import defined, palette
 from core.types import Head
 from data.queries.build import HeadFacts

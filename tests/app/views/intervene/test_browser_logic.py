@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from in_node import NODE, SAY, needed, run, use
 
-from app.views.intervene import edits
+from app.views.intervene import address_edits
 from app.widgets import assets, pack
 from core import bottleneck
 from core.types import Head
@@ -120,10 +120,10 @@ def test_edits_of_an_address_mean_the_same_in_both_languages(text: str) -> None:
         + SAY,
         text=text,
     )
-    found = edits.parse(text)
+    found = address_edits.parse(text)
     assert dict(out[0]) == found
-    assert edits.parse(out[1]) == found
-    assert edits.parse(edits.write(found)) == found
+    assert address_edits.parse(out[1]) == found
+    assert address_edits.parse(address_edits.write(found)) == found
 
 
 def test_a_disagreement_is_never_lost() -> None:

@@ -17,8 +17,16 @@ from safetensors import numpy as safetensors
 from streamlit.testing.v1 import AppTest
 
 from app import db
-from app.views.intervene import ask_next, edited_head, edits, head_edits, head_lab, smallest, whole
-from app.views.intervene.head_edits import Edit, EditSet
+from app.views.intervene import (
+    address_edits,
+    address_head_edits,
+    ask_next,
+    edited_head,
+    head_lab,
+    smallest,
+    whole,
+)
+from app.views.intervene.address_head_edits import Edit, EditSet
 from app.views.intervene.tabs import curve_data
 from core import bottleneck
 from core.intervention import policies
@@ -87,7 +95,7 @@ def test_asking_next_applies_what_the_labels_say(visit: Open) -> None:
     assert "influence" in button.label
     told = button.help
     done(button.click().run())
-    found = edits.parse(at.query_params["e"])
+    found = address_edits.parse(at.query_params["e"])
     assert list(found) == [concept]
     assert "present" in told or "absent" in told
     assert all(b.key != button.key for b in at.button)  # asked once
@@ -134,7 +142,7 @@ def test_applying_the_smallest_change_puts_it_into_the_address(visit: Open) -> N
     at = done(at.toggle(key="smallest_within").set_value(False).run())
     button = next(b for b in at.button if str(b.key).startswith("smallest_"))
     done(button.click().run())
-    assert len(edits.parse(at.query_params["e"])) == 1
+    assert len(address_edits.parse(at.query_params["e"])) == 1
     assert any("the prediction becomes" in m.value for m in at.markdown)
 
 
@@ -156,14 +164,14 @@ def test_removing_a_group_is_previewed_before_it_is_in_the_set(visit: Open) -> N
     done(at.button(key="global_add").click().run())
     assert {m.label: (m.value, m.delta) for m in at.metric} == tried
     link = at.query_params["g"]
-    pruned = head_edits.parse(link)
+    pruned = address_head_edits.parse(link)
     assert {e.kind for e in pruned.edits} == {"prune"}
     again = visit(h=LABELLED, t="global", g=link)
     assert {m.label: (m.value, m.delta) for m in again.metric} == tried
     done(again.multiselect(key="global_set").set_value([0]).run())
-    assert head_edits.parse(again.query_params["g"]).edits == pruned.edits[:1]
+    assert address_head_edits.parse(again.query_params["g"]).edits == pruned.edits[:1]
     done(again.toggle(key="global_refit").set_value(True).run())
-    assert head_edits.parse(again.query_params["g"]).refit
+    assert address_head_edits.parse(again.query_params["g"]).refit
 
 
 @pytest.mark.parametrize("name", [LABELLED, FOUND])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from in_node import SAY, needed, run, use
 
-from app.views.intervene import head_edits
-from app.views.intervene.head_edits import Edit, EditSet
+from app.views.intervene import address_head_edits
+from app.views.intervene.address_head_edits import Edit, EditSet
 from app.views.intervene.tabs import regions
 from app.views.intervene.tabs import spatial as spatial_tab
 from app.views.intervene.tabs.regions import Regions
@@ -29,26 +29,26 @@ def test_an_edit_set_reads_back_as_it_was_written() -> None:
         "no habitat",
         False,
     )
-    text = head_edits.write(given)
+    text = address_head_edits.write(given)
     assert text == "p30,s12.4:0.5,w7:-1.25,k3,r,z~no habitat"
-    assert head_edits.parse(text) == given
-    assert head_edits.write(EditSet()) == ""
-    assert head_edits.parse(None) == EditSet()
-    assert head_edits.parse("p1,m").hold is True
+    assert address_head_edits.parse(text) == given
+    assert address_head_edits.write(EditSet()) == ""
+    assert address_head_edits.parse(None) == EditSet()
+    assert address_head_edits.parse("p1,m").hold is True
 
 
 def test_what_an_average_image_got_stays_by_default_where_codes_are_never_negative() -> None:
-    assert head_edits.holds(EditSet(), signed=False)
-    assert not head_edits.holds(EditSet(), signed=True)
-    assert head_edits.holds(EditSet(hold=True), signed=True)
-    assert not head_edits.holds(EditSet(hold=False), signed=False)
+    assert address_head_edits.holds(EditSet(), signed=False)
+    assert not address_head_edits.holds(EditSet(), signed=True)
+    assert address_head_edits.holds(EditSet(hold=True), signed=True)
+    assert not address_head_edits.holds(EditSet(hold=False), signed=False)
 
 
 @pytest.mark.parametrize(
     "text", ["p", "px", "s3", "s3:nan", "w1.:2", "q5", "p-1", "s1:1e300", "p٣"]
 )
 def test_what_is_no_edit_is_passed_over(text: str) -> None:
-    assert head_edits.parse(f"{text},p2,p2").edits == (Edit("prune", 2),)
+    assert address_head_edits.parse(f"{text},p2,p2").edits == (Edit("prune", 2),)
 
 
 def test_regions_read_back_in_both_languages() -> None:
