@@ -24,15 +24,23 @@ SAY = "console.log(JSON.stringify(out));"
 def folder() -> Path:
     """The modules as files, with the one that `assets` writes among them."""
     place = Path(tempfile.mkdtemp(prefix="js-"))
-    for path in (assets.JS / "package.json", *assets.JS.glob("*.js")):
-        shutil.copy(path, place)
-    (place / "palette.js").write_text(assets.text("palette"), encoding="utf-8")
+    (place / "package.json").write_text('{ "type": "module" }', encoding="utf-8")
+    for path in (*assets.files().values(), assets.PALETTE):
+        (place / path).parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".js":
+            (place / path).write_text(assets.text(path.stem), encoding="utf-8")
     return place
 
 
+def at(module: str) -> str:
+    """What a script imports a module of the app from."""
+    place = assets.PALETTE if module == "palette" else assets.files()[f"{module}.js"]
+    return f"./{place.as_posix()}"
+
+
 def use(module: str, *names: str) -> str:
-    """An import of names from app/widgets/js."""
-    return f'import {{ {", ".join(names)} }} from "./{module}.js";\n'
+    """An import of names from a module of the app."""
+    return f'import {{ {", ".join(names)} }} from "{at(module)}";\n'
 
 
 def run(script: str, **given: Any) -> Any:

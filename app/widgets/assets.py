@@ -1,7 +1,8 @@
 """The browser side of components: plain JavaScript modules and style sheets, joined as text.
 
-Logic sits in modules with named exports, which Node can import and test one by one. A components-v2
-element takes a single module, so their texts are joined and the imports between them dropped.
+They lie in folders `js` beside the Python that shows them. Logic sits in modules with named
+exports, which Node can import and test one by one. A components-v2 element takes a single module,
+so their texts are joined and the imports between them dropped.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from pathlib import Path
 
 from app.widgets import palette
 
-JS = Path(__file__).with_name("js")
+APP = Path(__file__).parents[1]
+PALETTE = Path("widgets", "js", "palette.js")
+"""where modules of the app import the palette from: no file, see `text`"""
 
 _INKS = {
     "for": palette.FOR,
@@ -23,15 +26,30 @@ _INKS = {
     "rest": palette.REST,
     "alarm": palette.ALARM,
 }
-_IMPORT = re.compile(r'^import\s[^;]*?from\s+"\./(?P<name>[\w-]+)\.js";\n', re.MULTILINE)
+_IMPORT = re.compile(r'^import\s[^;]*?from\s+"\.[\w./-]*/(?P<name>\w+)\.js";\n', re.MULTILINE)
+
+
+@cache
+def files() -> dict[str, Path]:
+    """Name -> place in the app, of every module and style sheet.
+
+    Raises ValueError where two have the same name: what is joined knows names alone.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(APP.rglob("js/*.*")):
+        place = path.relative_to(APP)
+        if path.name in found:
+            raise ValueError(f"app/{found[path.name]} and app/{place} have the same name")
+        found[path.name] = place
+    return found
 
 
 @cache
 def module(*names: str) -> str:
-    """`js/<name>.js` of each name and all that they import, each once, dependencies first.
+    """`<name>.js` of each name and all that they import, each once, dependencies first.
 
     Raises FileNotFoundError for a name without a file, ValueError for an import that is not of the
-    form `import { a } from "./name.js";`.
+    form `import { a } from "./name.js";`, or from another folder.
     """
     ordered: list[str] = []
     for name in names:
@@ -41,14 +59,14 @@ def module(*names: str) -> str:
 
 @cache
 def style(*names: str) -> str:
-    """`js/<name>.css` of each name, joined; the palette's roles are `--ink-<role>` in them."""
+    """`<name>.css` of each name, joined; the palette's roles are `--ink-<role>` in them."""
     inks = " ".join(f"--ink-{role}: {colour};" for role, colour in _INKS.items())
-    sheets = ((JS / f"{name}.css").read_text(encoding="utf-8") for name in names)
+    sheets = (_read(f"{name}.css") for name in names)
     return "\n".join((f":host {{ {inks} }}", *sheets))
 
 
 def text(name: str) -> str:
-    """`js/<name>.js`; "palette" is written here, from the one table of colours."""
+    """`<name>.js`; "palette" is written here, from the one table of colours."""
     if name == "palette":
         maps = {
             key: {"title": each.title, "signed": each.signed, "stops": each.rgb()}
@@ -58,7 +76,13 @@ def text(name: str) -> str:
             f"export const INKS = {json.dumps(_INKS)};\n"
             f"export const COLOUR_MAPS = {json.dumps(maps)};\n"
         )
-    return (JS / f"{name}.js").read_text(encoding="utf-8")
+    return _read(f"{name}.js")
+
+
+def _read(name: str) -> str:
+    if name not in files():
+        raise FileNotFoundError(f"no folder js of the app holds {name}")
+    return (APP / files()[name]).read_text(encoding="utf-8")
 
 
 def _collect(name: str, ordered: list[str], above: tuple[str, ...]) -> None:
@@ -72,6 +96,6 @@ def _collect(name: str, ordered: list[str], above: tuple[str, ...]) -> None:
     left = re.search(r"^import\b.*", _IMPORT.sub("", source), re.MULTILINE)
     if left:
         raise ValueError(
-            f'js/{name}.js: {left[0]!r} cannot be joined; write import {{ a }} from "./name.js";'
+            f'{name}.js: {left[0]!r} cannot be joined; write import {{ a }} from "./name.js";'
         )
     ordered.append(name)

@@ -34,9 +34,8 @@ def _jpeg(width: int, height: int, colour: tuple[int, int, int]) -> bytes:
 def _browser(expression: str) -> Any:
     if in_node.NODE is None:
         pytest.skip("node is not installed")
-    return in_node.run(
-        f'import * as g from "./gallery.js"; console.log(JSON.stringify({expression}))'
-    )
+    used = "import * as g from '{}';".format(in_node.at("gallery"))
+    return in_node.run(f"{used} console.log(JSON.stringify({expression}))")
 
 
 def test_a_picture_travels_as_stored() -> None:

@@ -1,5 +1,5 @@
 // Where on the image a class is read off: every concept's map times the weight of the class.
-import { mapOf } from "./codes.js";
+import { mapOf } from "../../../widgets/js/codes.js";
 
 export const CLASS_MAP = "class map";
 const CLASS_ABOUT = {

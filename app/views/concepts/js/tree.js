@@ -1,5 +1,5 @@
 // A tree of concepts, indented; branches open here, without a rerun.
-import { el, fill, num } from "./dom.js";
+import { el, fill, num } from "../../../widgets/js/dom.js";
 
 const FEW = 60; // up to so many rows, all branches start open
 

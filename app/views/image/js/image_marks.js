@@ -1,8 +1,8 @@
 // What is drawn or written about the picture: annotated parts, the legend, the patch tooltip.
-import { atTokens } from "./codes.js";
-import { el, fill, idOf, num } from "./dom.js";
-import { colour, gradient } from "./colour.js";
-import { nearest, sample } from "./overlay.js";
+import { atTokens } from "../../../widgets/js/codes.js";
+import { el, fill, idOf, num } from "../../../widgets/js/dom.js";
+import { colour, gradient } from "../../../widgets/js/colour.js";
+import { nearest, sample } from "../../../widgets/js/overlay.js";
 
 export function truth(ctx, view) {
   const { data, state, where } = view, p = where.picture;

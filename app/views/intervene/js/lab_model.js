@@ -1,7 +1,7 @@
 // What the intervention element knows and computes; no document in here, so Node can test it.
-import { f64, unpackCodes } from "./codes.js";
+import { f64, unpackCodes } from "../../../widgets/js/codes.js";
 import { tidy } from "./edits.js";
-import { argmax, contributions, entropy, isPresent, logits, margin, softmax, topClasses, uncertainty } from "./head.js";
+import { argmax, contributions, entropy, isPresent, logits, margin, softmax, topClasses, uncertainty } from "../../../widgets/js/head.js";
 
 // Presets keep four digits of the range, as handles do, so that links stay short.
 function rounded(concept) {

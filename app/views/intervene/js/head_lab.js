@@ -1,12 +1,12 @@
 // The intervention element: move concepts, see the decision move at once; Python checks on release.
-import { mapOf, f64 } from "./codes.js";
-import { chosenMaps } from "./colour.js";
+import { mapOf, f64 } from "../../../widgets/js/codes.js";
+import { chosenMaps } from "../../../widgets/js/colour.js";
 import { commit, formatEdits, parseEdits, redo, startHistory, tidy, undo, withEdit } from "./edits.js";
-import { largestGap } from "./head.js";
-import { el, fill } from "./dom.js";
+import { largestGap } from "../../../widgets/js/head.js";
+import { el, fill } from "../../../widgets/js/dom.js";
 import { corrections, edited, judge, moved, preset, siblings, unpackLab } from "./lab_model.js";
-import { place } from "./overlay.js";
-import { fit, loadPicture, paintMap, paintPicture } from "./paint.js";
+import { place } from "../../../widgets/js/overlay.js";
+import { fit, loadPicture, paintMap, paintPicture } from "../../../widgets/js/paint.js";
 import { buildRows, labTools, updateRows } from "./lab_rows.js";
 import { decision, historyBox, labCaption, verdict, waterfallBox } from "./lab_side.js";
 

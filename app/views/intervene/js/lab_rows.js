@@ -1,6 +1,6 @@
 // Concept rows of the intervention element: built once an order, then only their numbers change.
-import { choice, el, fill, idOf, num, signedNum } from "./dom.js";
-import { isPresent } from "./head.js";
+import { choice, el, fill, idOf, num, signedNum } from "../../../widgets/js/dom.js";
+import { isPresent } from "../../../widgets/js/head.js";
 import { corrections, countText, isOff, isUnusual, order, picksOf, preset, shownRows } from "./lab_model.js";
 
 const SORTS = [["contribution", "Contribution"], ["diverse", "Diverse"], ["uncertainty", "Uncertainty"], ["labels", "Labels"],

@@ -1,10 +1,10 @@
 // Right of the picture: concepts ranked, saliency maps side by side, labels beside scores.
 import { CLASS_MAP, classLayers } from "./class_map.js";
-import { largest, mapOf, mean, resample, spearman } from "./codes.js";
-import { chance, choice, el, fill, idOf, num, percent, signedNum } from "./dom.js";
-import { cancelled, OF_LOGIT, sharesOfSum } from "./head.js";
-import { fit, paintMap, paintPicture } from "./paint.js";
-import { place } from "./overlay.js";
+import { largest, mapOf, mean, resample, spearman } from "../../../widgets/js/codes.js";
+import { chance, choice, el, fill, idOf, num, percent, signedNum } from "../../../widgets/js/dom.js";
+import { cancelled, OF_LOGIT, sharesOfSum } from "../../../widgets/js/head.js";
+import { fit, paintMap, paintPicture } from "../../../widgets/js/paint.js";
+import { place } from "../../../widgets/js/overlay.js";
 
 const SORTS = { contribution: "Contribution", score: "Score", share: "Score / max" };
 const DIVERSE = "Concepts that fire on the same images say the same thing twice. Chosen greedily for a large value and "

@@ -1,13 +1,13 @@
 // The image page's element: a large picture with one map over it, and what its patches say.
 // All but "another image, bank or head" happens here; Python hears of a locked map for the address.
-import { atTokens, f64, i16, largest, mapOf, u32, unpackCodes } from "./codes.js";
-import { choice, el, fill, num } from "./dom.js";
+import { atTokens, f64, i16, largest, mapOf, u32, unpackCodes } from "../../../widgets/js/codes.js";
+import { choice, el, fill, num } from "../../../widgets/js/dom.js";
 import { classLayers } from "./class_map.js";
-import { chosenMaps } from "./colour.js";
-import { mapChoice } from "./map_choice.js";
+import { chosenMaps } from "../../../widgets/js/colour.js";
+import { mapChoice } from "../../../widgets/js/map_choice.js";
 import { legend, tooltip, truth } from "./image_marks.js";
-import { cell, place, step, tokenAt, unrun } from "./overlay.js";
-import { fit, loadPicture, outline, paintMap, paintPicture } from "./paint.js";
+import { cell, place, step, tokenAt, unrun } from "../../../widgets/js/overlay.js";
+import { fit, loadPicture, outline, paintMap, paintPicture } from "../../../widgets/js/paint.js";
 import { ranked, sidePanel } from "./image_side.js";
 
 const MOST = 560; // layout pixels of the picture's longer side

@@ -1,6 +1,6 @@
 // Left of the concept rows: the decision before and now, the check, the waterfall; and the history.
-import { chance, el, fill, num, percent, signedNum } from "./dom.js";
-import { OF_LOGIT, waterfall } from "./head.js";
+import { chance, el, fill, num, percent, signedNum } from "../../../widgets/js/dom.js";
+import { OF_LOGIT, waterfall } from "../../../widgets/js/head.js";
 import { shownClasses } from "./lab_model.js";
 
 export function labCaption({ data, ui, pointed }) {

@@ -1,13 +1,13 @@
 // Mark where concepts may be seen; scores and prediction follow at once, Python checks on release.
-import { f64, mapOf, unpackCodes } from "./codes.js";
-import { chosenMaps } from "./colour.js";
-import { choice, el, fill, num, signedNum } from "./dom.js";
-import { largestGap } from "./head.js";
-import { judge } from "./lab_model.js";
-import { decision, verdict } from "./lab_side.js";
-import { cell, place, step, tokenAt } from "./overlay.js";
-import { fit, loadPicture, outline, paintMap, paintPicture } from "./paint.js";
-import { INKS } from "./palette.js";
+import { f64, mapOf, unpackCodes } from "../../../../widgets/js/codes.js";
+import { chosenMaps } from "../../../../widgets/js/colour.js";
+import { choice, el, fill, num, signedNum } from "../../../../widgets/js/dom.js";
+import { largestGap } from "../../../../widgets/js/head.js";
+import { judge } from "../../js/lab_model.js";
+import { decision, verdict } from "../../js/lab_side.js";
+import { cell, place, step, tokenAt } from "../../../../widgets/js/overlay.js";
+import { fit, loadPicture, outline, paintMap, paintPicture } from "../../../../widgets/js/paint.js";
+import { INKS } from "../../../../widgets/js/palette.js";
 import { attention, formatRegions, noRegions, parseRegions, pooled, rectangle, weightElsewhere, withCells } from "./regions.js";
 
 const CLOSE = 1e-5; // largest |difference| of a probability between browser and Python
