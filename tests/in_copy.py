@@ -45,14 +45,17 @@ def said(arguments: list[str]) -> str:
     return out.getvalue()
 
 
-def shown(store: str, view: str, params: dict[str, str], sent: list[str]) -> dict[str, list[str]]:
+def shown(store: str, page: dict[str, Any], sent: list[str]) -> dict[str, list[str]]:
     """Everything on a page as text, by kind of element."""
+    view, params = page["view"], page["params"]
     sys.argv = ["main.py", "--db", store]
     sent.clear()
     at = AppTest.from_file(str(Path("app/main.py").resolve()), default_timeout=120)
     at.query_params.update(params)
     opening.choose(at, view)
     at.query_params.update(params)
+    for key, value in page["chosen"].items():
+        at.session_state[key] = value
     at.run()
     words = (at.title, at.subheader, at.markdown, at.caption, at.info, at.warning)
     return {
@@ -87,7 +90,5 @@ if __name__ == "__main__":
     found: dict[str, Any] = {"said": {name: said(given) for name, given in plan["say"].items()}}
     for name, build in plan["builds"].items():
         store = said(["run", build["recipe"], "--out", plan["out"]]).splitlines()[0]
-        found[name] = {
-            key: shown(store, view, params, sent) for key, (view, params) in build["pages"].items()
-        }
+        found[name] = {key: shown(store, page, sent) for key, page in build["pages"].items()}
     Path(plan["found"]).write_text(json.dumps(found), encoding="utf-8")

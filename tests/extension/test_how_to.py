@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,16 +21,28 @@ import pytest
 from paths import ROOT, TESTS
 
 LABELLED = "cav · sparse"
-PAGES: dict[str, tuple[str, dict[str, str]]] = {
-    "overview": ("overview", {}),
-    "counts": ("counts", {}),
-    "concepts": ("concepts", {"b": "exemplars"}),
-    "image": ("image", {"b": "cav", "i": "0"}),
-    "laboratory": ("intervene", {"h": "cav · nearest_mean", "i": "0"}),
-    "curves": ("intervene", {"h": LABELLED, "i": "0", "t": "curves"}),
-    "classes": ("classes", {"h": LABELLED}),
-    "differences": ("differences", {"b": "cav", "a": "test~~", "z": "test+posterise~~"}),
-    "metrics": ("metrics", {}),
+
+
+@dataclass(frozen=True)
+class Page:
+    view: str
+    params: dict[str, str] = field(default_factory=dict)
+    """of the address"""
+    chosen: dict[str, list[str]] = field(default_factory=dict)
+    """values of widgets that the address does not hold"""
+
+
+PAGES = {
+    "overview": Page("overview"),
+    "counts": Page("counts"),
+    "concepts": Page("concepts", {"b": "exemplars"}),
+    "image": Page("image", {"b": "cav", "i": "0"}),
+    "laboratory": Page("intervene", {"h": "cav · nearest_mean", "i": "0"}),
+    "curves": Page("intervene", {"h": LABELLED, "i": "0", "t": "curves"}),
+    "classes": Page("classes", {"h": LABELLED}),
+    "differences": Page("differences", {"b": "cav", "a": "test~~", "z": "test+posterise~~"}),
+    "metrics": Page("metrics"),
+    "leaderboard": Page("leaderboard", chosen={"measures": ["Codes"]}),
 }
 
 
@@ -61,6 +74,7 @@ TOYS = (
     Toy("value", "curves", "options", "extreme values"),
     Toy("value", "laboratory", "element", "the highest or lowest score of any image"),
     Toy("measure", "metrics", "table", "How often the concepts of a bank are active."),
+    Toy("measure", "leaderboard", "table", "silence"),
     Toy("corruption", "differences", "text", "four levels of each colour"),
 )
 ITERATED = {
@@ -98,13 +112,14 @@ def found(tree: tuple[Path, dict[str, Any]], shapes: Path, tiny_model: Path) -> 
     birds = how_to.merged([recipes["backbone"], recipes["dataset"]])
     birds |= {"name": "birds", "banks": [{"method": "kmeans", "n_concepts": 3}]}
     birds["dataset"]["path"] = str(_listing(shapes, work))
+    pages = {name: asdict(page) for name, page in PAGES.items()}
     plan = {
         "out": str(work / "out"),
         "found": str(work / "found.json"),
         "say": {"layers": ["layers", "4x6", "--family", "patch_colours"]},
         "builds": {
-            "shapes": {"recipe": _recipe(how_to.merged([tiny, *others]), work), "pages": PAGES},
-            "birds": {"recipe": _recipe(birds, work), "pages": {"overview": PAGES["overview"]}},
+            "shapes": {"recipe": _recipe(how_to.merged([tiny, *others]), work), "pages": pages},
+            "birds": {"recipe": _recipe(birds, work), "pages": {"overview": pages["overview"]}},
         },
     }
     (work / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
