@@ -63,6 +63,7 @@ def shown(store: str, page: dict[str, Any], sent: list[str]) -> dict[str, list[s
         "text": [each.value for kind in words for each in kind],
         "options": [option for box in at.selectbox for option in box.options],
         "table": [table.value.to_csv() for table in at.dataframe],
+        "columns": [table.proto.columns for table in at.dataframe],
         "chart": [
             json.dumps(json.loads(chart.proto.spec), ensure_ascii=False)
             for chart in at.get("plotly_chart")

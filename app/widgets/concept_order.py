@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from app import address, db
-from app.widgets import concept_table, people
+from app.widgets import people
+from core.catalogue import CONCEPT_COLUMNS
 from data.queries import concepts
 
 FURTHER: dict[str, str] = {
@@ -17,11 +18,13 @@ FURTHER: dict[str, str] = {
 }
 """orders that are no column of the table's facts"""
 LABELS: dict[str, str] = {
-    key: FURTHER.get(key) or concept_table.COLUMNS[key].heading for key in concepts.ORDERS
+    key: FURTHER.get(key) or CONCEPT_COLUMNS[key].heading for key in concepts.ORDERS
 }
 """key of data.queries.concepts.ORDERS -> words"""
-TEXTS = ("name", "people", "second", "word", "flags", "doubt")
-RISES = ("id", "by", *TEXTS)
+_WORDED = {key for key, column in CONCEPT_COLUMNS.items() if column.format == "text"}
+TEXTS = {"name", "people", *_WORDED} - {"by"}
+"""from A to Z; where a name comes from has an order of its own"""
+RISES = {"id", "by", *TEXTS}
 """orders that start with the smallest where the address says no direction"""
 
 

@@ -11,54 +11,10 @@ import streamlit as st
 from app import db
 from app.format import concept_name, number, percent
 from app.widgets import concept_names, defined, gallery, minis, people
-from core import catalogue
-from core.catalogue import FLAGS, Definition
+from core.catalogue import CONCEPT_COLUMNS, FLAGS
 from data.queries import concept, concepts
 from data.queries.build import Bank
 
-COLUMNS: dict[str, Definition] = {
-    name: catalogue.of(f"concept.{name}")
-    for name in (
-        "by",
-        "doubt",
-        "frequency",
-        "n_active",
-        "peak_p99",
-        "name_auc",
-        "name_n",
-        "second",
-        "second_auc",
-        "name_margin",
-        "word",
-        "cosine",
-        "lead",
-        "name_iou",
-        "name_iou_chance",
-        "name_iou_n",
-        "test_accuracy",
-        "class_entropy",
-        "position_entropy",
-        "density",
-        "flags",
-        "monosemanticity",
-        "monosemanticity_chance",
-        "separability",
-        "separability_chance",
-        "label_separability",
-        "label_separability_chance",
-        "nearest_cosine",
-        "top_lift",
-        "top_lift_n",
-        "border_share",
-        "class_share",
-        "image_share",
-        "skew",
-        "kurtosis",
-        "mean",
-        "std",
-    )
-}
-"""in the order shown; those of which a bank has none are left out"""
 _FURTHER = {
     "by": concept_names.ABOUT,
     "doubt": concept_names.ABOUT_DOUBTS,
@@ -82,7 +38,7 @@ def _page(
         concept_name(n, c) for n, c in zip(rows["name"], rows["concept_id"], strict=True)
     ]
     rows["by"] = [concept_names.SOURCES.get(s, (s,))[0] for s in rows["name_source"]]
-    for name, known in COLUMNS.items():
+    for name, known in CONCEPT_COLUMNS.items():
         if known.format == "percent":
             rows[name] = known.scale * rows[name]
     return rows
@@ -95,7 +51,7 @@ def table(bank: Bank, ids: Sequence[int], *, order: str, key: str) -> int | None
     said = people.marks(bank.name)
     rows["people"] = [said.get(int(c), "") for c in rows["concept_id"]]
     named = ["people"] if any(rows["people"]) else []
-    kept = [c for c in COLUMNS if (rows[c].notna() & (rows[c] != "")).any()]
+    kept = [c for c in CONCEPT_COLUMNS if (rows[c].notna() & (rows[c] != "")).any()]
     kept.sort(key=lambda column: column != order)
     config: dict[str, Any] = {
         "pictures": st.column_config.ImageColumn(
@@ -106,7 +62,7 @@ def table(bank: Bank, ids: Sequence[int], *, order: str, key: str) -> int | None
         "people": defined.column("concept.people", width=75),
     }
     for column in kept:
-        known = COLUMNS[column]
+        known = CONCEPT_COLUMNS[column]
         if column == "frequency":
             config[column] = defined.bar(known, width=118)
             continue

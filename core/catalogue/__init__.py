@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from core.catalogue.banks import QUALITY
 from core.catalogue.build import BANK_FACTS, CLASS_FACTS, STAGES
 from core.catalogue.classes import CONFUSIONS, DOMINANCE, IMPORTANCE, PARTS
-from core.catalogue.concepts import CONCEPT
+from core.catalogue.concepts import CONCEPT, CONCEPT_COLUMNS
 from core.catalogue.definition import COMMON, OWN, Better, Definition, Format
 from core.catalogue.depth import DEPTH
 from core.catalogue.edits import EDITS, FOLLOWED
@@ -27,6 +27,7 @@ from core.catalogue.relations import CLASSES, LABELS, NEIGHBOURS
 
 __all__ = [
     "COMMON",
+    "CONCEPT_COLUMNS",
     "DEFINITIONS",
     "FLAGS",
     "METRICS",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from core.catalogue.definition import COMMON, Definition, keyed
+from core.catalogue.names import NAMES
 
 _DISTANCE = "after arXiv 2508.15094"
 _SHARE = (0.0, 1.0)
@@ -246,4 +248,12 @@ CONCEPT = keyed(
         ),
     ),
 )
-"""by column of a list of concepts"""
+"""by column of a list of concepts; a new one becomes a column and an order of the list"""
+_FIRST = ("by", "doubt", "frequency", "n_active", "peak_p99")
+_ELSEWHERE = ("people", "present_q50")
+"""on the list where people named one, and on the page of a concept"""
+_ALL = {**NAMES, **CONCEPT}
+CONCEPT_COLUMNS: Mapping[str, Definition] = {
+    name: _ALL[name] for name in (*_FIRST, *_ALL) if name not in _ELSEWHERE
+}
+"""the columns of a list of concepts, in the order shown"""

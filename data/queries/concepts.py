@@ -10,49 +10,23 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int
 
+from core.catalogue import CONCEPT_COLUMNS
+
+
+def _compared(column: str) -> str:
+    """Texts go from A to Z, and an empty one counts as none."""
+    text = CONCEPT_COLUMNS[column].format == "text"
+    return f"lower(nullif({column}, ''))" if text else column
+
+
 ORDERS: dict[str, str] = {
     "name": "lower(name)",
     "id": "concept_id",
     "people": "list_position($people::UINTEGER[], concept_id)",
+    **{column: _compared(column) for column in CONCEPT_COLUMNS},
     "by": "list_position(['label', 'word', 'matched', 'vocabulary'], name_source)",
-    "frequency": "frequency",
-    "n_active": "n_active",
-    "peak_p99": "peak_p99",
-    "name_auc": "name_auc",
-    "name_n": "name_n",
-    "second": "lower(second)",
-    "second_auc": "second_auc",
-    "name_margin": "name_margin",
-    "doubt": "nullif(doubt, '')",
     "margin": "name_auc - second_auc",
-    "word": "lower(word)",
-    "cosine": "cosine",
-    "lead": "lead",
-    "name_iou": "name_iou",
-    "name_iou_chance": "name_iou_chance",
-    "name_iou_n": "name_iou_n",
-    "test_accuracy": "test_accuracy",
     "gap": "present_q50 - absent_q50",
-    "class_entropy": "class_entropy",
-    "position_entropy": "position_entropy",
-    "density": "density",
-    "flags": "nullif(flags, '')",
-    "monosemanticity": "monosemanticity",
-    "monosemanticity_chance": "monosemanticity_chance",
-    "separability": "separability",
-    "separability_chance": "separability_chance",
-    "label_separability": "label_separability",
-    "label_separability_chance": "label_separability_chance",
-    "nearest_cosine": "nearest_cosine",
-    "top_lift": "top_lift",
-    "top_lift_n": "top_lift_n",
-    "border_share": "border_share",
-    "class_share": "class_share",
-    "image_share": "image_share",
-    "skew": "skew",
-    "kurtosis": "kurtosis",
-    "mean": "mean",
-    "std": "std",
 }
 """key in the address -> what is compared, of _FACTS; every column of the table is among them"""
 _FACTS = """

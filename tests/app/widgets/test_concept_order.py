@@ -15,8 +15,9 @@ import streamlit as st
 from paths import ROOT
 from streamlit.testing.v1 import AppTest
 
-from app.widgets import concept_order, concept_table
+from app.widgets import concept_order
 from app.widgets.concept_names import SOURCES
+from core.catalogue import CONCEPT_COLUMNS
 from data import store
 from data.queries import build, concepts
 from data.queries.concepts import Filters
@@ -84,7 +85,7 @@ def _fits(values: pd.Series, *, rising: bool) -> bool:
 
 
 def test_every_column_of_the_table_has_an_order() -> None:
-    assert set(concept_table.COLUMNS) <= set(concepts.ORDERS)
+    assert set(CONCEPT_COLUMNS) <= set(concepts.ORDERS)
     assert set(concept_order.LABELS) == set(concepts.ORDERS)
     words = list(concept_order.LABELS.values())
     assert len(words) == len(set(words))

@@ -9,6 +9,7 @@ import duckdb
 import numpy as np
 import pytest
 
+from core.catalogue import CONCEPT_COLUMNS
 from data import store
 from data.queries import build, concept, concepts
 from data.queries.concepts import Filters
@@ -46,6 +47,14 @@ def test_every_order_lists_the_same_concepts(
     n = con.execute("SELECT n_concepts FROM bank WHERE bank_id = ?", [bank_id]).fetchone()
     assert n is not None
     assert sorted(found.tolist()) == list(range(n[0]))
+
+
+@pytest.mark.parametrize("column", [c for c in CONCEPT_COLUMNS if c != "by"])
+def test_every_column_of_the_list_is_a_fact_of_each_concept(
+    con: duckdb.DuckDBPyConnection, bank_id: int, column: str
+) -> None:
+    """Where a name comes from is put into words by the list itself."""
+    assert column in concepts.concepts(con, bank_id, _alive(con, bank_id)[:2])
 
 
 def test_frequency_order_never_rises(con: duckdb.DuckDBPyConnection, bank_id: int) -> None:
