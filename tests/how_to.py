@@ -45,7 +45,7 @@ def done(row: str, tree: Path) -> dict[str, Any]:
         elif kind == "diff":
             patch(paths[0], code)
         elif kind == "toml":
-            recipe |= tomllib.loads(code)
+            recipe = merged([recipe, tomllib.loads(code)])
     return recipe
 
 
@@ -95,7 +95,7 @@ def merged(recipes: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def toml(recipe: dict[str, Any]) -> str:
-    """A recipe as text; its tables hold no tables."""
+    """A recipe as text; what its tables hold as a table stands on one line."""
     plain, tables = [], []
     for key, value in recipe.items():
         if isinstance(value, dict):
@@ -108,4 +108,10 @@ def toml(recipe: dict[str, Any]) -> str:
 
 
 def _lines(table: dict[str, Any]) -> str:
-    return "\n".join(f"{key} = {json.dumps(value)}" for key, value in table.items())
+    return "\n".join(f"{key} = {_value(value)}" for key, value in table.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_value(each)}" for key, each in value.items()) + " }"
+    return json.dumps(value)

@@ -12,7 +12,7 @@ import torch
 from scipy.optimize import nnls
 from torch import Tensor
 
-from core.concepts import METHODS
+from core.concepts import METHODS, parameters
 from core.concepts.sae import (
     archetypal,
     batch_budget,
@@ -107,13 +107,13 @@ def draw(seed: int = 0) -> tuple[dict[str, Tensor], Tensor]:
     def normal(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
-    parameters = {
+    drawn = {
         "dictionary": normal(K, WIDTH),
         "encoder": normal(K, WIDTH),
         "encoder_bias": normal(K),
         "decoder_bias": normal(WIDTH),
     }
-    return parameters, normal(6, WIDTH)
+    return drawn, normal(6, WIDTH)
 
 
 def pre_activations(p: dict[str, Tensor], x: Tensor) -> list[list[float]]:
@@ -370,9 +370,9 @@ def test_sparsity_lowers_the_number_of_latents_on(
 
 @pytest.mark.parametrize("method", [*SAES, "sae", "vq"])
 def test_scale_of_the_activations_scales_the_codes_alone(method: str) -> None:
-    params = {**SMALL, "n_concepts": K, "top_k": 2}
-    if method in ("l1_sae", "gated_sae", "jumprelu_sae"):
-        del params["top_k"]
+    params = {**SMALL, "n_concepts": K}
+    if "top_k" in parameters(METHODS[method].fit):
+        params["top_k"] = 2
     x = plain()
     small = METHODS[method].fit(data_of(x), **params)
     large = METHODS[method].fit(data_of(64 * x), **params)
@@ -432,10 +432,8 @@ def test_silent_latents_wake(method: str, monkeypatch: pytest.MonkeyPatch) -> No
     x = torch.eye(WIDTH)[torch.arange(30 * 15) % 2].reshape(30, 15, WIDTH)
     x = x + 1e-3 * plain(30)
     params: dict[str, Any] = {"n_steps": 40, "batch": 64, "revive_every": 5}
-    if method in ("l1_sae", "gated_sae", "jumprelu_sae"):
-        params["sparsity"] = 1.0
-    else:
-        params["top_k"] = 1
+    known = parameters(METHODS[method].fit)
+    params |= {"top_k": 1} if "top_k" in known else {"sparsity": 1.0}
     METHODS[method].fit(data_of(x), n_concepts=K, **params)
     assert sum(woken) > 0
 
