@@ -137,42 +137,29 @@ def _buttons(
             help="Id of the image in this store.",
         )
         at = current if current is not None else -1
-        before, after = chosen[chosen < at], chosen[chosen > at]
-        st.button(
-            "Previous",
-            icon=":material/arrow_back:",
-            disabled=not len(before),
-            key="picker_prev",
-            on_click=_go,
-            args=(int(before[-1]) if len(before) else 0,),
-        )
-        st.button(
-            "Next",
-            icon=":material/arrow_forward:",
-            disabled=not len(after),
-            key="picker_next",
-            on_click=_go,
-            args=(int(after[0]) if len(after) else 0,),
-        )
+        _step("Previous", "arrow_back", "prev", chosen[chosen < at][-1:])
+        _step("Next", "arrow_forward", "next", chosen[chosen > at])
         others = chosen[chosen != at]
-        st.button(
-            "Random",
-            icon=":material/shuffle:",
-            disabled=not len(others),
-            key="picker_random",
-            on_click=_go,
-            args=(int(secrets.choice(others)) if len(others) else 0,),
-        )
+        drawn = others[[secrets.randbelow(len(others))]] if len(others) else others
+        _step("Random", "shuffle", "random", drawn)
         wrong = _ids(None, None, head_id, True)
         wrong = wrong[wrong != at]
-        ahead = np.append(wrong[wrong > at], wrong)
-        st.button(
-            "Next error",
-            icon=":material/error_outline:",
-            disabled=not len(ahead),
-            key="picker_error",
-            on_click=_go,
-            args=(int(ahead[0]) if len(ahead) else 0,),
-            help=f"The next labelled image that {plain(judge)} gets wrong; "
-            f"{len(wrong):,} besides this one.",
+        told = (
+            f"The next labelled image that {plain(judge)} gets wrong; "
+            f"{len(wrong):,} besides this one."
         )
+        ahead = np.append(wrong[wrong > at], wrong)
+        _step("Next error", "error_outline", "error", ahead, told=told)
+
+
+def _step(label: str, icon: str, key: str, to: np.ndarray, *, told: str | None = None) -> None:
+    """A button to the first of `to`; it is dead where there is none."""
+    st.button(
+        label,
+        icon=f":material/{icon}:",
+        disabled=not len(to),
+        key=f"picker_{key}",
+        on_click=_go,
+        args=(int(to[0]) if len(to) else 0,),
+        help=told,
+    )

@@ -10,9 +10,10 @@ from jaxtyping import Int64
 
 from app import address, db
 from app.format import short
+from app.widgets import set_boxes
+from app.widgets.set_boxes import JUDGED, Box
 from data.queries import build, comparing, images
 
-JUDGED = {"right": True, "wrong": False}
 MOST = 5000
 """images a side; more are a seeded draw"""
 
@@ -26,8 +27,7 @@ class ImageSet:
 
     def text(self) -> str:
         """For the address; `read` turns it back."""
-        parts = (self.split, self.class_id, self.judged)
-        return "~".join("" if p is None else str(p) for p in parts)
+        return set_boxes.text(self.split, self.class_id, self.judged)
 
 
 def read(text: str | None, *, splits: list[str], classes: dict[int, str]) -> ImageSet | None:
@@ -98,43 +98,32 @@ def choose(
     judged: bool,
 ) -> None:
     """Three boxes that write `key` of the address."""
-
-    def changed() -> None:
-        now = ImageSet(
-            *(st.session_state[f"{part}_{key}"] for part in ("split", "class", "judged"))
-        )
-        address.set_params(**{key: now.text(), "c": None})
-
-    boxes = st.columns([3, 4, 4], gap="small")
-    options: tuple[tuple[str, list, object, dict], ...] = (
-        ("split", [None, *splits], chosen.split, {None: "Any split"}),
-        (
-            "class",
-            [None, *classes],
-            chosen.class_id,
-            {None: "Any class"} | {c: short(n) for c, n in classes.items()},
+    boxes = (
+        Box(
+            f"split_{key}",
+            f"Split of {side}",
+            {None: "Any split", **{split: split for split in splits}},
+            chosen.split,
         ),
-        (
-            "judged",
-            [None, *(JUDGED if judged else ())],
+        Box(
+            f"class_{key}",
+            f"Class of {side}",
+            {None: "Any class", **{c: short(name) for c, name in classes.items()}},
+            chosen.class_id,
+        ),
+        Box(
+            f"judged_{key}",
+            f"Judged of {side}",
+            set_boxes.judged("Right or wrong", known=judged),
             chosen.judged,
-            {None: "Right or wrong", "right": "Right", "wrong": "Wrong"},
+            "Right or wrong: whether the backbone's prediction is the label",
         ),
     )
-    for box, (part, values, value, names) in zip(boxes, options, strict=True):
-        widget = f"{part}_{key}"
-        address.follow(widget, value)
-        box.selectbox(
-            f"{part.capitalize()} of {side}",
-            values,
-            key=widget,
-            on_change=changed,
-            format_func=lambda v, names=names: names.get(v, str(v)),
-            label_visibility="collapsed",
-            help="Right or wrong: whether the backbone's prediction is the label"
-            if part == "judged"
-            else None,
-        )
+    set_boxes.choose(
+        st.columns([3, 4, 4], gap="small"),
+        boxes,
+        lambda *now: address.set_params(**{key: ImageSet(*now).text(), "c": None}),
+    )
 
 
 def splits() -> list[str]:

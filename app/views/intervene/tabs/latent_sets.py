@@ -11,9 +11,9 @@ from jaxtyping import Bool
 from app import address, db
 from app.format import short
 from app.views.intervene import whole
+from app.widgets import set_boxes
+from app.widgets.set_boxes import JUDGED, Box
 from data.queries import effects
-
-JUDGED = {"right": True, "wrong": False}
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,7 @@ class Aim:
 
     def text(self) -> str:
         """For the address; `read` turns it back."""
-        parts = (self.class_id, self.labelled_id, self.judged, self.split)
-        return "~".join("" if p is None else str(p) for p in parts)
+        return set_boxes.text(self.class_id, self.labelled_id, self.judged, self.split)
 
 
 def read(text: str | None, found: whole.Whole, labels: dict[int, str]) -> Aim | None:
@@ -71,47 +70,36 @@ def describe(aim: Aim, found: whole.Whole, labels: dict[int, str]) -> str:
 
 def choose(key: str, title: str, aim: Aim, found: whole.Whole, labels: dict[int, str]) -> None:
     """Boxes that write `key` of the address."""
-
-    def changed() -> None:
-        now = [
-            st.session_state.get(f"{key}_{part}") for part in ("class", "split", "judged", "label")
-        ]
-        address.set_params(**{key: Aim(*now).text(), "le": None})
-
-    options: tuple[tuple[str, list, object, dict], ...] = (
-        (
-            "class",
-            [None, *sorted(found.names, key=lambda c: found.names[c])],
+    of = title.lower()
+    named = sorted(found.names, key=lambda c: found.names[c])
+    boxes = [
+        Box(
+            f"{key}_class",
+            f"Class of {of}",
+            {None: "Any class", **{c: short(found.names[c]) for c in named}},
             aim.class_id,
-            {None: "Any class"} | {c: short(n) for c, n in found.names.items()},
         ),
-        ("split", [None, *found.splits], aim.split, {None: "Any split"}),
-        (
-            "judged",
-            [None, *JUDGED],
+        Box(
+            f"{key}_split",
+            f"Split of {of}",
+            {None: "Any split", **{split: split for split in found.splits}},
+            aim.split,
+        ),
+        Box(
+            f"{key}_judged",
+            f"Judged of {of}",
+            set_boxes.judged("Any result"),
             aim.judged,
-            {None: "Any result", "right": "Right", "wrong": "Wrong"},
+            "Whether the head's decision is the label",
         ),
-        (
-            "label",
-            [None, *labels],
-            aim.labelled_id,
-            {None: "Any concept"} | {i: f"Shows {short(n, 30)}" for i, n in labels.items()},
-        ),
-    )
+    ]
+    if labels:
+        offered: dict[int | None, str] = {None: "Any concept"}
+        offered |= {i: f"Shows {short(n, 30)}" for i, n in labels.items()}
+        boxes.append(Box(f"{key}_label", f"Label of {of}", offered, aim.labelled_id))
     st.markdown(f"**{title}**")
-    boxes = (*st.columns(2, gap="xsmall"), *st.columns(2, gap="xsmall"))
-    for box, (part, values, value, names) in zip(
-        boxes, options[: 4 if labels else 3], strict=False
-    ):
-        widget = f"{key}_{part}"
-        address.follow(widget, value)
-        box.selectbox(
-            f"{part.capitalize()} of {title.lower()}",
-            values,
-            key=widget,
-            on_change=changed,
-            format_func=lambda v, names=names: names.get(v, str(v)),
-            label_visibility="collapsed",
-            help="Whether the head's decision is the label" if part == "judged" else None,
-        )
+    set_boxes.choose(
+        (*st.columns(2, gap="xsmall"), *st.columns(2, gap="xsmall")),
+        boxes,
+        lambda *now: address.set_params(**{key: Aim(*now).text(), "le": None}),
+    )
