@@ -1,1 +1,1 @@
-"""The reader: pages over one store. Computes nothing that the store already says."""
+"""Pages over one store. They compute nothing that the store already says."""

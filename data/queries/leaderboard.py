@@ -7,16 +7,16 @@ import pandas as pd
 
 IN_MASKS = ("precision", "energy", "pointing", "iou", "dice")
 """metrics of a bank's maps against masks"""
-_READER = """
-    reader AS (
+_READING = """
+    reading AS (
         SELECT bank_id, head_id, name AS head, residual FROM head WHERE linear
         QUALIFY row_number() OVER (PARTITION BY bank_id ORDER BY residual, head_id) = 1
     )
 """
 _ACCURACY = """
-    SELECT reader.bank_id, accuracy.split, accuracy, metric.control, accuracy.chance, accuracy.n
-    FROM reader JOIN accuracy ON accuracy.model = reader.head AND target = 'label'
-    LEFT JOIN metric ON metric.head_id = reader.head_id AND metric.scope = 'head'
+    SELECT reading.bank_id, accuracy.split, accuracy, metric.control, accuracy.chance, accuracy.n
+    FROM reading JOIN accuracy ON accuracy.model = reading.head AND target = 'label'
+    LEFT JOIN metric ON metric.head_id = reading.head_id AND metric.scope = 'head'
         AND metric.name = 'class_accuracy' AND metric.split = accuracy.split
     WHERE NOT residual
 """
@@ -49,20 +49,20 @@ def figures(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """bank, measure, value, control, chance, best, n: all that tells banks apart, one by one.
 
     Banks in the order built. `measure` is that of `quality`; "mask " and the name of a metric of
-    maps; the metric of `fidelity`, of the bank's reader (see `readers`) and its exact importances,
-    whose chance are random orders; "on " and a split, the reader's accuracy on labels; or "time "
-    and a part of the build (`_times`). NULL: there is none.
+    maps; the metric of `fidelity`, of the head that reads the bank (see `reading_heads`) and its
+    exact importances, whose chance are random orders; "on " and a split, that head's accuracy on
+    labels; or "time " and a part of the build. NULL: there is none.
     """
     return con.execute(
         f"""
-        WITH {_READER}, {_TIMES}, found AS (
+        WITH {_READING}, {_TIMES}, found AS (
             SELECT bank_id, measure, value, control, chance, best, n FROM quality
             UNION ALL BY NAME
             SELECT bank_id, 'mask ' || name AS measure, value, control, chance, n FROM metric
             WHERE scope = 'bank' AND name IN $in_masks AND variant = '{{}}'
             UNION ALL BY NAME
             SELECT bank_id, metric AS measure, value, control, random AS chance, n
-            FROM reader JOIN fidelity USING (head_id) WHERE method = 'linear'
+            FROM reading JOIN fidelity USING (head_id) WHERE method = 'linear'
             UNION ALL BY NAME
             SELECT bank_id, 'on ' || split AS measure, accuracy AS value, control, chance, n
             FROM ({_ACCURACY})
@@ -77,7 +77,7 @@ def figures(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     ).df()
 
 
-def readers(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def reading_heads(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """bank, head, residual: the linear head that stands for its bank.
 
     The first that reads its scores alone, else the first. One that adds each image's rest is
@@ -85,9 +85,9 @@ def readers(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """
     return con.execute(
         f"""
-        WITH {_READER}
+        WITH {_READING}
         SELECT bank.name AS bank, head, residual
-        FROM reader JOIN bank USING (bank_id) ORDER BY bank_id
+        FROM reading JOIN bank USING (bank_id) ORDER BY bank_id
         """
     ).df()
 

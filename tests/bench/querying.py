@@ -150,7 +150,7 @@ def _differences(con: Con, rng: np.random.Generator) -> None:
 def _leaderboard(con: Con, rng: np.random.Generator) -> None:
     for query in (
         leaderboard.figures,
-        leaderboard.readers,
+        leaderboard.reading_heads,
         leaderboard.baseline_accuracies,
         leaderboard.probe_summary,
     ):

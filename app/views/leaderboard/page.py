@@ -59,8 +59,8 @@ def all_banks() -> None:
         methods.method(con, "bank", name) for name in dict.fromkeys(bank.method for bank in banks)
     ]
     standings.table(rows, counts, wanted=wanted, kinds=kinds, made_by=made_by)
-    readers = leaderboard.readers(con)
-    said = ", ".join(plain(short(head)) for head in readers.loc[~readers["residual"], "head"])
+    heads = leaderboard.reading_heads(con)
+    said = ", ".join(plain(short(head)) for head in heads.loc[~heads["residual"], "head"])
     st.caption(
         "Empty cells: what cannot be measured of a bank, as reconstruction where nothing is "
         "rebuilt, or was not asked for, as stability."

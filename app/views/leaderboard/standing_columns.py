@@ -60,7 +60,7 @@ def column(measure: str) -> Definition:
     if kind == "time" and name:
         return catalogue.of(f"stage.{name}")
     if measure in FIDELITY:
-        return _of_reader(catalogue.of(f"fidelity.{measure}"))
+        return _of_head(catalogue.of(f"fidelity.{measure}"))
     return catalogue.of(f"quality.{measure}")
 
 
@@ -83,7 +83,7 @@ def _of_maps(name: str) -> Definition:
     )
 
 
-def _of_reader(known: Definition) -> Definition:
+def _of_head(known: Definition) -> Definition:
     return replace(
         known,
         meaning=f"{known.meaning} Of the head that reads the bank; its exact importances, weight "

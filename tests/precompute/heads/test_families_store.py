@@ -63,8 +63,8 @@ def test_every_family_is_there_with_its_accuracy_and_control(
     assert len(measured) == len(measured.drop_duplicates(["model", "split", "target"]))
     zero_shot = of[of["model"] == "label_free · bayesian"].iloc[0]
     assert zero_shot["accuracy"] > 0.9 > zero_shot["control"]
-    readers = leaderboard.readers(con)
-    shown = set(readers.loc[~readers["residual"], "head"])
+    reading = leaderboard.reading_heads(con)
+    shown = set(reading.loc[~reading["residual"], "head"])
     assert shown == {known.loc["sparse", "name"], known.loc["own", "name"]}
 
 

@@ -204,8 +204,8 @@ def test_every_kind_of_figure_is_there_beside_control_chance_and_n(
 def test_the_first_head_that_reads_scores_alone_stands_for_its_bank(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
-    readers = leaderboard.readers(con)
-    assert list(zip(readers["bank"], readers["head"], readers["residual"], strict=True)) == [
+    heads = leaderboard.reading_heads(con)
+    assert list(zip(heads["bank"], heads["head"], heads["residual"], strict=True)) == [
         ("parts", "parts · sparse", False),
         ("pure", "pure · backbone", True),
     ]
