@@ -1,7 +1,7 @@
 """What a concept is called, and why: labels first, then a vocabulary; people's names stand beside.
 
 The three are never mixed. The store takes the first that passes as the concept's name, in this
-order; what people say is kept apart (see `concept_naming`).
+order; what people say is kept apart (see `people.py`).
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from data import write
 from precompute.banks import BankRun, Codes, RandomDictionary, random_dictionary
 from precompute.intake import StoredTokens
 from precompute.quality import meaning, probing, readout, stability
-from precompute.quality.concept_flags import judge_concepts
+from precompute.quality.concept_measures import measure_concepts
 from precompute.quality.held_out import HeldOut
 from precompute.quality.rows import Figure
 
@@ -32,7 +32,7 @@ def put_quality(con: duckdb.DuckDBPyConnection, run: BankRun, held: HeldOut) -> 
     log, title, bank, codes = held.build.log, run.title, run.bank, run.codes
     concept, method = run.description.concept, run.spec.method
     with log.timed(f"quality {title}", codes.n_concepts, "concepts"), torch.inference_mode():
-        judge_concepts(run.description, codes, held, signed=bank.signed)
+        measure_concepts(run.description, codes, held, signed=bank.signed)
         random = _control(bank, codes, held)
         seen = _seen(bank, codes, held, image_wise=METHODS[method].image_wise)
         found = [*_codes(bank, random, *seen), *_directions(bank, random)]

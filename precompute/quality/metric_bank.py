@@ -89,7 +89,7 @@ def _head(
     rows = [
         *metric_heads.accuracies(reading, concepts, build),
         *metric_heads.presence(reading, concepts, build),
-        *metric_heads.location_rows(reading, concepts, build),
+        *metric_heads.location(reading, concepts, build),
     ]
     try:
         return [*rows, *metric_heads.importance(reading, concepts, build)], None

@@ -149,7 +149,7 @@ def presence(reading: Reading, concepts: LabelledScores, build: Build) -> list[M
     return out
 
 
-def location_rows(reading: Reading, concepts: LabelledScores, build: Build) -> list[MetricRow]:
+def location(reading: Reading, concepts: LabelledScores, build: Build) -> list[MetricRow]:
     """CLM on held-out images with points; a concept is looked for where it is present."""
     if build.presence is None or not concepts.probes or not len(build.points.images):
         return []

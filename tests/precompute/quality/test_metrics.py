@@ -227,7 +227,7 @@ def test_constant_map_gets_chance_and_no_more() -> None:
         assert row.measure.value == pytest.approx(row.measure.chance), row.name
     head = Head(np.array([[1.0, 0.5], [0.2, -1.0]]), np.zeros(2))
     reading = metric_heads.read(Fitted(head, np.arange(2), ""), flat, known(), sparse=False)
-    placed = metric_heads.location_rows(reading, flat, known())
+    placed = metric_heads.location(reading, flat, known())
     assert {dict(row.variant)["alpha"] for row in placed} == {1, 3, 6}
     for row in placed:
         assert row.measure.value == pytest.approx(row.measure.chance)

@@ -18,8 +18,10 @@ _BLOCK = 256
 """concepts judged at once"""
 
 
-def judge_concepts(description: Description, codes: Codes, held: HeldOut, *, signed: bool) -> None:
-    """Adds the columns of `concept` that say whether each is one thing."""
+def measure_concepts(
+    description: Description, codes: Codes, held: HeldOut, *, signed: bool
+) -> None:
+    """Adds the columns of `concept` that say whether each is one thing, its flags among them."""
     frame, build = description.concept, held.build
     parts = [
         _concepts(codes.scores[:, start : start + _BLOCK].toarray(), build)
