@@ -17,7 +17,7 @@ LEGEND = {
 
 
 def largest(rows: pd.DataFrame, *, kind: str, unit: str, classes: dict[int, str]) -> go.Figure:
-    """`rows` as `difference_top.picked` gives them; hollow where chance would do as much."""
+    """`rows` as `top.picked` gives them; hollow where chance would do as much."""
     figure = go.Figure()
     place = list(range(len(rows)))
     if kind != "energy":
