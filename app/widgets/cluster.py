@@ -39,11 +39,7 @@ def payload(rows: pd.DataFrame, *, title: str, height: int = 430) -> dict[str, A
         }
         for c, colour in zip(ranked, palette.GROUPS, strict=False)
     ]
-    rest = len(rows) - sum(entry["n"] for entry in legend)
-    if rest:
-        legend.append(
-            {"id": -1, "concept": None, "name": "other concepts", "n": rest, "colour": palette.REST}
-        )
+    legend += others(legend, len(rows), name="other concepts")
     coloured = {entry["id"] for entry in legend}
     points = []
     for row in rows.to_dict("records"):
@@ -74,6 +70,13 @@ def payload(rows: pd.DataFrame, *, title: str, height: int = 430) -> dict[str, A
         "radius": 5.5,
         "unit": "logits",
     }
+
+
+def others(legend: list[dict[str, Any]], n: int, *, name: str) -> list[dict[str, Any]]:
+    """The grey entry for what is left of n points; none where the legend has them all."""
+    rest = n - sum(entry["n"] for entry in legend)
+    grey = {"id": -1, "concept": None, "name": name, "n": rest, "colour": palette.REST}
+    return [grey] if rest else []
 
 
 def _numbered(name: str, concept_id: int) -> str:

@@ -80,8 +80,7 @@ def table(bank: Bank, ids: Sequence[int], *, order: str, key: str) -> int | None
         placeholder="",
         height=min(640, 42 + (minis.SIDE + 6) * len(rows)),
     )
-    cells = event["selection"]["cells"]
-    return int(rows["concept_id"].iloc[cells[0][0]]) if cells else None
+    return defined.clicked(event, rows["concept_id"])
 
 
 @db.cached(max_entries=16)
@@ -95,39 +94,30 @@ def _cards(
     found = concepts.thumbs(con, bank_id, ids, n=PICTURES)
     pairs = list(zip(found["concept_id"], found["image_id"], strict=True))
     steps = concept.maps(con, bank_id, pairs, n_tokens=n_tokens)
-    groups = []
-    for _, row in rows.iterrows():
-        concept_id = int(row["concept_id"])
-        mine = found[found["concept_id"] == concept_id]
-        groups.append(
-            {
-                "id": concept_id,
-                "title": concept_name(row["name"], concept_id),
-                "scale": float(row["map_scale"]),
-                "limit": float(row["peak_p99"]),
-                "items": [
-                    gallery.item(r, lines=[], steps=steps.get((concept_id, int(r["image_id"]))))
-                    for _, r in mine.iterrows()
-                ],
-                "lines": [
-                    {
-                        "text": f"#{concept_id} · active in {percent(row['frequency'])} "
-                        f"({int(row['n_active']):,} images)"
-                    },
-                    {
-                        "text": f"peak {number(row['peak_p99'])}"
-                        + (
-                            f" · word cosine {number(row['cosine'])}"
-                            if row["name_source"] == "vocabulary"
-                            else f" · name AUC {number(row['name_auc'])}"
-                            if pd.notna(row["name_auc"])
-                            else ""
-                        )
-                    },
-                ],
-            }
+    return [
+        gallery.group(
+            row,
+            found,
+            title=concept_name(row["name"], int(row["concept_id"])),
+            lines=_lines(row),
+            steps=steps,
         )
-    return groups
+        for _, row in rows.iterrows()
+    ]
+
+
+def _lines(row: pd.Series) -> list[dict[str, Any]]:
+    """What stands below a card."""
+    judged = ""
+    if row["name_source"] == "vocabulary":
+        judged = f" · word cosine {number(row['cosine'])}"
+    elif pd.notna(row["name_auc"]):
+        judged = f" · name AUC {number(row['name_auc'])}"
+    active = f"active in {percent(row['frequency'])} ({int(row['n_active']):,} images)"
+    return [
+        {"text": f"#{int(row['concept_id'])} · {active}"},
+        {"text": f"peak {number(row['peak_p99'])}{judged}"},
+    ]
 
 
 def cards(bank: Bank, ids: Sequence[int], *, grid: tuple[int, int], key: str) -> int | None:

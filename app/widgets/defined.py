@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from core import catalogue
@@ -54,6 +56,13 @@ def written(
     one = catalogue.of(key) if isinstance(key, str) else key
     title = (one.short or one.title) if title is None else title
     return st.column_config.TextColumn(title, help=_help(one, about), width=width)
+
+
+def clicked(event: Mapping[str, Any], ids: pd.Series) -> int | None:
+    """Of the rows' ids, that of the row of st.dataframe that was clicked, or of the cell's."""
+    chosen = event["selection"]
+    rows = [*chosen["rows"], *(row for row, _ in chosen["cells"])]
+    return int(ids.iloc[rows[0]]) if rows else None
 
 
 def _help(one: Definition, about: str) -> str | None:

@@ -49,6 +49,33 @@ def item(
     return out
 
 
+def group(
+    row: pd.Series,
+    pictures: pd.DataFrame,
+    *,
+    title: str,
+    lines: Sequence[Mapping[str, Any]],
+    steps: Mapping[tuple[int, int], tuple[list[int] | None, list[int]]],
+) -> dict[str, Any]:
+    """A concept and those of `pictures` that are its own.
+
+    row: concept_id, map_scale and peak_p99; steps: its maps by concept and image.
+    """
+    concept = int(row["concept_id"])
+    mine = pictures[pictures["concept_id"] == concept]
+    return {
+        "id": concept,
+        "title": title,
+        "scale": float(row["map_scale"]),
+        "limit": float(row["peak_p99"]),
+        "items": [
+            item(r, lines=[], steps=steps.get((concept, int(r["image_id"]))))
+            for _, r in mine.iterrows()
+        ],
+        "lines": list(lines),
+    }
+
+
 def show(
     groups: Sequence[Mapping[str, Any]],
     *,

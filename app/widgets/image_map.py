@@ -49,11 +49,7 @@ def payload(rows: pd.DataFrame, *, by: str) -> dict[str, Any]:
         {"id": i, "concept": None, "name": str(name), "n": int(counts[name]), "colour": colour}
         for (name, i), colour in zip(number_of.items(), palette.GROUPS, strict=False)
     ]
-    rest = len(rows) - sum(entry["n"] for entry in legend)
-    if rest:
-        legend.append(
-            {"id": -1, "concept": None, "name": "others", "n": rest, "colour": palette.REST}
-        )
+    legend += cluster.others(legend, len(rows), name="others")
     points = []
     for row in rows.to_dict("records"):
         wrong = row["verdict"] == "wrong"

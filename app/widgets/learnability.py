@@ -124,8 +124,7 @@ def table(rows: pd.DataFrame, *, key: str) -> int | None:
         placeholder="",
         height=min(520, 38 + 35 * len(rows)),
     )
-    cells = event["selection"]["cells"]
-    return int(rows["concept_id"].iloc[cells[0][0]]) if cells else None
+    return defined.clicked(event, rows["concept_id"])
 
 
 def chart(rows: pd.DataFrame) -> go.Figure:

@@ -82,6 +82,5 @@ def table(frame: pd.DataFrame, *, key: str) -> int | None:
             "of_size": defined.column("importance.share", width=88),
         },
     )
-    picked = event["selection"]["rows"]
-    concept = int(frame["concept_id"].iloc[picked[0]]) if picked else -1
-    return concept if concept >= 0 else None
+    concept = defined.clicked(event, frame["concept_id"])
+    return None if concept is None or concept < 0 else concept

@@ -80,8 +80,7 @@ def others(confusions: pd.DataFrame, class_id: int, *, key: str) -> int | None:
             "mistaken from": defined.column("confusion.mistaken"),
         },
     )
-    picked = event["selection"]["rows"]
-    return int(wide["other_id"].iloc[picked[0]]) if picked else None
+    return defined.clicked(event, wide["other_id"])
 
 
 DOMINANCE = ("prevalence", "n", "reliability", "n_labelled")
@@ -137,8 +136,7 @@ def dominance(rows: pd.DataFrame, *, key: str) -> int | None:
         height=330,
         column_config=config,
     )
-    picked = event["selection"]["rows"]
-    return int(frame["id"].iloc[picked[0]]) if picked else None
+    return defined.clicked(event, frame["id"])
 
 
 FIDELITY = ("C-insertion", "C-deletion", "C-muFidelity")

@@ -246,6 +246,6 @@ def _table(rows: pd.DataFrame, method: Method, bank_name: str, *, key: str) -> N
             "n": defined.column("importance.n", form="localized"),
         },
     )
-    picked = event["selection"]["rows"]
-    if picked:
-        address.open_page("concept", b=bank_name, c=int(frame["id"].iloc[picked[0]]))
+    opened = defined.clicked(event, frame["id"])
+    if opened is not None:
+        address.open_page("concept", b=bank_name, c=opened)

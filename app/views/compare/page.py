@@ -9,7 +9,7 @@ from app import address, db
 from app.format import number, plain, rate
 from app.views.compare import pairing, pairing_choice, pairing_tables
 from app.views.compare.pairing import Side
-from app.widgets import figures
+from app.widgets import figures, paging
 from core.compare import matching
 from data.store import StoreError
 
@@ -142,17 +142,14 @@ def open_concept(of: Side, concept_id: int) -> None:
 
 
 st.subheader("Pairs", anchor=False)
-pages = max(1, -(-matched // PER_PAGE))
-page = min(max(address.int_param("p") or 1, 1), pages)
 if not matched:
     st.info("No pair reaches the threshold; lower it.", icon=":material/info:")
 else:
-    places = np.arange((page - 1) * PER_PAGE, min(page * PER_PAGE, matched))
+    page = paging.page(matched, PER_PAGE)
+    places = np.arange(page * PER_PAGE, min((page + 1) * PER_PAGE, matched))
     tag = f"{one.stem}-{one.bank_id}-{two.stem}-{two.bank_id}-{kind}"
     clicked = pairing_tables.pairs(one, two, c, pairs, places, key=f"pairs-{tag}-{page}")
-    if pages > 1:
-        widget = f"pairs_page_{page}"
-        st.pagination(pages, default=page, key=widget, on_change=address.write, args=("p", widget))
+    paging.turn(matched, PER_PAGE, key="pairs_page")
     if clicked is not None:
         open_concept(*clicked)
 sides = st.columns(2, gap="large")

@@ -114,5 +114,4 @@ def neighbours(found: pd.DataFrame, *, key: str) -> int | None:
             "n": defined.column("neighbour.n", width=54),
         },
     )
-    cells = event["selection"]["cells"]
-    return int(rows["other_id"].iloc[cells[0][0]]) if cells else None
+    return defined.clicked(event, rows["other_id"])

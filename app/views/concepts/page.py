@@ -18,6 +18,7 @@ from app.widgets import (
     concept_table,
     figures,
     image_map,
+    paging,
 )
 from data.queries import build, concepts, methods, trees
 
@@ -137,16 +138,6 @@ def narrow() -> None:
         st.button("Clear", on_click=lambda: address.set_params(f=None, q=None, p=None))
 
 
-def page_of(n: int, per_page: int) -> int:
-    """Where the pages are turned; from 0."""
-    pages = max(1, -(-n // per_page))
-    now = min(max(address.int_param("p") or 1, 1), pages)
-    if pages > 1:
-        widget = f"page-{now}"  # has a default of its own, so it cannot follow the address
-        st.pagination(pages, default=now, key=widget, on_change=address.write, args=("p", widget))
-    return now - 1
-
-
 def pick_view(n: int) -> str:
     asked = address.param("v")
     offered = [v for v in VIEWS if v != "tree" or has_tree]
@@ -217,13 +208,15 @@ if view == "map":
     opened = on_the_plane()
 elif view == "tree" and has_tree:
     roots = tree.roots(bank_id, ids, of=has_tree)
-    start = page_of(len(roots), PER_PAGE[view]) * PER_PAGE[view]
+    paging.turn(len(roots), PER_PAGE[view], key="page")
+    start = paging.page(len(roots), PER_PAGE[view]) * PER_PAGE[view]
     top = roots[start : start + PER_PAGE[view]]
     key = f"tree-{bank_id}-{start}-{address.param('q')}-{address.param('o')}-{address.param('f')}"
     opened = tree.show(bank, ids, top, of=has_tree, key=key)
 else:
     n = WHOLE if view == "table" and len(ids) <= WHOLE else PER_PAGE[view]
-    start = page_of(len(ids), n) * n
+    paging.turn(len(ids), n, key="page")
+    start = paging.page(len(ids), n) * n
     shown = ids[start : start + n].tolist()
     key = f"{view}-{bank_id}-{start}-{address.param('q')}-{address.param('o')}-{address.param('f')}"
     if view == "table":

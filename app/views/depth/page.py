@@ -26,6 +26,14 @@ st.caption(
     "that the probe memorises and its AUC means little."
 )
 con = db.cursor()
+
+
+def tell_notices(start: str) -> None:
+    """What the build could not do here, after the words of `start`."""
+    for _, notice in build.notices(con).query("stage == 'depth'").iterrows():
+        st.warning(f"{start}: {plain(notice['message'])}")
+
+
 rows = depth.depth(con)
 if rows.empty:
     with st.container(border=True):
@@ -38,11 +46,9 @@ if rows.empty:
                 "recipe names no layers. With labels, add these lines to the recipe:"
             )
         st.code(RECIPE, language="toml")
-        for _, notice in build.notices(con).query("stage == 'depth'").iterrows():
-            st.warning(f"The build tried and said: {plain(notice['message'])}")
+        tell_notices("The build tried and said")
     st.stop()
-for _, notice in build.notices(con).query("stage == 'depth'").iterrows():
-    st.warning(f"Not all was done: {plain(notice['message'])}")
+tell_notices("Not all was done")
 layers = rows.drop_duplicates("position").sort_values("position")
 positions = [int(p) for p in layers["position"]]
 names = dict(zip(positions, layers["layer"], strict=True))

@@ -85,5 +85,4 @@ def show(
         height=360,
         column_config=config,
     )
-    picked = event["selection"]["rows"]
-    return int(rows["concept_id"].iloc[picked[0]]) if picked else None
+    return defined.clicked(event, rows["concept_id"])

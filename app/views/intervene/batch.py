@@ -117,20 +117,13 @@ def show(head: HeadFacts, columns: dict[int, float], *, classes: dict[int, str])
             delta_arrow="auto" if change else "off",
             help=rate(int(after.sum()), n),
         )
-        st.metric(
-            "Corrected",
-            f"{int(corrected.sum()):,}",
-            width=150,
-            border=True,
-            help=f"Wrong before, right after: {rate(int(corrected.sum()), n)}.",
-        )
-        st.metric(
-            "Broken",
-            f"{int(broken.sum()):,}",
-            width=150,
-            border=True,
-            help=f"Right before, wrong after: {rate(int(broken.sum()), n)}.",
-        )
+        for title, turned, what in (
+            ("Corrected", corrected, "Wrong before, right after"),
+            ("Broken", broken, "Right before, wrong after"),
+        ):
+            counted = int(turned.sum())
+            told = f"{what}: {rate(counted, n)}."
+            st.metric(title, f"{counted:,}", width=150, border=True, help=told)
     st.caption(
         f"n = {n:,} labelled images; chance (most frequent class) {percent(largest / n)}. "
         "Every image gets the values of the edits, whatever its own scores are."

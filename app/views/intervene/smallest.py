@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
+from jaxtyping import Float, Float64
 
 from app.format import number, plain, short
 from app.views.intervene import head_lab
@@ -22,6 +23,22 @@ class Flip(NamedTuple):
     becomes: int
     outside: bool
     """of the range that the concept takes on any image of the store"""
+
+
+class _Place(NamedTuple):
+    scores: Float[np.ndarray, "1 k"]
+    logits: Float[np.ndarray, " y"]
+    low: Float64[np.ndarray, " k"]
+    high: Float64[np.ndarray, " k"]
+    """of each concept on any image of the store"""
+
+
+def _place(lab: head_lab.Lab, columns: dict[int, float]) -> _Place:
+    """Where the image is with these edits, and how far concepts go."""
+    scores = bottleneck.intervene(lab.scores, columns)
+    logits = bottleneck.logits(lab.loaded.head, scores, lab.rest)[0]
+    low, high = (lab.facts[c].to_numpy(np.float64) for c in ("score_min", "score_max"))
+    return _Place(scores, logits, low, high)
 
 
 def _rounded(lab: head_lab.Lab, columns: dict[int, float], k: int, value: float) -> float:
@@ -41,9 +58,7 @@ def single(
     lab: head_lab.Lab, columns: dict[int, float], *, target: int | None, within: bool
 ) -> list[Flip]:
     """Concepts that flip the prediction alone, the smallest change first, in spreads of each."""
-    scores = bottleneck.intervene(lab.scores, columns)
-    z = bottleneck.logits(lab.loaded.head, scores, lab.rest)[0]
-    low, high = (lab.facts[c].to_numpy(np.float64) for c in ("score_min", "score_max"))
+    scores, z, low, high = _place(lab, columns)
     found = smallest_edit.single(
         lab.loaded.head,
         z,
@@ -67,9 +82,7 @@ def several(
     lab: head_lab.Lab, columns: dict[int, float], *, target: int | None
 ) -> dict[int, float] | None:
     """Columns and the values to set, as few as the greedy search finds; None: ten do not do."""
-    scores = bottleneck.intervene(lab.scores, columns)
-    z = bottleneck.logits(lab.loaded.head, scores, lab.rest)[0]
-    low, high = (lab.facts[c].to_numpy(np.float64) for c in ("score_min", "score_max"))
+    scores, z, low, high = _place(lab, columns)
     steps = fewest_edits.several(lab.loaded.head, z, scores[0], low=low, high=high, target=target)
     if not steps:
         return None

@@ -30,23 +30,16 @@ def _cards(
     images = metrics.showing(con, bank_id, ids)
     pairs = list(zip(images["concept_id"], images["image_id"], strict=True))
     steps = concept.maps(con, bank_id, pairs, n_tokens=n_tokens)
-    groups = []
-    for _, row in rows.iterrows():
-        concept_id = int(row["concept_id"])
-        mine = images[images["concept_id"] == concept_id]
-        groups.append(
-            {
-                "id": concept_id,
-                "title": concept_name(row["concept"], concept_id),
-                "scale": float(row["map_scale"]),
-                "limit": float(row["peak_p99"]),
-                "lines": _lines(row, name),
-                "items": [
-                    gallery.item(r, lines=[], steps=steps.get((concept_id, int(r["image_id"]))))
-                    for _, r in mine.iterrows()
-                ],
-            }
+    groups = [
+        gallery.group(
+            row,
+            images,
+            title=concept_name(row["concept"], int(row["concept_id"])),
+            lines=_lines(row, name),
+            steps=steps,
         )
+        for _, row in rows.iterrows()
+    ]
     return groups, int(rows["total"].iloc[0]), str(rows["split"].iloc[0])
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import in_node
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -45,6 +46,16 @@ def test_a_picture_travels_as_stored() -> None:
     assert b64decode(body) == ROW["thumb"]
     assert item["box"] == [-0.25, 0.0, 1.25, 1.0]
     json.dumps(item)  # nothing in it that JSON cannot hold
+
+
+def test_a_concept_takes_its_own_pictures_and_maps() -> None:
+    pictures = pd.DataFrame([ROW | {"concept_id": c, "image_id": i} for c, i in ((3, 7), (4, 8))])
+    row = pd.Series({"concept_id": 4, "map_scale": 0.5, "peak_p99": 2.0})
+    steps = {(4, 8): ([1], [30]), (3, 7): ([2], [40])}
+    group = gallery.group(row, pictures, title="Moss", lines=[{"text": "a"}], steps=steps)
+    assert [group[k] for k in ("id", "title", "scale", "limit")] == [4, "Moss", 0.5, 2.0]
+    assert [(one["id"], one["t"], one["v"]) for one in group["items"]] == [(8, [1], [30])]
+    assert group["lines"] == [{"text": "a"}]
 
 
 def test_sparse_steps_land_on_their_tokens() -> None:

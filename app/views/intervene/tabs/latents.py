@@ -139,19 +139,25 @@ def _widget(edit: Edit, field: str, key: str) -> Callable[[], None]:
     return changed
 
 
+def _segments(label: str, offered: dict[str, str], edit: Edit, field: str) -> None:
+    """One of `offered` for a field of the edit, each explained."""
+    key = f"latent_{field}"
+    address.follow(key, getattr(edit, field))
+    st.segmented_control(
+        label,
+        list(offered),
+        key=key,
+        required=True,
+        format_func=offered.__getitem__,
+        on_change=_widget(edit, field, key),
+        help="  \n".join(f"**{words}**: {EXPLAINED[k]}" for k, words in offered.items()),
+    )
+
+
 def _which(table: pd.DataFrame, edit: Edit) -> Edit:
     """Latents by contrast, or by hand."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        address.follow("latent_by", edit.by)
-        st.segmented_control(
-            "Choose latents by",
-            list(CHOICES),
-            key="latent_by",
-            required=True,
-            format_func=CHOICES.__getitem__,
-            on_change=_widget(edit, "by", "latent_by"),
-            help="  \n".join(f"**{CHOICES[k]}**: {EXPLAINED[k]}" for k in CHOICES),
-        )
+        _segments("Choose latents by", CHOICES, edit, "by")
         address.follow("latent_n", edit.n)
         st.number_input(
             "How many",
@@ -202,16 +208,7 @@ def _how(edit: Edit) -> Edit:
     automatic = latent_edits.read(address.param("le")).concepts is None
     kept = replace(edit, concepts=None) if automatic else edit
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        address.follow("latent_mode", edit.mode)
-        st.segmented_control(
-            "Edit",
-            list(MODES),
-            key="latent_mode",
-            required=True,
-            format_func=MODES.__getitem__,
-            on_change=_widget(kept, "mode", "latent_mode"),
-            help="  \n".join(f"**{MODES[k]}**: {EXPLAINED[k]}" for k in MODES),
-        )
+        _segments("Edit", MODES, kept, "mode")
         if edit.mode in ("scale", "clamp"):
             scale = edit.mode == "scale"
             address.follow("latent_strength", float(edit.strength))
