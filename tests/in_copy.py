@@ -69,6 +69,7 @@ def shown(store: str, page: dict[str, Any], sent: list[str]) -> dict[str, list[s
             for chart in at.get("plotly_chart")
         ],
         "element": list(sent),
+        "script": [part.proto.js_content for part in at.get("bidi_component")],
     }
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import how_to
+import in_node
 import pytest
 from paths import ROOT, TESTS
 
@@ -79,6 +80,7 @@ TOYS = (
     Toy("value", "laboratory", "element", "the highest or lowest score of any image"),
     Toy("measure", "metrics", "table", "How often the concepts of a bank are active."),
     Toy("measure", "leaderboard", "table", "silence"),
+    Toy("colour-map", "image", "script", '"title": "Copper"'),
     Toy("column", "concepts", "columns", '"label": "Variation"'),
     Toy("column", "concepts", "columns", "divided by its mean"),
     Toy("column", "concepts", "options", "Sort: Variation"),
@@ -188,9 +190,17 @@ def test_the_command_line_reaches_a_family(found: dict[str, Any]) -> None:
     assert "4 x 6" in found["said"]["layers"]
 
 
-def test_a_colour_map_reaches_the_browser(tree: tuple[Path, dict[str, Any]]) -> None:
-    said = _python(tree[0], "-c", "from app.widgets import assets; print(assets.text('palette'))")
-    assert '"title": "Copper"' in said.stdout
+@in_node.needed
+def test_a_colour_map_is_a_choice_on_an_opened_page(found: dict[str, Any]) -> None:
+    """Asked of the page's own script, as the browser gets it."""
+    scripts = found["shapes"]["image"]["script"]
+    maps = [
+        in_node.run(script + "\nconst out = mapsFor(false);" + in_node.SAY)
+        for script in scripts
+        if "function mapChoice(" in script
+    ]
+    assert maps
+    assert all("copper" in names for names in maps)
 
 
 def test_tests_that_iterate_pick_the_toys_up(tree: tuple[Path, dict[str, Any]]) -> None:
@@ -212,7 +222,7 @@ def test_tests_that_iterate_pick_the_toys_up(tree: tuple[Path, dict[str, Any]]) 
 
 
 def test_every_row_has_a_toy_that_is_looked_for() -> None:
-    assert {toy.row for toy in TOYS} | {"colour-map"} == set(how_to.ROWS)
+    assert {toy.row for toy in TOYS} == set(how_to.ROWS)
 
 
 def test_a_line_that_a_page_names_and_is_gone_is_noticed(tmp_path: Path) -> None:
