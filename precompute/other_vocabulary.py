@@ -18,7 +18,7 @@ from core.naming.vocabulary import Placed
 from data import store, write
 from data.annotations import open_annotations
 from precompute.intake import Log, fingerprint_files, read_vocabulary, readable, short_hash
-from precompute.naming import NAMES_STAGE, PlacedBank, Vocabulary, name_concepts, notice_twins
+from precompute.naming import NAMES_STAGE, PlacedBank, Vocabulary, name_concepts, notice_read_alike
 
 _MARK = "# Concepts named again: "
 """begins the line that is put before the recipe"""
@@ -87,7 +87,7 @@ def name_again(
     words_in = tower.embed([template.replace("{}", word) for word in words])
     _check(tower, words_in.shape[1], space, path)
     known = Vocabulary(words, words_in, file.name, model, template)
-    notice_twins(words, words_in, log)
+    notice_read_alike(words, words_in, log)
     with store.altered(path, target) as con:
         write.forget_vocabulary(con)
         for bank in _placed_banks(con, words_in.shape[1]):

@@ -10,9 +10,9 @@ import streamlit as st
 from app import address, db
 from app.format import number, short
 from app.widgets import cluster, gallery, minis, palette
-from data.queries import atlas
+from data.queries import layouts
 
-BY = {"class": "Class", "split": "Split", "verdict": "Right or wrong"}
+BY = {"class": "Class", "split": "Split", "right": "Right or wrong"}
 TRUST = (
     "Trustworthiness, 0 to 1: how far the {n_neighbours} nearest on the plane are near in the space"
     " of activations too, over {n} points (Venna & Kaski 2001). {chance} with the places dealt out "
@@ -22,7 +22,7 @@ TRUST = (
 
 def trust(bank_id: int | None) -> tuple[str, str] | None:
     """A phrase on how far a layout can be trusted, and what that means; None: not measured."""
-    row = atlas.trust(db.cursor(), bank_id)
+    row = layouts.trust(db.cursor(), bank_id)
     if row is None:
         return None
     about = TRUST.format(n_neighbours=row.n_neighbours, n=f"{row.n:,}", chance=number(row.chance))
@@ -32,10 +32,10 @@ def trust(bank_id: int | None) -> tuple[str, str] | None:
 
 @db.cached(max_entries=8, spinner="Laying out")
 def _points() -> pd.DataFrame:
-    rows = atlas.images(db.cursor())
+    rows = layouts.images(db.cursor())
     rows["src"] = [minis.strip([bytes(t)], side=72) for t in rows["thumb"]]
     right = rows["correct"].astype("boolean")
-    rows["verdict"] = right.map({True: "right", False: "wrong"}).fillna("no label or prediction")
+    rows["right"] = right.map({True: "right", False: "wrong"}).fillna("no label or prediction")
     rows["class"] = rows["class"].fillna("unlabelled")
     return rows.drop(columns=["thumb"])
 
@@ -52,7 +52,7 @@ def payload(rows: pd.DataFrame, *, by: str) -> dict[str, Any]:
     legend += cluster.others(legend, len(rows), name="others")
     points = []
     for row in rows.to_dict("records"):
-        wrong = row["verdict"] == "wrong"
+        wrong = row["right"] == "wrong"
         guess = row["predicted"]
         points.append(
             {
@@ -62,7 +62,7 @@ def payload(rows: pd.DataFrame, *, by: str) -> dict[str, Any]:
                 "group": number_of.get(row[by], -1),
                 "name": short(str(row["class"]), 60),
                 "src": row["src"],
-                "wrong": wrong and by == "verdict",
+                "wrong": wrong and by == "right",
                 "about": f"{'✗ ' if wrong else ''}the backbone says {guess}"
                 if isinstance(guess, str)
                 else "",
@@ -113,7 +113,7 @@ def show(*, n_images: int) -> None:
 
 def nearest(image_id: int, *, key: str) -> int | None:
     """The images most like one; returns the one that was clicked."""
-    rows = atlas.neighbours(db.cursor(), image_id)
+    rows = layouts.neighbours(db.cursor(), image_id)
     if rows.empty:
         return None
     items = []

@@ -39,22 +39,22 @@ def _typed() -> None:
 
 
 def choose(
-    bar: st.delta_generator.DeltaGenerator, *, head_id: int | None = None, judge: str
+    bar: st.delta_generator.DeltaGenerator, *, head_id: int | None = None, model: str
 ) -> int | None:
     """The image that the address names, with the means to choose another; None: there is none.
 
-    "Wrong" is judged by the head, by the backbone when it is None; `judge` names it for people.
+    "Wrong" is judged by the head, by the backbone when it is None; `model` names it for people.
     """
     everything = _ids(None, None, None, False)
     if not len(everything):
         st.info("This store holds no images.")
         return None
     place = bar.container(horizontal=True, vertical_alignment="bottom", width="content")
-    chosen = _filtered(head_id, judge, bar)
+    chosen = _filtered(head_id, model, bar)
     asked = address.param("i")
     current = address.int_param("i") if asked else _first(chosen, everything, head_id)
     known = current is not None and bool(np.isin(current, everything))
-    _buttons(place, chosen, current if known else None, head_id, judge)
+    _buttons(place, chosen, current if known else None, head_id, model)
     if not known:
         low, high = int(everything[0]), int(everything[-1])
         address.unknown(
@@ -83,7 +83,7 @@ def _first(chosen: np.ndarray, everything: np.ndarray, head_id: int | None) -> i
 
 
 def _filtered(
-    head_id: int | None, judge: str, bar: st.delta_generator.DeltaGenerator
+    head_id: int | None, model: str, bar: st.delta_generator.DeltaGenerator
 ) -> np.ndarray:
     con = db.cursor()
     classes = {
@@ -110,7 +110,7 @@ def _filtered(
             "Wrong only",
             key="picker_wrong",
             persist_state="session",
-            help=f"Labelled images that {plain(judge)} takes for another class.",
+            help=f"Labelled images that {plain(model)} takes for another class.",
         )
     found = _ids(class_id, split, head_id, bool(wrong))
     if class_id is not None or split is not None or wrong:
@@ -123,7 +123,7 @@ def _buttons(
     chosen: np.ndarray,
     current: int | None,
     head_id: int | None,
-    judge: str,
+    model: str,
 ) -> None:
     address.follow("picker_id", current if current is not None else 0)
     with bar:
@@ -145,7 +145,7 @@ def _buttons(
         wrong = _ids(None, None, head_id, True)
         wrong = wrong[wrong != at]
         told = (
-            f"The next labelled image that {plain(judge)} gets wrong; "
+            f"The next labelled image that {plain(model)} gets wrong; "
             f"{len(wrong):,} besides this one."
         )
         ahead = np.append(wrong[wrong > at], wrong)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Integer
 
-from core.intervention.smallest_edit import LEAD, room, row, size
+from core.intervention.smallest_edit import LEAD, reach, row, size
 from core.types import Head
 
 
@@ -39,7 +39,7 @@ def several(
     predicted = int(logits.argmax())
     if target == predicted:
         return []
-    down, up = room(scores, low, high)
+    down, up = reach(scores, low, high)
     if target is not None:
         rivals = np.delete(np.arange(len(logits)), row(head, target))
         return _towards(_race(head, logits, target, rivals), down, up, most)

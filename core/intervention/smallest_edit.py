@@ -43,7 +43,7 @@ def single(
     predicted needs no change: 0.
     """
     weight, z = head.weight.astype(np.float64), logits.astype(np.float64)
-    down, up = room(scores, low, high)
+    down, up = reach(scores, low, high)
     if target is None:
         change = _leave(weight, z, down, up)
     else:
@@ -99,7 +99,7 @@ def _nearest(
     return np.where((start <= stop) & np.isfinite(at), at, np.nan)
 
 
-def room(
+def reach(
     scores: Float[np.ndarray, " k"],
     low: Float[np.ndarray, " k"] | None,
     high: Float[np.ndarray, " k"] | None,

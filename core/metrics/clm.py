@@ -45,8 +45,8 @@ def hits(
         if m and (at > edge).any():
             found[i] = 1.0
         elif m:
-            room = m - int((flat > edge).sum())
-            found[i] = _any_drawn(int((flat == edge).sum()), room, int((at == edge).sum()))
+            n_left = m - int((flat > edge).sum())
+            found[i] = _any_drawn(int((flat == edge).sum()), n_left, int((at == edge).sum()))
     return found, chance
 
 

@@ -102,12 +102,12 @@ def held_out_logits(
     trained = np.where(out_of, y, np.nan)
     c = np.full(fold.shape, STRENGTHS[len(STRENGTHS) // 2])
     if n_folds > 2:
-        judge = fold_of[None, :, None] == ((fold + 1) % n_folds)[:, None, :]
+        tuned = fold_of[None, :, None] == ((fold + 1) % n_folds)[:, None, :]
         losses = []
         for strength in STRENGTHS:
-            z = _fit(*turned, np.where(judge, np.nan, trained), c=np.full(fold.shape, strength))
+            z = _fit(*turned, np.where(tuned, np.nan, trained), c=np.full(fold.shape, strength))
             loss = np.logaddexp(0, z) - np.nan_to_num(y) * z
-            losses.append((loss * (judge & ~np.isnan(y))).sum(1))
+            losses.append((loss * (tuned & ~np.isnan(y))).sum(1))
         c = np.array(STRENGTHS)[np.argmin(losses, axis=0)]
     return _fit(*turned, trained, c=c)
 

@@ -130,7 +130,7 @@ def _mixed(
     return np.asarray(mixture @ images_in.astype(np.float64))
 
 
-def twins(words: Sequence[str], words_in: Float[np.ndarray, "v e"]) -> dict[int, int]:
+def read_alike(words: Sequence[str], words_in: Float[np.ndarray, "v e"]) -> dict[int, int]:
     """Words that the model reads as an earlier one ("Red" as "red"): index -> that one's.
 
     Neither could ever lead the other.

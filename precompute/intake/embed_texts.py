@@ -67,7 +67,7 @@ def _read(build: Build) -> Texts:
         )
         words_in = tower.embed([spec.template.replace("{}", word) for word in words])
     own = not spec.model or spec.model == build.model
-    seen = activations.embedding() if own else _look(model, build)
+    seen = activations.embedding() if own else _image_vectors(model, build)
     if seen is None:
         raise ValueError(
             f"backbone {build.backbone.name!r} gives no image vectors beside texts; name a CLIP "
@@ -93,17 +93,17 @@ def _tag(words: tuple[str, ...], words_in: Float[np.ndarray, "v e"]) -> str:
     return f"-{digest.hexdigest()[:8]}"
 
 
-def _look(model: str, build: Build) -> Float[np.ndarray, "n e"]:
+def _image_vectors(model: str, build: Build) -> Float[np.ndarray, "n e"]:
     """Image vectors of a CLIP-like model that is not the backbone, shard by shard."""
-    eye = backbones.load(model)
+    tower = backbones.load(model)
     files = build.rows["file"].tolist()
     parts = [files[i : i + SHARD] for i in range(0, len(files), SHARD)]
-    key = hashlib.sha256("\n".join([eye.fingerprint, *files]).encode()).hexdigest()[:10]
+    key = hashlib.sha256("\n".join([tower.fingerprint, *files]).encode()).hexdigest()[:10]
     folders = [build.work / f"image-vectors-{key}" / f"{i:05d}" for i in range(len(parts))]
 
     def embed(i: int, out: Path) -> dict[str, int]:
         found = [
-            _vectors(eye, build, parts[i][at : at + _BATCH], model)
+            _vectors(tower, build, parts[i][at : at + _BATCH], model)
             for at in range(0, len(parts[i]), _BATCH)
         ]
         np.save(out / "embedding.npy", np.concatenate(found))
@@ -116,10 +116,12 @@ def _look(model: str, build: Build) -> Float[np.ndarray, "n e"]:
     return np.concatenate([np.load(folder / "embedding.npy") for folder in folders])
 
 
-def _vectors(eye: Backbone, build: Build, files: list[str], model: str) -> Float[np.ndarray, "b e"]:
+def _vectors(
+    tower: Backbone, build: Build, files: list[str], model: str
+) -> Float[np.ndarray, "b e"]:
     pictures = [build.dataset.open(file) for file in files]
     with torch.no_grad():
-        seen = eye.forward(eye.preprocess(pictures)).embedding
+        seen = tower.forward(tower.preprocess(pictures)).embedding
     if seen is None:
         raise ValueError(f"model {model!r} has no image vectors beside texts; use CLIP or SigLIP")
     return seen.float().cpu().numpy()

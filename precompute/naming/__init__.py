@@ -9,7 +9,7 @@ from precompute.naming.vocabulary_names import (
     PlacedBank,
     Vocabulary,
     name_concepts,
-    notice_twins,
+    notice_read_alike,
     prepare_names,
 )
 
@@ -24,7 +24,7 @@ __all__ = [
     "layout_trust",
     "name_concepts",
     "nearest_concepts",
-    "notice_twins",
+    "notice_read_alike",
     "prepare_names",
     "put_image_layout",
 ]

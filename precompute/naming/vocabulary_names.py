@@ -69,7 +69,7 @@ def prepare_names(con: Con, texts: Texts, build: Build) -> Callable[[BankRun], N
         words=list(texts.words[:n]),
         vectors=texts.words_in[:n].astype(np.float32).ravel(),
     )
-    notice_twins(texts.words, texts.words_in, log)
+    notice_read_alike(texts.words, texts.words_in, log)
 
     def named(run: BankRun) -> None:
         with log.timed(f"name {run.title}", run.codes.n_concepts, "concepts"):
@@ -128,8 +128,8 @@ def name_concepts(con: Con, bank: PlacedBank, known: Vocabulary, log: Log) -> No
     """Names the concepts of a bank from where they lie. What cannot be done is a notice."""
     bank_id, placed = bank.bank_id, bank.placed
     words, words_in = known.words, known.words_in
-    twin = vocabulary.twins(words, words_in)
-    kept = np.array([i for i in range(len(words)) if i not in twin], dtype=np.int64)
+    alike = vocabulary.read_alike(words, words_in)
+    kept = np.array([i for i in range(len(words)) if i not in alike], dtype=np.int64)
     try:
         found = vocabulary.name(placed.vectors, placed.control, words_in[kept])
     except ValueError as error:
@@ -174,17 +174,17 @@ def name_concepts(con: Con, bank: PlacedBank, known: Vocabulary, log: Log) -> No
     _judge(con, bank, found, chosen[::r])
 
 
-def notice_twins(words: Sequence[str], words_in: Float[np.ndarray, "v e"], log: Log) -> None:
+def notice_read_alike(words: Sequence[str], words_in: Float[np.ndarray, "v e"], log: Log) -> None:
     """Says which words name nothing because the model reads them as an earlier one."""
-    twin = vocabulary.twins(words, words_in)
-    if twin:
-        told = [f"{words[i]!r} as {words[earlier]!r}" for i, earlier in list(twin.items())[:5]]
-        more = "; ..." if len(twin) > len(told) else ""
+    alike = vocabulary.read_alike(words, words_in)
+    if alike:
+        told = [f"{words[i]!r} as {words[earlier]!r}" for i, earlier in list(alike.items())[:5]]
+        more = "; ..." if len(alike) > len(told) else ""
         log.notice(
             NAMES_STAGE,
             "vocabulary",
             ValueError(
-                f"left out of naming, because the model reads them as other words: {len(twin)} "
+                f"left out of naming, because the model reads them as other words: {len(alike)} "
                 f"({'; '.join(told)}{more})"
             ),
         )

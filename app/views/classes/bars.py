@@ -44,15 +44,15 @@ def chart(parts: pd.DataFrame) -> go.Figure:
             hovertemplate="%{hovertext}<extra></extra>",
         )
     ends = [0.0, *parts["value"].astype(float)]
-    room = 0.28 * (max(ends) - min(ends) or 1.0)
+    margin = 0.28 * (max(ends) - min(ends) or 1.0)
     return figures.styled(
         figure,
         height=90 + 25 * len(parts),
         x=figures.axis(
             "mean contribution, logits (share of logit - bias)",
             range=[
-                min(ends) - (room if min(ends) < 0 else 0),
-                max(ends) + (room if max(ends) > 0 else 0),
+                min(ends) - (margin if min(ends) < 0 else 0),
+                max(ends) + (margin if max(ends) > 0 else 0),
             ],
         ),
         y=figures.rows([short(title, 32) for title in parts["title"]]),

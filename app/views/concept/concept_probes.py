@@ -31,7 +31,7 @@ def rows(found: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def verdict(shown: pd.DataFrame) -> str:
+def conclusion(shown: pd.DataFrame) -> str:
     """Which of the concepts the plain probe beats, in a sentence; `shown` as from `rows`."""
     beaten = {"own": "this concept", "latent": "the best concept", "top": "the best few"}
     names = [beaten[kind] for kind in shown.loc[shown["winner"] == PLAIN, "kind"]]
@@ -62,7 +62,7 @@ def show(found: pd.DataFrame, learnable: pd.DataFrame, *, label: str | None, key
         column_order=["what", "auc", "range", "n", "wins", "gain", "gain_range"],
         column_config=_columns(shown),
     )
-    st.caption(verdict(shown))
+    st.caption(conclusion(shown))
     if (learnable["what"] == "label").any():
         st.caption(learnt(learnable), help=catalogue.of("probe.nap").help)
 

@@ -19,7 +19,7 @@ def header(facts: ImageFacts, head: HeadFacts | None) -> None:
     label, predicted = facts.label, facts.predicted
     words = [f"**{plain(short(label))}**" if label else "*unlabelled*"]
     if predicted is not None:
-        verdict = (
+        badge = (
             ""
             if label is None
             else (
@@ -28,7 +28,7 @@ def header(facts: ImageFacts, head: HeadFacts | None) -> None:
                 else " :red-badge[wrong]"
             )
         )
-        words.append(f"backbone: **{plain(short(predicted))}** {number(facts.prob)}{verdict}")
+        words.append(f"backbone: **{plain(short(predicted))}** {number(facts.prob)}{badge}")
     words += [
         f"split {plain(facts.split)}",
         f"{facts.width} x {facts.height} px",
@@ -144,7 +144,7 @@ if bank is None:
     st.info("This store has no concept bank; build one with `python -m precompute demo`.")
     st.stop()
 bar = st.container(horizontal=True, vertical_alignment="bottom")
-image_id = picker.choose(bar, judge="the backbone")
+image_id = picker.choose(bar, model="the backbone")
 if image_id is None:
     st.stop()
 facts = images.image(db.cursor(), image_id)

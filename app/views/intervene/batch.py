@@ -39,7 +39,7 @@ def base(head_id: int, bank_id: int) -> tuple[pd.DataFrame, Float64[np.ndarray, 
     return rows, np.concatenate(blocks) if blocks else np.zeros((0, len(loaded.class_ids)))
 
 
-def judge(
+def whether_right(
     head: HeadFacts, columns: dict[int, float], kept: Bool[np.ndarray, " n"]
 ) -> tuple[pd.DataFrame, Bool[np.ndarray, " m"], Bool[np.ndarray, " m"]]:
     """The kept images, and whether each is right before and after the edits."""
@@ -94,7 +94,7 @@ def show(head: HeadFacts, columns: dict[int, float], *, classes: dict[int, str])
     if not kept.any():
         st.caption("No labelled image of this class is in this split.")
         return
-    found, before, after = judge(head, columns, kept)
+    found, before, after = whether_right(head, columns, kept)
     n, corrected, broken = len(found), ~before & after, before & ~after
     largest = int(found["class_id"].value_counts().iloc[0])
     with st.container(horizontal=True):

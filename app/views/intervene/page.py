@@ -164,14 +164,14 @@ def laboratory(facts: ImageFacts, head: HeadFacts, bank: Bank) -> None:
             f"Left out of the link: {listed(odd)}. An edit is a concept's number and a score from "
             "−1e9 to 1e9, such as 12:0.5; several are parted by commas."
         )
-    columns, strangers = head_lab.by_column(lab, asked)
-    if strangers:
+    columns, unread = head_lab.by_column(lab, asked)
+    if unread:
         st.warning(
-            f"Left out: {', '.join(str(c) for c in strangers[:8])}"
-            f"{' …' if len(strangers) > 8 else ''}. {plain(head.name)} has no weight for "
+            f"Left out: {', '.join(str(c) for c in unread[:8])}"
+            f"{' …' if len(unread) > 8 else ''}. {plain(head.name)} has no weight for "
             "these concepts, so editing them changes nothing."
         )
-    text = address_edits.write({c: v for c, v in asked.items() if c not in strangers})
+    text = address_edits.write({c: v for c, v in asked.items() if c not in unread})
     places, known = lab.loaded.places(np.array(st.session_state.get("lab_extra", []), np.int64))
     extra = [int(k) for k in places[known]]
     key = head_lab.key(lab, extra)
@@ -214,7 +214,7 @@ if not known:
     st.stop()
 given = [head for head in known if head.name == address.param("h")]
 bar = st.container(horizontal=True, vertical_alignment="bottom")
-image_id = picker.choose(bar, head_id=(given or known)[0].head_id, judge="the head")
+image_id = picker.choose(bar, head_id=(given or known)[0].head_id, model="the head")
 if image_id is None:
     st.stop()
 facts = images.image(db.cursor(), image_id)

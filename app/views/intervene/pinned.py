@@ -70,7 +70,7 @@ def show(lab: head_lab.Lab, columns: dict[int, float]) -> None:
     a = pinned()
     if a is None:
         return
-    at, strangers = head_lab.by_column(lab, a)
+    at, unread = head_lab.by_column(lab, a)
     st.subheader("A beside B", anchor=False)
     _decision(lab, at, columns)
     left, right = st.columns([5, 6], gap="medium")
@@ -78,10 +78,9 @@ def show(lab: head_lab.Lab, columns: dict[int, float]) -> None:
         _values(lab, at, columns)
     with right:
         _classes(lab, at, columns)
-    if strangers:
+    if unread:
         st.caption(
-            f"A also edits {len(strangers)} concepts that this head does not read; they are left "
-            "out."
+            f"A also edits {len(unread)} concepts that this head does not read; they are left out."
         )
 
 

@@ -96,7 +96,7 @@ class Archetypes:
         names = ("mixture", "relaxation", "log_scale", "encoder", "encoder_bias", "decoder_bias")
         return {name: getattr(self, name) for name in names}
 
-    def step(self, x: Float[Tensor, "b d"], warmth: float) -> Step:  # noqa: ARG002
+    def step(self, x: Float[Tensor, "b d"], warm_up: float) -> Step:  # noqa: ARG002
         """The TopK step, its dictionary's gradient led on to what the dictionary is made of."""
         rows = self.dictionary()
         weights = Weights(rows, self.encoder, self.encoder_bias, self.decoder_bias, True, self.unit)

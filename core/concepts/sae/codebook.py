@@ -46,7 +46,7 @@ class Codebook:
     def parameters(self) -> dict[str, Tensor]:
         return {"codes": self.codes}
 
-    def step(self, x: Float[Tensor, "b d"], warmth: float) -> Step:  # noqa: ARG002
+    def step(self, x: Float[Tensor, "b d"], warm_up: float) -> Step:  # noqa: ARG002
         centred = x - self.mean
         index = strongest(centred @ unit_rows(self.codes).T, self.top_k)[1]
         chosen = Sparse(index, torch.ones_like(index, dtype=x.dtype), n_columns=self.n_latents)

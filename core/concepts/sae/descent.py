@@ -23,7 +23,8 @@ def descended(
     fresh: dict[str, float] | None = None,
     also: Mapping[str, Tensor] | None = None,
 ) -> Weights:
-    """Trained weights, on the CPU. `objective` takes a batch and the warmth, as `loop.StepOf`.
+    """Trained weights, on the CPU. `objective` takes a batch and how far it is warmed up, as
+    `loop.StepOf`.
 
     `fresh` are further parameters, one number a latent, each with the value it starts at; `also` as
     in `loop.optimise`. Raises ValueError for fewer tokens than latents, for equal tokens, for
@@ -32,8 +33,8 @@ def descended(
     data = placed(data)
     weights = Weights.initial(data.tokens, n_concepts, tied=True, seed=plan.seed, fresh=fresh)
 
-    def step(x: Float[Tensor, "b d"], warmth: float) -> Step:
-        return differentiated(weights.parameters(), objective(x, warmth))
+    def step(x: Float[Tensor, "b d"], warm_up: float) -> Step:
+        return differentiated(weights.parameters(), objective(x, warm_up))
 
     optimise(data, weights, step, plan, also=also)
     return weights.cpu()

@@ -54,7 +54,7 @@ def fit(
     weights = descended(
         data,
         n_concepts,
-        lambda x, warmth: objective(x, warmth * sparsity),
+        lambda x, warm_up: objective(x, warm_up * sparsity),
         Plan(seed=seed, **training),
         fresh={"log_magnitude": 0.0, "magnitude_bias": 0.0},
     )

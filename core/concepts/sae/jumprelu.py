@@ -56,7 +56,7 @@ def fit(
     weights = descended(
         data,
         n_concepts,
-        lambda x, warmth: objective(x, sparsity=warmth * sparsity, bandwidth=bandwidth),
+        lambda x, warm_up: objective(x, sparsity=warm_up * sparsity, bandwidth=bandwidth),
         Plan(seed=seed, **training),
         fresh={"log_threshold": math.log(start)},
     )

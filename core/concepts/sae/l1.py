@@ -46,7 +46,7 @@ def fit(
     if sparsity < 0:
         raise ValueError(f"sparsity must be 0 or more, not {sparsity}")
     plan = Plan(seed=seed, **training)
-    weights = descended(data, n_concepts, lambda x, warm: objective(x, warm * sparsity), plan)
+    weights = descended(data, n_concepts, lambda x, warm_up: objective(x, warm_up * sparsity), plan)
     return Bank(**shared(weights.dictionary, weights))
 
 

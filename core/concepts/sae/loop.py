@@ -69,10 +69,10 @@ Objective = Callable[[dict[str, Tensor]], tuple[Tensor, Tensor, Tensor]]
 """Parameters to (loss, codes b x k, residual b x d) on one batch."""
 
 Move = Callable[[Tensor, float, float], Step]
-"""(x, warmth, lr): moves the parameters by one batch"""
+"""(x, warm_up, lr): moves the parameters by one batch"""
 
 StepOf = Callable[[Tensor, float], Step]
-"""(x, warmth): the objective on a batch. `warmth` rises from 0 to 1 over the first tenth of the
+"""(x, warm_up): the objective on a batch. `warm_up` rises from 0 to 1 over the first tenth of the
 steps and multiplies every sparsity penalty."""
 
 
@@ -134,8 +134,8 @@ def optimise(
 def _descent(weights: Trained, step: StepOf, optimiser: torch.optim.Optimizer) -> Move:
     """Adam along the gradients."""
 
-    def move(x: Float[Tensor, "b d"], warmth: float, lr: float) -> Step:
-        result = step(x / weights.unit, warmth)
+    def move(x: Float[Tensor, "b d"], warm_up: float, lr: float) -> Step:
+        result = step(x / weights.unit, warm_up)
         for name, parameter in weights.parameters().items():
             parameter.grad = result.gradients[name]
         if "dictionary" in result.gradients:

@@ -18,7 +18,7 @@ from core.recipe import parse
 from core.sampling import evenly
 from core.types import Grid
 from data import store
-from data.queries import atlas
+from data.queries import layouts
 from precompute import pipeline
 from precompute.naming import layout, neighbours
 from precompute.quality import leakage
@@ -94,8 +94,8 @@ def test_label_separability_is_high_for_a_concept_that_is_a_label() -> None:
 def test_store_holds_layout_neighbours_and_vectors_of_the_images(tiny_store: Path) -> None:
     with store.open_readonly(tiny_store) as con:
         n = con.execute("SELECT count(*) FROM image").fetchall()[0][0]
-        points, trust = atlas.images(con), atlas.trust(con, None)
-        near = atlas.neighbours(con, 3)
+        points, trust = layouts.images(con), layouts.trust(con, None)
+        near = layouts.neighbours(con, 3)
         kept = con.execute("SELECT image_id, vector FROM pooled ORDER BY image_id").fetchall()
         width = con.execute("SELECT width FROM backbone").fetchall()[0][0]
         banks = con.execute("SELECT count(*) FROM layout_quality WHERE bank_id IS NOT NULL")
@@ -132,7 +132,7 @@ def test_fewer_images_than_there_are_is_told(
         n = con.execute("SELECT count(*) FROM image").fetchall()[0][0]
         kept = con.execute("SELECT image_id FROM pooled").fetchall()
         notices = dict(con.execute("SELECT subject, message FROM notice").fetchall())
-        assert len(atlas.images(con)) == 9
+        assert len(layouts.images(con)) == 9
     assert len(kept) == 11
     assert f"11 of {n} images, evenly spread, keep" in notices["pooled activations"]
     monkeypatch.setattr(sys, "argv", ["main.py", "--db", str(path)])

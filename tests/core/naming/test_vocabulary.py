@@ -129,7 +129,7 @@ def test_words_that_are_read_alike_are_twins() -> None:
     words = ["red", "Red", "crimson", "RED", "Blue"]
     vectors = np.eye(5, 6)
     vectors[1], vectors[2] = vectors[0], vectors[0]
-    assert vocabulary.twins(words, vectors) == {1: 0}  # other words, or read otherwise
+    assert vocabulary.read_alike(words, vectors) == {1: 0}  # other words, or read otherwise
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from paths import ROOT
 
 from data import store
-from data.queries import atlas, build, classes, concept, images, names
+from data.queries import build, classes, concept, images, layouts, names
 
 LOOSE = ("Series", "dict[str, Any]", "dict[str, int]", "dict[str, float]", "dict[str, object]")
 
@@ -68,7 +68,7 @@ CASES: dict[str, tuple[str, tuple[str, ...], Callable[..., Any], tuple[str, ...]
     "histogram": ("histogram", ("bank_id", "concept_id"), concept.histogram, ()),
     "explanation": ("explanation", ("head_id", "class_id"), classes.explanation, ("bias",)),
     "naming": ("naming", ("bank_id",), names.naming, ()),
-    "layout": ("layout_quality", ("bank_id",), atlas.trust, ()),
+    "layout": ("layout_quality", ("bank_id",), layouts.trust, ()),
     "image": ("image", ("image_id",), images.image, ("label", "predicted_id", "predicted", "prob")),
     "bank": ("bank", ("bank_id",), build.bank, ("n_concepts",)),
 }

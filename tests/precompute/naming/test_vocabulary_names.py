@@ -100,7 +100,7 @@ def test_joint_tokens_are_placed_by_their_direction(
 
 def test_words_that_are_read_alike_are_told() -> None:
     log = Log()
-    vocabulary_names.notice_twins(("red", "snow", "Red"), np.eye(4)[[0, 1, 0]], log)
+    vocabulary_names.notice_read_alike(("red", "snow", "Red"), np.eye(4)[[0, 1, 0]], log)
     assert [(stage, subject) for stage, subject, _ in log.notices] == [("names", "vocabulary")]
     assert "other words: 1 ('Red' as 'red')" in log.notices[0][2]
 

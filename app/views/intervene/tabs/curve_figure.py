@@ -96,7 +96,7 @@ def figure(
         ]
     )
     low, high = 100 * float(shown.min()), 100 * float(shown.max())
-    room = max(1.0, 0.08 * (high - low))
+    margin = max(1.0, 0.08 * (high - low))
     if chance is not None and 100 * chance > low - 15:
         low = min(low, 100 * chance)
         figures.level(figure, 100 * chance, on="y", text=f"chance {percent(chance)}")
@@ -104,7 +104,7 @@ def figure(
         figure,
         height=430,
         x=figures.axis("concepts corrected (mean over images)", rangemode="tozero"),
-        y=figures.axis(MEASURES[measure], "%", range=[low - room, high + room]),
+        y=figures.axis(MEASURES[measure], "%", range=[low - margin, high + margin]),
         hovermode="closest",
         legend_traceorder="normal",
         clickmode="event+select",

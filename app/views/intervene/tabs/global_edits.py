@@ -95,7 +95,7 @@ def show(head: HeadFacts) -> None:
         "the stored scores; nothing is written to the store. Take the result with you at the end."
     )
     given = address_head_edits.parse(address.param("g"))
-    edits, strangers = edited_head.known(found, given.edits)
+    edits, unknown = edited_head.known(found, given.edits)
     odd = address_head_edits.refused(address.param("g"))
     if odd:
         st.warning(
@@ -103,9 +103,9 @@ def show(head: HeadFacts) -> None:
             "no class), s12:0.5 or s12.4:0.5 (its weights, or class 4's alone, times 0.5), "
             "w12.4:1.2 (that weight becomes 1.2) or k3 (3 concepts a class stay)."
         )
-    if strangers:
+    if unknown:
         st.warning(
-            f"Left out: {len(strangers)} edits of concepts or classes that "
+            f"Left out: {len(unknown)} edits of concepts or classes that "
             f"{plain(head.name)} does not have."
         )
     given = replace(given, edits=tuple(edits))

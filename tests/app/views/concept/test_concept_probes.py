@@ -87,11 +87,11 @@ def test_a_label_is_read_off_in_four_ways(planted: duckdb.DuckDBPyConnection) ->
     shown = concept_probes.rows(found)
     assert shown["winner"].tolist() == [learnability.PLAIN, "even", "even", ""]
     assert shown["what"].tolist() == ["This concept", "Best: #0", "Top 6 concepts", "Plain probe"]
-    assert "wins**] against this concept." in concept_probes.verdict(shown)
+    assert "wins**] against this concept." in concept_probes.conclusion(shown)
     winner = concept_probes.rows(probes.of_concept(planted, 7, 3))
     assert winner["winner"].tolist()[0] == learnability.BANK
-    assert "is not better" in concept_probes.verdict(winner)
-    both = concept_probes.verdict(shown.assign(winner=[learnability.PLAIN] * 3 + [""]))
+    assert "is not better" in concept_probes.conclusion(winner)
+    both = concept_probes.conclusion(shown.assign(winner=[learnability.PLAIN] * 3 + [""]))
     assert "this concept, the best concept and the best few" in both
 
 

@@ -35,7 +35,8 @@ def test_unedited_accuracy_is_the_stored_one(con: duckdb.DuckDBPyConnection) -> 
                 & (accuracy["split"] == split)
                 & (accuracy["target"] == "label")
             ]
-            found, before, after = batch.judge(head, {}, (rows["split"] == split).to_numpy())
+            kept = (rows["split"] == split).to_numpy()
+            found, before, after = batch.whether_right(head, {}, kept)
             np.testing.assert_array_equal(before, after)
             if len(told) and int(told["n"].iloc[0]) == len(found):
                 assert before.mean() == pytest.approx(float(told["accuracy"].iloc[0]))
@@ -49,7 +50,7 @@ def test_a_batch_is_every_image_by_itself(con: duckdb.DuckDBPyConnection) -> Non
         loaded, facts = head_lab.load(head.head_id)
         rows, _ = batch.base(head.head_id, head.bank_id)
         edits = {0: float(facts["score_max"].iloc[0]) * 3 + 1, len(facts) - 1: -2.0}
-        found, before, after = batch.judge(head, edits, np.ones(len(rows), bool))
+        found, before, after = batch.whether_right(head, edits, np.ones(len(rows), bool))
         for i, row in enumerate(found.to_dict("records")):
             lab = head_lab.lab(head, int(row["image_id"]))
             for given, right in (({}, before[i]), (edits, after[i])):
