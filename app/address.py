@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import streamlit as st
 
@@ -152,6 +152,17 @@ def bank() -> Bank | None:
             f"The first is shown."
         )
     return banks.get(name or "") or next(iter(banks.values()), None)
+
+
+def no_bank(*, so: str = ": its recipe names none") -> NoReturn:
+    """Say that there is no concept bank, and where to go; the page ends here."""
+    unknown(
+        "concept bank",
+        param("b"),
+        exists=f"This store holds no concept bank{so}.",
+        onward=[("What it does hold", "overview", {})],
+    )
+    st.stop()
 
 
 def unknown(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import SupportsFloat, SupportsInt
 
 MISSING = "n/a"
@@ -83,6 +83,13 @@ def concept_name(name: str | float | None, concept_id: SupportsInt) -> str:
     In a column of a frame, a missing name is NaN.
     """
     return name if isinstance(name, str) and name else f"#{concept_id}"
+
+
+def concept_titles(
+    names: Iterable[str | float | None], concept_ids: Iterable[SupportsInt]
+) -> list[str]:
+    """As `concept_name`, of each row of a frame."""
+    return [concept_name(name, c) for name, c in zip(names, concept_ids, strict=True)]
 
 
 def with_id(name: str | float | None, concept_id: SupportsInt, *, source: str | None) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app import db
-from app.format import concept_name, number, percent
+from app.format import concept_name, concept_titles, number, percent
 from app.widgets import concept_names, defined, gallery, minis, people
 from core.catalogue import CONCEPT_COLUMNS, FLAGS
 from data.queries import concept, concepts
@@ -34,9 +34,7 @@ def _page(
     found = concepts.thumbs(con, bank_id, ids, n=3)
     jpegs = {c: [bytes(t) for t in group["thumb"]] for c, group in found.groupby("concept_id")}
     rows["pictures"] = [minis.strip(jpegs.get(c, [])) for c in rows["concept_id"]]
-    rows["title"] = [
-        concept_name(n, c) for n, c in zip(rows["name"], rows["concept_id"], strict=True)
-    ]
+    rows["title"] = concept_titles(rows["name"], rows["concept_id"])
     rows["by"] = [concept_names.SOURCES.get(s, (s,))[0] for s in rows["name_source"]]
     for name, known in CONCEPT_COLUMNS.items():
         if known.format == "percent":

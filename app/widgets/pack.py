@@ -10,7 +10,7 @@ from einops import rearrange
 from jaxtyping import Float, Int64, Integer, Shaped
 
 from core import maps
-from data.queries.images import Codes
+from data.queries.images import Codes, ImageFacts
 
 
 def b64(values: Shaped[np.ndarray, ...], dtype: str) -> str:
@@ -23,9 +23,20 @@ def steps(values: Integer[np.ndarray, ...]) -> str:
     return b64(values, maps.STEP.str)
 
 
-def jpeg(picture: bytes) -> str:
+def jpeg(stored: bytes) -> str:
     """A data URI, as an image's `src` takes it."""
-    return "data:image/jpeg;base64," + base64.b64encode(picture).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(stored).decode()
+
+
+def picture(facts: ImageFacts, stored: bytes) -> dict[str, Any]:
+    """An image as the browser's overlays take it; `stored` is its JPEG."""
+    return {
+        "id": facts.image_id,
+        "src": jpeg(stored),
+        "width": facts.width,
+        "height": facts.height,
+        "box": list(facts.box),
+    }
 
 
 def active(codes: Codes, n_concepts: int) -> Int64[np.ndarray, " k"]:

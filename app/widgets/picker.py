@@ -10,6 +10,7 @@ import streamlit as st
 from app import address, db
 from app.format import plain, short
 from data.queries import build, images
+from data.queries.images import ImageFacts
 
 
 @db.cached(max_entries=32)
@@ -40,7 +41,7 @@ def _typed() -> None:
 
 def choose(
     bar: st.delta_generator.DeltaGenerator, *, head_id: int | None = None, model: str
-) -> int | None:
+) -> ImageFacts | None:
     """The image that the address names, with the means to choose another; None: there is none.
 
     "Wrong" is judged by the head, by the backbone when it is None; `model` names it for people.
@@ -55,7 +56,7 @@ def choose(
     current = address.int_param("i") if asked else _first(chosen, everything, head_id)
     known = current is not None and bool(np.isin(current, everything))
     _buttons(place, chosen, current if known else None, head_id, model)
-    if not known:
+    if current is None or not known:
         low, high = int(everything[0]), int(everything[-1])
         address.unknown(
             "image",
@@ -66,7 +67,7 @@ def choose(
         return None
     if not asked:
         address.set_params(i=current)
-    return current
+    return images.image(db.cursor(), current)
 
 
 def _first(chosen: np.ndarray, everything: np.ndarray, head_id: int | None) -> int:

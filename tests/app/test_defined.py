@@ -111,6 +111,8 @@ def test_what_is_defined_is_shown(key: str) -> None:
     metric = key in {one.key for one in catalogue.METRICS.values()}
     of_mapping = "*METRICS" if metric else f'startswith("{table}.")'
     whole = "FLAGS.items()" if table == "flag" else of_mapping
+    if table == "concept" and name in catalogue.CONCEPT_COLUMNS:
+        whole = "CONCEPT_COLUMNS.items()"
     assert any(
         f'"{key}"' in text
         or f"'{key}'" in text

@@ -6,7 +6,17 @@ import math
 
 import pytest
 
-from app.format import number, percent, plain, rate, seconds, short, signed, size
+from app.format import (
+    concept_titles,
+    number,
+    percent,
+    plain,
+    rate,
+    seconds,
+    short,
+    signed,
+    size,
+)
 from app.widgets import concept_list, concept_order
 from data.queries.concepts import ORDERS, Filters
 
@@ -65,6 +75,10 @@ def test_markup_in_a_name_is_shown_as_letters() -> None:
 def test_long_names_are_cut_to_the_limit() -> None:
     assert short("a" * 48) == "a" * 48
     assert short("a" * 49) == "a" * 47 + "…"
+
+
+def test_a_concept_without_a_name_goes_by_its_number() -> None:
+    assert concept_titles(["wing", None, math.nan, ""], [4, 5, 6, 7]) == ["wing", "#5", "#6", "#7"]
 
 
 def test_every_order_has_words_for_people() -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from app import db
-from app.format import concept_name
+from app.format import concept_titles
 from app.widgets import defined
 from core import catalogue
 from data.queries import methods
@@ -96,7 +96,7 @@ def by_concept(rows: pd.DataFrame) -> pd.DataFrame:
     rows = rows.assign(
         prevalence=100 * rows["prevalence"],
         reliability=100 * rows["reliability"].astype(float),
-        Concept=[concept_name(n, c) for n, c in zip(rows["name"], rows["concept_id"], strict=True)],
+        Concept=concept_titles(rows["name"], rows["concept_id"]),
     )
     wide = rows.pivot(index=["concept_id", "Concept"], columns="split", values=list(DOMINANCE))
     order = [(what, split) for split in dict.fromkeys(rows["split"]) for what in DOMINANCE]

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app import address, db
-from app.format import concept_name, number, plain, short, signed
+from app.format import concept_titles, number, plain, short, signed
 from app.views.classes import class_tables
 from app.widgets import defined
 from data.queries import backbone_importance, classes
@@ -218,9 +218,7 @@ def _table(rows: pd.DataFrame, method: Method, bank_name: str, *, key: str) -> N
     frame = pd.DataFrame(
         {
             "id": rows["concept_id"],
-            "Concept": [
-                concept_name(n, c) for n, c in zip(rows["name"], rows["concept_id"], strict=True)
-            ],
+            "Concept": concept_titles(rows["name"], rows["concept_id"]),
             "value": rows["value"],
             "size": 100 * rows["share"],
             "change": 100 * rows["of_change"].astype(np.float64),

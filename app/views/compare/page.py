@@ -29,13 +29,7 @@ st.caption(
 )
 found = address.bank()
 if found is None:
-    address.unknown(
-        "concept bank",
-        None,
-        exists="This store holds no concept bank, so there is nothing to compare.",
-        onward=[("What it does hold", "overview", {})],
-    )
-    st.stop()
+    address.no_bank(so=", so there is nothing to compare")
 here = db.store_path().stem
 
 

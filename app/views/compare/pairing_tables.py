@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app import db
-from app.format import concept_name
+from app.format import concept_titles
 from app.views.compare.pairing import Compared, Side
 from app.widgets import defined, figures, minis, palette
 from core import catalogue
@@ -69,7 +69,7 @@ def _strips(side: Side, ids: tuple[int, ...]) -> dict[int, str | None]:
 
 
 def _titles(side: pd.DataFrame) -> list[str]:
-    names = [concept_name(n, c) for n, c in zip(side["name"], side["concept_id"], strict=True)]
+    names = concept_titles(side["name"], side["concept_id"])
     ids = side["concept_id"]
     return [n if n == f"#{c}" else f"{n} #{c}" for n, c in zip(names, ids, strict=True)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app.format import concept_name
+from app.format import concept_titles
 from app.widgets import defined, minis
 
 
@@ -90,9 +90,7 @@ def neighbours(found: pd.DataFrame, *, key: str) -> int | None:
         or kinds[0]
     )
     rows = found[found["kind"] == kind].reset_index(drop=True)
-    rows["title"] = [
-        concept_name(n, c) for n, c in zip(rows["name"], rows["other_id"], strict=True)
-    ]
+    rows["title"] = concept_titles(rows["name"], rows["other_id"])
     rows["picture"] = [
         minis.strip([bytes(t)], side=40) if isinstance(t, bytes | bytearray) else None
         for t in rows["thumb"]

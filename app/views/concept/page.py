@@ -23,13 +23,7 @@ con = db.cursor()
 found = address.bank()
 if found is None:
     st.title("Concept", anchor=False)
-    address.unknown(
-        "concept bank",
-        address.param("b"),
-        exists="This store holds no concept bank: its recipe names none.",
-        onward=[("What it does hold", "overview", {})],
-    )
-    st.stop()
+    address.no_bank()
 bank = found
 bank_id, bank_name = bank.bank_id, bank.name
 ids = concept_list.ids(bank_id)

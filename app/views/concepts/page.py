@@ -36,13 +36,7 @@ WHOLE = 300
 st.title("Concepts", anchor=False)
 found = address.bank()
 if found is None:
-    address.unknown(
-        "concept bank",
-        address.param("b"),
-        exists="This store holds no concept bank: its recipe names none.",
-        onward=[("What it does hold", "overview", {})],
-    )
-    st.stop()
+    address.no_bank()
 con = db.cursor()
 bank = found
 bank_id, bank_name = bank.bank_id, bank.name

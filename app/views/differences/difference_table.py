@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app.format import concept_name
+from app.format import concept_titles
 from app.widgets import defined
 from core import catalogue
 
@@ -54,7 +54,7 @@ def show(
 ) -> int | None:
     """Draw; returns the concept that was clicked."""
     rows = ordered(rows, kind)
-    titles = [concept_name(n, c) for n, c in zip(rows["name"], rows["concept_id"], strict=True)]
+    titles = concept_titles(rows["name"], rows["concept_id"])
     own: dict[str, dict[str, str]] = {"energy": {}, "within": _WITHIN, "tie": _OF_TIE}
     columns = {"#": rows["concept_id"].to_numpy(), "Concept": titles}
     columns |= {title: rows[name].to_numpy() for title, name in own[kind].items()}

@@ -13,7 +13,7 @@ import streamlit as st
 from app import db
 from app.format import concept_name
 from app.widgets import assets, concept_parts, diverse_rows, pack
-from app.widgets.pack import b64, jpeg
+from app.widgets.pack import b64
 from core import bottleneck
 from data.queries import heads, images, truth
 from data.queries.build import Bank, HeadFacts
@@ -209,13 +209,7 @@ def payload(
         "unit": bank.code_unit,
         "pool": bank.pool,
         "grid": list(images.grid(db.cursor())),
-        "image": {
-            "id": facts.image_id,
-            "src": jpeg(picture),
-            "width": facts.width,
-            "height": facts.height,
-            "box": list(facts.box),
-        },
+        "image": pack.picture(facts, picture),
         "concepts": {
             "ids": ids,
             "names": [

@@ -144,17 +144,15 @@ if bank is None:
     st.info("This store has no concept bank; build one with `python -m precompute demo`.")
     st.stop()
 bar = st.container(horizontal=True, vertical_alignment="bottom")
-image_id = picker.choose(bar, model="the backbone")
-if image_id is None:
+facts = picker.choose(bar, model="the backbone")
+if facts is None:
     st.stop()
-facts = images.image(db.cursor(), image_id)
-assert facts is not None  # the picker only returns images of the store
 with bar:
     choose_bank(banks, bank)
     head = choose_head(bank)
 header(facts, head)
 explore(facts, bank, head)
-near = image_map.nearest(image_id, key=f"near-{image_id}")
+near = image_map.nearest(facts.image_id, key=f"near-{facts.image_id}")
 if near is not None:
     address.set_params(i=near)
     st.rerun()

@@ -9,7 +9,7 @@ import numpy as np
 from safetensors import numpy as safetensors
 
 from app import db
-from app.format import concept_name, number, with_id
+from app.format import concept_titles, number, with_id
 from app.views.intervene import whole
 from app.views.intervene.address_head_edits import Edit, EditSet, holds
 from core.intervention import global_edits, head_edits
@@ -167,10 +167,9 @@ def as_safetensors(
 
 def _names(head: HeadFacts, edited: Head) -> dict[str, Any]:
     found = whole.of(head)
-    facts = zip(found.facts["name"], found.facts["concept_id"], strict=True)
     return {
         "classes": list(found.loaded.class_names),
-        "concepts": [concept_name(name, c) for name, c in facts],
+        "concepts": concept_titles(found.facts["name"], found.facts["concept_id"]),
         "residual": bool(edited.residual),
         "kind": head.kind,
     }

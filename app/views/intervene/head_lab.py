@@ -163,13 +163,7 @@ def payload(
         "unit": bank.code_unit,
         "signed": bank.signed,
         "grid": [h, w],
-        "image": {
-            "id": facts.image_id,
-            "src": pack.jpeg(picture),
-            "width": facts.width,
-            "height": facts.height,
-            "box": list(facts.box),
-        },
+        "image": pack.picture(facts, picture),
         "classes": [
             {"id": int(c), "name": name}
             for c, name in zip(loaded.class_ids, loaded.class_names, strict=True)

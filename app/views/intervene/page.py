@@ -214,11 +214,9 @@ if not known:
     st.stop()
 given = [head for head in known if head.name == address.param("h")]
 bar = st.container(horizontal=True, vertical_alignment="bottom")
-image_id = picker.choose(bar, head_id=(given or known)[0].head_id, model="the head")
-if image_id is None:
+facts = picker.choose(bar, head_id=(given or known)[0].head_id, model="the head")
+if facts is None:
     st.stop()
-facts = images.image(db.cursor(), image_id)
-assert facts is not None  # the picker only returns images of the store
 with bar:
     head = choose_head(known)
 header(facts, head)

@@ -14,13 +14,7 @@ st.title("Leaderboard", anchor=False)
 con = db.cursor()
 banks = build.banks(con)
 if not banks:
-    address.unknown(
-        "concept bank",
-        None,
-        exists="This store holds no concept bank: its recipe names none.",
-        onward=[("What it does hold", "overview", {})],
-    )
-    st.stop()
+    address.no_bank()
 
 
 def all_banks() -> None:

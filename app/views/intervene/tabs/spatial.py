@@ -135,12 +135,7 @@ def show(head: HeadFacts, facts: ImageFacts, asked: dict[int, float]) -> None:
             "pool": bank.pool,
             "signed": bank.signed,
             "grid": [grid.h, grid.w],
-            "image": {
-                "src": pack.jpeg(picture),
-                "width": facts.width,
-                "height": facts.height,
-                "box": list(facts.box),
-            },
+            "image": pack.picture(facts, picture),
             "classes": [
                 {"id": int(c), "name": name}
                 for c, name in zip(loaded.class_ids, loaded.class_names, strict=True)
