@@ -71,15 +71,15 @@ def edit_sets() -> list[EditSet]:
         return []
 
 
-def words(found: Naming) -> str:
+def words(naming: Naming) -> str:
     """Markdown: the name, that people gave it, who and when."""
-    parts = [f"**{plain(short(found.name, 60))}**, named by people"] if found.name else []
-    if found.bookmark:
+    parts = [f"**{plain(short(naming.name, 60))}**, named by people"] if naming.name else []
+    if naming.bookmark:
         parts.append(":material/bookmark: bookmarked")
     if not parts:
         parts.append("Noted")
-    by = f"{plain(short(found.who, 40))}, " if found.who else ""
-    return " · ".join(parts) + f" ({by}{plain(found.when[:10])})"
+    by = f"{plain(short(naming.who, 40))}, " if naming.who else ""
+    return " · ".join(parts) + f" ({by}{plain(naming.when[:10])})"
 
 
 def _notes_file() -> NotesFile:

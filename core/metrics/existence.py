@@ -87,22 +87,24 @@ def cem(
     )
 
 
-def summary(found: Existence, rows: Integer[np.ndarray, " m"] | None = None) -> dict[str, Measure]:
+def summary(
+    existence: Existence, rows: Integer[np.ndarray, " m"] | None = None
+) -> dict[str, Measure]:
     """Means over images: "all", and by kind of evidence over the slots of that kind.
 
     `rows` limits it, for instance to the correctly classified images. The chance of the two kinds
     is the chance of the images they occur in, weighted by their slots.
     """
-    picked = np.arange(len(found.value)) if rows is None else rows
-    out = {"all": mean_of(found.value[picked], found.chance[picked])}
+    picked = np.arange(len(existence.value)) if rows is None else rows
+    out = {"all": mean_of(existence.value[picked], existence.chance[picked])}
     for kind, slots, present in (
-        ("positive evidence", found.n_positive, found.present_positive),
-        ("double negative", found.n_double, found.present_double),
+        ("positive evidence", existence.n_positive, existence.present_positive),
+        ("double negative", existence.n_double, existence.present_double),
     ):
         n = int(slots[picked].sum())
         if n == 0:
             out[kind] = Measure(float("nan"), float("nan"), 0)
             continue
-        chance = np.nansum(slots[picked] * found.chance[picked]) / n
+        chance = np.nansum(slots[picked] * existence.chance[picked]) / n
         out[kind] = Measure(float(present[picked].sum() / n), float(chance), n)
     return out

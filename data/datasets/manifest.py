@@ -40,7 +40,7 @@ _COLUMNS = "file, label, split, concept:<name>, concept:<group>/<name>, part:<na
 
 
 @dataclass
-class _Found:
+class _Contents:
     """What the rows gave so far; lists of rows keyed by file until the images have numbers."""
 
     images: dict[str, tuple[str | None, str]] = field(default_factory=dict)
@@ -57,14 +57,14 @@ def manifest(path: str | Path, *, limit: int = 0) -> Dataset:
         raise ValueError(f"{path} is not a file; give a CSV file with the columns {_COLUMNS}")
     header, rows = _rows(path)
     names = [column.removeprefix("concept:") for column in header if column.startswith("concept:")]
-    found = _Found()
+    contents = _Contents()
     for line, row in rows:
-        _take(path, line, row, names, found)
-    if not found.images:
+        _take(path, line, row, names, contents)
+    if not contents.images:
         raise ValueError(f"{path} lists no image that exists below {path.parent}")
-    files = list(found.images)
-    labels = [label for label, _ in found.images.values()]
-    splits = [split for _, split in found.images.values()]
+    files = list(contents.images)
+    labels = [label for label, _ in contents.images.values()]
+    splits = [split for _, split in contents.images.values()]
     if not any(splits):
         splits = hashed_splits(files, labels)
     elif not all(splits):
@@ -85,7 +85,7 @@ def manifest(path: str | Path, *, limit: int = 0) -> Dataset:
         name=path.stem,
         root=path.parent,
         images=images,
-        skipped=pd.DataFrame(found.skipped, columns=["file", "reason"]),
+        skipped=pd.DataFrame(contents.skipped, columns=["file", "reason"]),
         labelled=pd.DataFrame(
             {
                 "labelled_id": range(len(names)),
@@ -94,9 +94,9 @@ def manifest(path: str | Path, *, limit: int = 0) -> Dataset:
                 "part": [words[0] if words[0] in places else None for words in groups],
             }
         ),
-        image_labels=numbered(found.concepts, "labelled_id", "present"),
-        parts=numbered(found.parts, "part", "x", "y", "visible"),
-        masks=numbered(found.masks, "part", "height", "width", "runs"),
+        image_labels=numbered(contents.concepts, "labelled_id", "present"),
+        parts=numbered(contents.parts, "part", "x", "y", "visible"),
+        masks=numbered(contents.masks, "part", "height", "width", "runs"),
     )
     return limited(dataset, limit)
 
@@ -138,7 +138,7 @@ def _check_header(path: Path, header: list[str]) -> None:
             raise ValueError(f"{path}: column {name!r} appears twice")
 
 
-def _take(path: Path, line: int, row: Row, names: list[str], found: _Found) -> None:
+def _take(path: Path, line: int, row: Row, names: list[str], contents: _Contents) -> None:
     file = row["file"].strip()
     if not file:
         raise ValueError(f"{path}, row {line}, column 'file': it is empty")
@@ -146,31 +146,31 @@ def _take(path: Path, line: int, row: Row, names: list[str], found: _Found) -> N
         raise ValueError(
             f"{path}, row {line}, column 'file': {file!r} must be relative to {path.parent}"
         )
-    if file in found.images:
-        found.skipped.append((file, f"listed again in row {line}; the first row counts"))
+    if file in contents.images:
+        contents.skipped.append((file, f"listed again in row {line}; the first row counts"))
         return
     if not _exists(path.parent / file):
-        found.skipped.append((file, f"row {line} lists it, but there is no such file"))
+        contents.skipped.append((file, f"row {line} lists it, but there is no such file"))
         return
     concepts = [
         (file, i, value == "1")
         for i, name in enumerate(names)
         if (value := _concept(path, line, f"concept:{name}", row)) != ""
     ]
-    found.images[file] = (row.get("label", "") or None, row.get("split", "").strip())
-    found.concepts += concepts
+    contents.images[file] = (row.get("label", "") or None, row.get("split", "").strip())
+    contents.concepts += concepts
     for column, value in row.items():
         if column.startswith("part:"):
             x, y, visible = _point(path, line, column, value)
-            found.parts.append((file, column.removeprefix("part:"), x, y, visible))
+            contents.parts.append((file, column.removeprefix("part:"), x, y, visible))
         if column.startswith("mask:") and value.strip():
             try:
                 mask = open_mask(path.parent / value.strip())
             except UnusableImage as reason:
-                found.skipped.append((value.strip(), f"mask of {file} left out: {reason}"))
+                contents.skipped.append((value.strip(), f"mask of {file} left out: {reason}"))
                 continue
             part = column.removeprefix("mask:")
-            found.masks.append((file, part, mask.shape[0], mask.shape[1], runs(mask)))
+            contents.masks.append((file, part, mask.shape[0], mask.shape[1], runs(mask)))
 
 
 def _exists(file: Path) -> bool:

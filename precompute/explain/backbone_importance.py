@@ -108,19 +108,19 @@ def _importances(function: ResumedLogit, *, seed: int) -> dict[str, Float[Tensor
     """By method, but for those of linear functions, which this is not."""
     whole = torch.ones(1, len(function.directions)).double()
     methods = {name: method for name, method in METHODS.items() if not method.linear_only}
-    found = {
+    importances = {
         name: method.run(function, whole, seed=seed)
         for name, method in methods.items()
         if not method.costly
     }
-    largest = found[RANKED_BY][0].abs().argsort(descending=True, stable=True)[:VARIED]
+    largest = importances[RANKED_BY][0].abs().argsort(descending=True, stable=True)[:VARIED]
     fewer = ResumedLogit(
         function.stopped, function.codes[:, largest], function.directions[largest], function.output
     )
-    for name in (name for name in methods if name not in found):
-        found[name] = torch.zeros_like(whole)
-        found[name][:, largest] = methods[name].run(fewer, whole[:, largest], seed=seed)
-    return found
+    for name in (name for name in methods if name not in importances):
+        importances[name] = torch.zeros_like(whole)
+        importances[name][:, largest] = methods[name].run(fewer, whole[:, largest], seed=seed)
+    return importances
 
 
 def _write(

@@ -77,7 +77,7 @@ def put_effects(con: duckdb.DuckDBPyConnection, run: BankRun, build: Build, *, f
     if readout is None and not isinstance(backbone, Resumes):
         raise ValueError(f"backbone {backbone.name!r} cannot go on from other tokens at its layer")
     size = len(before) if readout is not None else spec.images
-    found: list[Outcome] = []
+    outcomes: list[Outcome] = []
     for latent in _latents(bank, run.codes, concepts, n=spec.latents):
         direction = bank.directions[latent.concept_id].double().numpy()
         drawn = np.random.default_rng((build.seed, latent.concept_id))
@@ -96,14 +96,14 @@ def put_effects(con: duckdb.DuckDBPyConnection, run: BankRun, build: Build, *, f
                 rtol=1e-9,
                 atol=0,
             )
-            found.append(Outcome(latent.concept_id, edit, before[edit.rows], moved, edited))
-    if readout is None and found and not any(o.moved.any() for o in found):
+            outcomes.append(Outcome(latent.concept_id, edit, before[edit.rows], moved, edited))
+    if readout is None and outcomes and not any(o.moved.any() for o in outcomes):
         raise ValueError(
             f"no edit of the tokens of layer {backbone.layer!r} reaches the logits (they "
             "are read from the CLS token alone); choose an earlier layer"
         )
-    _put(con, run.bank_id, found, build.output_classes, first=first, exact=readout is not None)
-    return len(found)
+    _put(con, run.bank_id, outcomes, build.output_classes, first=first, exact=readout is not None)
+    return len(outcomes)
 
 
 def _latents(
@@ -204,43 +204,43 @@ class Outcome:
 def _put(
     con: duckdb.DuckDBPyConnection,
     bank_id: int,
-    found: list[Outcome],
+    outcomes: list[Outcome],
     classes: Integer[np.ndarray, " y"],
     *,
     first: int,
     exact: bool,
 ) -> None:
     """`classes`: class_id of each logit."""
-    results = [_result(o) for o in found]
+    results = [_result(o) for o in outcomes]
     write.put(
         con,
         "effect",
         {
-            "effect_id": np.arange(first, first + len(found), dtype=np.uint32),
-            "bank_id": np.full(len(found), bank_id, dtype=np.uint16),
-            "concept_id": np.array([o.concept_id for o in found], dtype=np.uint32),
-            "mode": [o.edit.mode for o in found],
-            "strength": pa.array([o.edit.strength for o in found], pa.float64()),
+            "effect_id": np.arange(first, first + len(outcomes), dtype=np.uint32),
+            "bank_id": np.full(len(outcomes), bank_id, dtype=np.uint16),
+            "concept_id": np.array([o.concept_id for o in outcomes], dtype=np.uint32),
+            "mode": [o.edit.mode for o in outcomes],
+            "strength": pa.array([o.edit.strength for o in outcomes], pa.float64()),
             "labelled_id": pa.array(
-                [o.edit.label if o.edit.label >= 0 else None for o in found], pa.uint32()
+                [o.edit.label if o.edit.label >= 0 else None for o in outcomes], pa.uint32()
             ),
-            "images": [o.edit.images for o in found],
-            "exact": [exact] * len(found),
-            "n": [len(o.edit.rows) for o in found],
-            "n_edited": [int(o.edited.sum()) for o in found],
+            "images": [o.edit.images for o in outcomes],
+            "exact": [exact] * len(outcomes),
+            "n": [len(o.edit.rows) for o in outcomes],
+            "n_edited": [int(o.edited.sum()) for o in outcomes],
             **{
                 name: np.array([r[i] for r in results], dtype=np.float64)
                 for i, name in enumerate(("change", "control_change", "flipped", "control_flipped"))
             },
         },
     )
-    means = [o.moved[:, 0].mean(0) for o in found]
+    means = [o.moved[:, 0].mean(0) for o in outcomes]
     top = [np.argsort(-np.abs(m), kind="stable")[:CLASSES] for m in means]
     write.put(
         con,
         "effect_class",
         {
-            "effect_id": np.repeat(np.arange(first, first + len(found)), [len(t) for t in top]),
+            "effect_id": np.repeat(np.arange(first, first + len(outcomes)), [len(t) for t in top]),
             "class_id": np.concatenate([classes[t] for t in top]) if top else [],
             "change": np.concatenate([m[t] for m, t in zip(means, top, strict=True)])
             if top

@@ -55,16 +55,16 @@ def imported(given: HeadInput, *, path: str = "") -> Fitted:
     file = Path(path).expanduser()
     if not path or not file.is_file():
         raise ValueError(f"imported needs path, a .safetensors or .json file; {path!r} is none")
-    found = _read_json(file) if file.suffix == ".json" else _read_safetensors(file)
+    stored = _read_json(file) if file.suffix == ".json" else _read_safetensors(file)
     k = given.scores.shape[1]
-    (n_classes, n_columns), n_bias = found.weight.shape, len(found.bias)
-    if n_bias != n_classes or len(found.classes) != n_classes:
+    (n_classes, n_columns), n_bias = stored.weight.shape, len(stored.bias)
+    if n_bias != n_classes or len(stored.classes) != n_classes:
         raise ValueError(
             f"{file}: weight has {n_classes} rows, bias {n_bias} numbers and there are "
-            f"{len(found.classes)} class names; they must be as many"
+            f"{len(stored.classes)} class names; they must be as many"
         )
-    columns = np.arange(n_columns) if found.concept_ids is None else found.concept_ids
-    if found.concept_ids is None and n_columns != k:
+    columns = np.arange(n_columns) if stored.concept_ids is None else stored.concept_ids
+    if stored.concept_ids is None and n_columns != k:
         raise ValueError(
             f"{file}: weight has {n_columns} columns, but the bank has {k} concepts; say which in "
             "a tensor concept_ids"
@@ -73,19 +73,19 @@ def imported(given: HeadInput, *, path: str = "") -> Fitted:
         raise ValueError(
             f"{file}: concept_ids must be {n_columns} numbers of 0..{k - 1}, one a column of weight"
         )
-    _check_concepts(found.concepts, columns, given, file)
+    _check_concepts(stored.concepts, columns, given, file)
     weight = np.zeros((n_classes, k))
-    weight[:, columns] = found.weight
-    if not (np.isfinite(weight).all() and np.isfinite(found.bias).all()):
+    weight[:, columns] = stored.weight
+    if not (np.isfinite(weight).all() and np.isfinite(stored.bias).all()):
         raise ValueError(f"{file}: weight or bias has values that are NaN or infinite")
-    rows, classes, left_out = _matched(found.classes, given, str(file))
+    rows, classes, left_out = _matched(stored.classes, given, str(file))
     about = f"Read from {file.name}, made elsewhere.{left_out}"
-    head = Head(weight[rows], found.bias[rows])
-    if not found.residual:
+    head = Head(weight[rows], stored.bias[rows])
+    if not stored.residual:
         return Fitted(head, classes, about)
-    if found.kind != "backbone":
+    if stored.kind != "backbone":
         raise ValueError(
-            f"{file} is a head of kind {found.kind or 'unknown'!r} that adds each image's rest, "
+            f"{file} is a head of kind {stored.kind or 'unknown'!r} that adds each image's rest, "
             'which the file does not hold; only such heads of kind "backbone" can be read again'
         )
     first = backbone(given)

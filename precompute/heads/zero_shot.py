@@ -85,9 +85,9 @@ def _from_labels(given: HeadInput) -> tuple[Float[np.ndarray, "y k"], Integer[np
 
 def _classes(given: HeadInput) -> Integer[np.ndarray, " y"]:
     """Classes that images carry as labels, else the backbone's."""
-    found = np.unique(given.build.class_of)
-    found = found[found >= 0]
-    chosen = found if len(found) >= 2 else np.sort(given.build.output_classes)
+    classes = np.unique(given.build.class_of)
+    classes = classes[classes >= 0]
+    chosen = classes if len(classes) >= 2 else np.sort(given.build.output_classes)
     if len(chosen) < 2:
         raise ValueError("there are no two classes to tell apart by their names")
     return chosen

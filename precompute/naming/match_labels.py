@@ -41,18 +41,18 @@ def label_scores(
     place = _place(codes, ids, build.masks.images, build.masks.covered)
     if said is None:
         learnt = _place(codes, ids, build.masks_train.images, build.masks_train.covered)
-        found = match(train_auc, learnt.above_chance)
-        named = found.named
+        matched = match(train_auc, learnt.above_chance)
+        named = matched.named
     else:
         named = said >= 0
-        found = given(train_auc, np.where(named, said, match(train_auc).best))
+        matched = given(train_auc, np.where(named, said, match(train_auc).best))
     source = NameSource.MATCHED if fitted is None else NameSource.LABEL
     frame["name_source"] = NameSource.WORD if words else np.where(named, source, NameSource.UNNAMED)
-    _name(frame, found, test_auc, (~np.isnan(test)).sum(0), place)
+    _name(frame, matched, test_auc, (~np.isnan(test)).sum(0), place)
     # of a name: on images that it was not chosen on
-    against = doubts(_at(test_auc, found.best), _at(place.above_chance, found.best))
-    frame["doubt"] = np.where(named, against, found.doubt)
-    everywhere = np.concatenate([train, test])[:, found.best]
+    against = doubts(_at(test_auc, matched.best), _at(place.above_chance, matched.best))
+    frame["doubt"] = np.where(named, against, matched.doubt)
+    everywhere = np.concatenate([train, test])[:, matched.best]
     rows = np.concatenate([build.train, build.held_out])
     by_label = _medians(scores[rows], everywhere == 1, everywhere == 0)
     by_activity = _medians(scores, scores > 0)
@@ -106,13 +106,13 @@ def _unlabelled(
 
 def _name(
     frame: pd.DataFrame,
-    found: Match,
+    matched: Match,
     test_auc: Float[np.ndarray, "k l"],
     n_test: Integer[np.ndarray, " l"],
     place: _Place,
 ) -> None:
     """The label behind each concept's name or nearest to it, and the runner-up."""
-    best, second = found.best, found.second
+    best, second = matched.best, matched.second
     frame["labelled_id"] = _ids(best, best >= 0)
     frame["name_auc"] = _at(test_auc, best)
     frame["name_n"] = _ids(n_test[best], best >= 0)
@@ -122,7 +122,7 @@ def _name(
     frame["name_iou_n"] = _ids(place.n[best], located)
     frame["second_id"] = _ids(second, second >= 0)
     frame["second_auc"] = _at(test_auc, second)
-    frame["name_margin"], frame["place_margin"] = found.margin, found.place_margin
+    frame["name_margin"], frame["place_margin"] = matched.margin, matched.place_margin
 
 
 def _table(

@@ -131,7 +131,7 @@ def name_concepts(con: Con, bank: PlacedBank, known: Vocabulary, log: Log) -> No
     alike = vocabulary.read_alike(words, words_in)
     kept = np.array([i for i in range(len(words)) if i not in alike], dtype=np.int64)
     try:
-        found = vocabulary.name(placed.vectors, placed.control, words_in[kept])
+        names = vocabulary.name(placed.vectors, placed.control, words_in[kept])
     except ValueError as error:
         log.notice(NAMES_STAGE, bank.title, error)
         return
@@ -143,17 +143,17 @@ def name_concepts(con: Con, bank: PlacedBank, known: Vocabulary, log: Log) -> No
         model=known.model,
         template=known.template,
         n_words=len(kept),
-        chance=found.chance,
+        chance=names.chance,
         min_margin=vocabulary.MIN_MARGIN,
         n_control=len(placed.control),
-        control_named=found.control_named,
+        control_named=names.control_named,
     )
-    p, r = found.best.shape
+    p, r = names.best.shape
     margins = np.full((p, r), np.nan)
-    margins[:, :-1] = found.cosine[:, :-1] - found.cosine[:, 1:]
-    margins[:, 0] = found.margin
+    margins[:, :-1] = names.cosine[:, :-1] - names.cosine[:, 1:]
+    margins[:, 0] = names.margin
     first = np.arange(r) == 0
-    chosen = [words[i] for i in kept[found.best.ravel()]]
+    chosen = [words[i] for i in kept[names.best.ravel()]]
     write.put(
         con,
         "concept_name",
@@ -164,14 +164,14 @@ def name_concepts(con: Con, bank: PlacedBank, known: Vocabulary, log: Log) -> No
             "origin": pa.array([known.origin] * (p * r), pa.string()),
             "rank": np.tile(np.arange(r), p),
             "name": pa.array(chosen, pa.string()),
-            "score": found.cosine.ravel(),
+            "score": names.cosine.ravel(),
             "margin": pa.array(margins.ravel(), from_pandas=True),
             "n": np.repeat(placed.n, r),
-            "named": (found.named[:, None] & first).ravel(),
+            "named": (names.named[:, None] & first).ravel(),
         },
     )
     write.put_vocabulary_names(con, bank_id)
-    _judge(con, bank, found, chosen[::r])
+    _judge(con, bank, names, chosen[::r])
 
 
 def notice_read_alike(words: Sequence[str], words_in: Float[np.ndarray, "v e"], log: Log) -> None:
@@ -190,7 +190,7 @@ def notice_read_alike(words: Sequence[str], words_in: Float[np.ndarray, "v e"], 
         )
 
 
-def _judge(con: Con, bank: PlacedBank, found: vocabulary.Names, words: Sequence[str]) -> None:
+def _judge(con: Con, bank: PlacedBank, names: vocabulary.Names, words: Sequence[str]) -> None:
     """Rows of `quality`: how many have a word, beside the control; and is it the label's?
 
     `words`: the best of every concept that could be placed.
@@ -200,13 +200,13 @@ def _judge(con: Con, bank: PlacedBank, found: vocabulary.Names, words: Sequence[
         "quality",
         bank_id=bank.bank_id,
         measure="word_named",
-        value=float(found.named.sum() / bank.n_concepts),
-        control=found.control_named,
+        value=float(names.named.sum() / bank.n_concepts),
+        control=names.control_named,
         n=bank.n_concepts,
     )
     pairs = [
         (bank.label_of[concept], word)
-        for concept, word, named in zip(bank.placed.concept, words, found.named, strict=True)
+        for concept, word, named in zip(bank.placed.concept, words, names.named, strict=True)
         if named and concept in bank.label_of
     ]
     if pairs:

@@ -35,18 +35,20 @@ def put_quality(con: duckdb.DuckDBPyConnection, run: BankRun, held: HeldOut) -> 
         measure_concepts(run.description, codes, held, signed=bank.signed)
         random = _control(bank, codes, held)
         seen = _seen(bank, codes, held, image_wise=METHODS[method].image_wise)
-        found = [*_codes(bank, random, *seen), *_directions(bank, random)]
+        figures = [*_codes(bank, random, *seen), *_directions(bank, random)]
         try:
-            found += readout.figures(bank, random, codes, held)
+            figures += readout.figures(bank, random, codes, held)
         except ValueError as error:
             log.notice("quality", f"read-out of {title}", error)
         against = None if method == "random" else run.control
-        found += meaning.figures(concept, codes, against, held.build)
+        figures += meaning.figures(concept, codes, against, held.build)
     with log.timed(f"probes of {title}", codes.n_concepts, "concepts"):
         label_of = concept["labelled_id"]
         probing.put(con, run.bank_id, run.concepts.scores, held.baseline, label_of=label_of)
-    found += stability.figures(run.spec, bank, run.data, run.folder, seed=held.build.seed, log=log)
-    frame = pd.DataFrame([f.__dict__ for f in found if not math.isnan(f.value)])
+    figures += stability.figures(
+        run.spec, bank, run.data, run.folder, seed=held.build.seed, log=log
+    )
+    frame = pd.DataFrame([f.__dict__ for f in figures if not math.isnan(f.value)])
     write.frame(con, "quality", frame, bank_id=run.bank_id)
 
 

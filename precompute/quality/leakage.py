@@ -69,32 +69,32 @@ def put_completeness(
     `accuracy`: rows of that table, with the backbone's own.
     """
     own = {(a["split"], a["n"]): a["accuracy"] for a in accuracy if a["model"] == "backbone"}
-    found = [
+    pairs = [
         (head, own[head.split, head.measure.n])
         for head in sorted(heads, key=lambda head: (head.head_id, head.split))
         if own.get((head.split, head.measure.n), -np.inf) > head.measure.chance
     ]
-    if not found:
+    if not pairs:
         return 0
-    chance = np.array([head.measure.chance for head, _ in found])
-    model = np.array([right for _, right in found])
-    control = np.array([head.control for head, _ in found])
+    chance = np.array([head.measure.chance for head, _ in pairs])
+    model = np.array([right for _, right in pairs])
+    control = np.array([head.control for head, _ in pairs])
     return write.put(
         con,
         "metric",
         {
-            "scope": ["head"] * len(found),
-            "head_id": np.array([head.head_id for head, _ in found], dtype=np.uint16),
-            "bank_id": np.array([head.bank_id for head, _ in found], dtype=np.uint16),
-            "name": ["completeness"] * len(found),
-            "variant": ["{}"] * len(found),
-            "split": [head.split for head, _ in found],
+            "scope": ["head"] * len(pairs),
+            "head_id": np.array([head.head_id for head, _ in pairs], dtype=np.uint16),
+            "bank_id": np.array([head.bank_id for head, _ in pairs], dtype=np.uint16),
+            "name": ["completeness"] * len(pairs),
+            "variant": ["{}"] * len(pairs),
+            "split": [head.split for head, _ in pairs],
             "value": [
                 leakage.completeness(h.measure.value, right, chance=h.measure.chance)
-                for h, right in found
+                for h, right in pairs
             ],
-            "n": [head.measure.n for head, _ in found],
-            "chance": np.zeros(len(found)),
+            "n": [head.measure.n for head, _ in pairs],
+            "chance": np.zeros(len(pairs)),
             "control": pa.array((control - chance) / (model - chance), from_pandas=True),
         },
     )

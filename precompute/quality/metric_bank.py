@@ -42,15 +42,15 @@ def measure_bank(
     """
     concepts, bank_id = run.concepts, run.bank_id
     random = control_scores(concepts, run.control)
-    found = _concepts(concepts, build)
-    put_metrics(con, found, control=_concepts(random, build), bank_id=bank_id)
+    rows = _concepts(concepts, build)
+    put_metrics(con, rows, control=_concepts(random, build), bank_id=bank_id)
     refits: dict[int, Fitted] = {}
     right: list[HeadAccuracy] = []
     # as many random directions as an activation has numbers leave nothing out: the linear probe
     k, d = run.control.directions.rows.shape
     spanning = k >= d
     for head in heads:
-        found, missing = _head(_reading(head, concepts, build), concepts, build)
+        rows, missing = _head(_reading(head, concepts, build), concepts, build)
         if missing is not None:
             build.log.notice(MEASURE_STAGE, head.spec.title, missing)
         others: list[MetricRow] = []
@@ -58,13 +58,13 @@ def measure_bank(
             refits[head.head_id] = head.fitted.refit(random.scores)
             again = head._replace(fitted=refits[head.head_id])
             others, _ = _head(_reading(again, random, build), random, build)
-        put_metrics(con, found, control=others, bank_id=bank_id, head_id=head.head_id)
+        put_metrics(con, rows, control=others, bank_id=bank_id, head_id=head.head_id)
         drawn = _accuracies(others)
         right += [
             HeadAccuracy(
                 head.head_id, bank_id, split, one, drawn[split].value if split in drawn else np.nan
             )
-            for split, one in _accuracies(found).items()
+            for split, one in _accuracies(rows).items()
         ]
     return refits, right
 

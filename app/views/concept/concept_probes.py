@@ -18,15 +18,15 @@ ABOUT = (
 )
 
 
-def rows(found: pd.DataFrame) -> pd.DataFrame:
+def rows(probed: pd.DataFrame) -> pd.DataFrame:
     """What is read, its interval and that of its difference as text, and who wins."""
-    out = found.copy()
-    out["what"] = [_what(row) for _, row in found.iterrows()]
-    out["range"] = _ranges(found, "auc")
-    out["gain_range"] = _ranges(found, "gain")
+    out = probed.copy()
+    out["what"] = [_what(row) for _, row in probed.iterrows()]
+    out["range"] = _ranges(probed, "auc")
+    out["gain_range"] = _ranges(probed, "gain")
     out["winner"] = [
         "" if pd.isna(hi) else winner(lo, hi)
-        for lo, hi in zip(found["gain_lo"], found["gain_hi"], strict=True)
+        for lo, hi in zip(probed["gain_lo"], probed["gain_hi"], strict=True)
     ]
     return out
 
@@ -43,15 +43,15 @@ def conclusion(shown: pd.DataFrame) -> str:
     return f":orange[▲ **The plain probe wins**] against {_and(names)}."
 
 
-def show(found: pd.DataFrame, learnable: pd.DataFrame, *, label: str | None, key: str) -> None:
-    """`found` and `learnable` as from data.queries.probes; `label`: the concept's, if any."""
+def show(probed: pd.DataFrame, learnable: pd.DataFrame, *, label: str | None, key: str) -> None:
+    """`probed` and `learnable` as from data.queries.probes; `label`: the concept's, if any."""
     name = f" “{plain(short(label, 40))}”" if label else ""
     st.markdown(f"**Reading off{name}**", help=ABOUT)
-    if "raw" not in set(found["kind"]):
+    if "raw" not in set(probed["kind"]):
         why = "Its label has too few held-out images." if label else "It has no labelled concept."
         st.caption(f"Not probed. {why}")
         return
-    shown = rows(found)
+    shown = rows(probed)
     shown["wins"] = shown["winner"].replace({PLAIN: "▲ plain"})
     st.dataframe(
         shown,

@@ -12,18 +12,18 @@ from data.annotations import LONGEST_NAME, LONGEST_NOTE, AnnotationError
 
 def show(bank: str, concept_id: int) -> None:
     """What people said of it, and the form to say something."""
-    found = people.namings(bank).get(concept_id)
+    naming = people.namings(bank).get(concept_id)
     trouble = people.trouble()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if found is not None:
+        if naming is not None:
             st.markdown(
-                people.words(found),
+                people.words(naming),
                 width="content",
                 help="Not from the build: someone "
                 "said so here. The store's own name stays as it is.",
             )
         with st.popover(
-            "Your name for it" if found is None else "Change",
+            "Your name for it" if naming is None else "Change",
             icon=":material/edit_note:",
             type="tertiary",
         ):
@@ -31,31 +31,33 @@ def show(bank: str, concept_id: int) -> None:
                 st.warning(plain(trouble))
             else:
                 _form(bank, concept_id)
-    if found is not None and found.note:
+    if naming is not None and naming.note:
         # a note may hold line breaks, which Markdown would join
-        st.text(found.note)
+        st.text(naming.note)
     problem = st.session_state.pop("naming_problem", None)
     if problem:
         st.warning(plain(problem))
 
 
 def _form(bank: str, concept_id: int) -> None:
-    found = people.namings(bank).get(concept_id)
+    naming = people.namings(bank).get(concept_id)
     key = f"naming-{bank}-{concept_id}"
     with st.form(key, border=False):
         st.text_input(
             "Name",
-            found.name if found else "",
+            naming.name if naming else "",
             key=f"{key}-name",
             max_chars=LONGEST_NAME,
             help="Shown beside the store's own name wherever concepts are listed, and marked as "
             "named by people. Empty: taken back.",
         )
-        st.text_area("Note", found.note if found else "", key=f"{key}-note", max_chars=LONGEST_NOTE)
-        st.toggle("Bookmark", bool(found and found.bookmark), key=f"{key}-mark")
+        st.text_area(
+            "Note", naming.note if naming else "", key=f"{key}-note", max_chars=LONGEST_NOTE
+        )
+        st.toggle("Bookmark", bool(naming and naming.bookmark), key=f"{key}-mark")
         st.text_input(
             "By (optional)",
-            st.session_state.get("annotator") or (found.who if found else ""),
+            st.session_state.get("annotator") or (naming.who if naming else ""),
             key=f"{key}-who",
             max_chars=60,
         )

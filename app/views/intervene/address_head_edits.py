@@ -79,17 +79,17 @@ def holds(given: EditSet, *, signed: bool) -> bool:
 
 
 def _one(piece: str) -> Edit | None:
-    found = _PIECE.fullmatch(piece)
-    if found is None:
+    match = _PIECE.fullmatch(piece)
+    if match is None:
         return None
-    if found["pruned"]:
-        return Edit("prune", int(found["pruned"]))
-    if found["kept"]:
-        return Edit("keep", value=float(found["kept"]))
-    if abs(float(found["value"])) > LARGEST:
+    if match["pruned"]:
+        return Edit("prune", int(match["pruned"]))
+    if match["kept"]:
+        return Edit("keep", value=float(match["kept"]))
+    if abs(float(match["value"])) > LARGEST:
         return None
-    class_id = int(found["class"]) if found["class"] else None
-    return Edit(KINDS[found["kind"]], int(found["concept"]), class_id, float(found["value"]))
+    class_id = int(match["class"]) if match["class"] else None
+    return Edit(KINDS[match["kind"]], int(match["concept"]), class_id, float(match["value"]))
 
 
 def write(given: EditSet) -> str:

@@ -19,10 +19,10 @@ from data.queries import build
 from data.queries.build import HeadFacts
 
 
-def known(found: whole.Whole, given: tuple[Edit, ...]) -> tuple[list[Edit], list[Edit]]:
+def known(labelled: whole.Whole, given: tuple[Edit, ...]) -> tuple[list[Edit], list[Edit]]:
     """Those that this head can take, and those about concepts or classes that it lacks."""
-    concepts = set(found.loaded.concept_ids.tolist())
-    classes = set(found.loaded.class_ids.tolist())
+    concepts = set(labelled.loaded.concept_ids.tolist())
+    classes = set(labelled.loaded.class_ids.tolist())
     fits = [
         (e.concept is None or e.concept in concepts)
         and (e.class_id is None or e.class_id in classes)
@@ -34,15 +34,15 @@ def known(found: whole.Whole, given: tuple[Edit, ...]) -> tuple[list[Edit], list
     )
 
 
-def describe(found: whole.Whole, edit: Edit) -> str:
+def describe(labelled: whole.Whole, edit: Edit) -> str:
     """One line of plain text."""
     if edit.kind == "keep":
         return f"keep the {number(edit.value)} strongest of each class"
-    facts = found.facts[found.facts["concept_id"] == edit.concept].iloc[0]
+    facts = labelled.facts[labelled.facts["concept_id"] == edit.concept].iloc[0]
     name = with_id(facts["name"], int(facts["concept_id"]), source=facts["name_source"])
     if edit.kind == "prune":
         return f"remove {name}"
-    where = "" if edit.class_id is None else f" for {found.names[edit.class_id]}"
+    where = "" if edit.class_id is None else f" for {labelled.names[edit.class_id]}"
     verb = "times" if edit.kind == "scale" else "set to"
     return f"weight of {name}{where} {verb} {number(edit.value)}"
 
@@ -59,9 +59,9 @@ def apply(
 
     Raises ValueError, in words for people, where that cannot be done.
     """
-    found = whole.of(head)
-    at = {int(c): i for i, c in enumerate(found.loaded.concept_ids)}
-    row = {int(c): i for i, c in enumerate(found.loaded.class_ids)}
+    labelled = whole.of(head)
+    at = {int(c): i for i, c in enumerate(labelled.loaded.concept_ids)}
+    row = {int(c): i for i, c in enumerate(labelled.loaded.class_ids)}
     steps = [
         head_edits.HeadEdit(
             e.kind,
@@ -71,41 +71,41 @@ def apply(
         )
         for e in edits
     ]
-    edited = head_edits.apply(found.loaded.head, steps)
+    edited = head_edits.apply(labelled.loaded.head, steps)
     if not (fit_again or hold):
         return edited
-    train = (found.rows["split"] == "train").to_numpy()
+    train = (labelled.rows["split"] == "train").to_numpy()
     if not train.any():
         raise ValueError("The store has no labelled train images to fit or to average over.")
-    columns = np.arange(len(found.loaded.concept_ids))
+    columns = np.arange(len(labelled.loaded.concept_ids))
     own = whole.scores(head, columns)[train]
     if hold:
-        edited = head_edits.keep_average(found.loaded.head, edited, own.mean(0))
+        edited = head_edits.keep_average(labelled.loaded.head, edited, own.mean(0))
     if not fit_again:
         return edited
     return refit(
-        edited, own, found.classes[train], rest=whole.rest(found, own, found.logits[train])
+        edited, own, labelled.classes[train], rest=whole.rest(labelled, own, labelled.logits[train])
     )
 
 
 def preview(head: HeadFacts, edited: Head) -> global_edits.Preview:
     """Exact, from stored scores; only of the concepts whose weights changed."""
-    found = whole.of(head)
-    old = found.loaded.head
+    labelled = whole.of(head)
+    old = labelled.loaded.head
     columns = np.flatnonzero((edited.weight != old.weight).any(0))
     own = whole.scores(head, columns)
     return global_edits.preview(
         Head(old.weight[:, columns], old.bias),
         Head(edited.weight[:, columns], edited.bias),
         scores=own,
-        logits=found.logits,
-        classes=found.classes,
-        splits=found.rows["split"].to_numpy(dtype=str),
+        logits=labelled.logits,
+        classes=labelled.classes,
+        splits=labelled.rows["split"].to_numpy(dtype=str),
     )
 
 
 def _facts(head: HeadFacts, given: EditSet, change: global_edits.Preview) -> dict[str, Any]:
-    found = whole.of(head)
+    labelled = whole.of(head)
     facts = build.build(db.cursor())
     return {
         "name": given.name,
@@ -116,8 +116,8 @@ def _facts(head: HeadFacts, given: EditSet, change: global_edits.Preview) -> dic
         "refit": given.refit,
         "average_kept": holds(given, signed=head.signed),
         "edits": [
-            {**edit._asdict(), "in_words": describe(found, edit)}
-            for edit in known(found, given.edits)[0]
+            {**edit._asdict(), "in_words": describe(labelled, edit)}
+            for edit in known(labelled, given.edits)[0]
         ],
         "accuracy": {
             split: {
@@ -134,12 +134,12 @@ def _facts(head: HeadFacts, given: EditSet, change: global_edits.Preview) -> dic
 
 def as_json(head: HeadFacts, given: EditSet, edited: Head, change: global_edits.Preview) -> str:
     """Facts and, under `weights`, the head itself, as a head of kind `imported` reads it."""
-    found = whole.of(head)
+    labelled = whole.of(head)
     weights = {
         "weight": edited.weight.tolist(),
         "bias": edited.bias.tolist(),
-        "class_ids": found.loaded.class_ids.tolist(),
-        "concept_ids": found.loaded.concept_ids.tolist(),
+        "class_ids": labelled.loaded.class_ids.tolist(),
+        "concept_ids": labelled.loaded.concept_ids.tolist(),
         **_names(head, edited),
     }
     facts = _facts(head, given, change) | {"weights": weights}
@@ -150,13 +150,13 @@ def as_safetensors(
     head: HeadFacts, given: EditSet, edited: Head, change: global_edits.Preview
 ) -> bytes:
     """weight (classes x concepts), bias, class_ids, concept_ids; names and facts as metadata."""
-    found = whole.of(head)
+    labelled = whole.of(head)
     return safetensors.save(
         {
             "weight": edited.weight.astype(np.float64),
             "bias": edited.bias.astype(np.float64),
-            "class_ids": found.loaded.class_ids,
-            "concept_ids": found.loaded.concept_ids,
+            "class_ids": labelled.loaded.class_ids,
+            "concept_ids": labelled.loaded.concept_ids,
         },
         metadata={
             **{name: json.dumps(value) for name, value in _names(head, edited).items()},
@@ -166,10 +166,10 @@ def as_safetensors(
 
 
 def _names(head: HeadFacts, edited: Head) -> dict[str, Any]:
-    found = whole.of(head)
+    labelled = whole.of(head)
     return {
-        "classes": list(found.loaded.class_names),
-        "concepts": concept_titles(found.facts["name"], found.facts["concept_id"]),
+        "classes": list(labelled.loaded.class_names),
+        "concepts": concept_titles(labelled.facts["name"], labelled.facts["concept_id"]),
         "residual": bool(edited.residual),
         "kind": head.kind,
     }

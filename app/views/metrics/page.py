@@ -16,8 +16,8 @@ from data.queries import build, metrics
 TALLEST = 24
 """rows of a table that is shown whole"""
 con = db.cursor()
-found = metrics.measured(con)
-looks = plot.styles(found)
+numbers = metrics.measured(con)
+looks = plot.styles(numbers)
 
 
 def why_not() -> None:
@@ -29,7 +29,7 @@ def why_not() -> None:
 
 
 def pick_split() -> str:
-    own = found[found["scope"] != "backbone"]["split"]
+    own = numbers[numbers["scope"] != "backbone"]["split"]
     splits = [s for s in build.splits(con)["split"] if (own == s).any()]
     if not splits:
         return ""
@@ -53,7 +53,7 @@ def pick_split() -> str:
 
 def question(asked: Question, split: str) -> None:
     keys = {(line.name, line.variant) for line in asked.lines}
-    mine = found[[key in keys for key in zip(found["name"], found["variant"], strict=True)]]
+    mine = numbers[[key in keys for key in zip(numbers["name"], numbers["variant"], strict=True)]]
     if mine.empty:
         return
     here = mine["split"] == split
@@ -85,7 +85,7 @@ def question(asked: Question, split: str) -> None:
 def levels(split: str) -> None:
     st.subheader("Labels of images against labels of classes", anchor=False)
     pair = metrics.label_levels(con)
-    rows = metric_levels.compared(pair, found, split) if len(pair) == 2 else pd.DataFrame()
+    rows = metric_levels.compared(pair, numbers, split) if len(pair) == 2 else pd.DataFrame()
     if rows.empty:
         st.caption(
             "This store has no two banks that differ in nothing but that. A recipe asks for the "
@@ -157,7 +157,7 @@ def worst() -> None:
 
 def saliency(split: str) -> None:
     """Where the backbone's own saliency lies."""
-    mine = found[(found["scope"] == "backbone") & (found["name"] == "relevance")]
+    mine = numbers[(numbers["scope"] == "backbone") & (numbers["name"] == "relevance")]
     if mine.empty:
         return
     splits = list(dict.fromkeys(mine["split"]))
@@ -186,14 +186,14 @@ def everything() -> None:
         st.dataframe(
             pd.DataFrame(
                 {
-                    "Of": found["subject"],
-                    "Metric": [of(f"metric.{n}").title for n in found["name"]],
-                    "Settings": [settings(v) for v in found["variant"]],
-                    "Split": found["split"],
-                    "Value": found["value"],
-                    "n": found["n"],
-                    "Chance": found["chance"],
-                    "Random": found["control"],
+                    "Of": numbers["subject"],
+                    "Metric": [of(f"metric.{n}").title for n in numbers["name"]],
+                    "Settings": [settings(v) for v in numbers["variant"]],
+                    "Split": numbers["split"],
+                    "Value": numbers["value"],
+                    "n": numbers["n"],
+                    "Chance": numbers["chance"],
+                    "Random": numbers["control"],
                 }
             ),
             hide_index=True,
@@ -205,8 +205,8 @@ def everything() -> None:
             },
         )
     with st.expander("Definitions"):
-        listed = [*METRICS, *sorted(set(found["name"]) - METRICS.keys())]
-        shown = [of(f"metric.{n}") for n in listed if (found["name"] == n).any()]
+        listed = [*METRICS, *sorted(set(numbers["name"]) - METRICS.keys())]
+        shown = [of(f"metric.{n}") for n in listed if (numbers["name"] == n).any()]
         st.dataframe(
             pd.DataFrame(
                 {
@@ -233,7 +233,7 @@ st.caption(
     "shares, ratios or correlations; hover one for its n, its meaning and its formula."
 )
 why_not()
-if found.empty:
+if numbers.empty:
     st.info(
         "This store holds no measurement. It takes a head, labelled concepts or masks.",
         icon=":material/info:",
@@ -241,10 +241,10 @@ if found.empty:
     address.link("What it does hold", "overview", icon=":material/arrow_forward:")
 else:
     at = pick_split()
-    for one in (*QUESTIONS, *others(found)):
+    for one in (*QUESTIONS, *others(numbers)):
         question(one, at)
     levels(at)
     worst()
     saliency(at)
-    faithfulness.show(found)
+    faithfulness.show(numbers)
     everything()

@@ -23,7 +23,7 @@ from core.concepts.sae.foreign_layout import (
 
 
 @dataclass(frozen=True)
-class Found:
+class Foreign:
     encoder: Float[Tensor, "k d"]
     encoder_bias: Float[Tensor, " k"]
     decoder: Float[Tensor, "k d"]
@@ -39,7 +39,7 @@ class Found:
     magnitude_bias: Float[Tensor, " k"]
 
 
-def read(path: Path, asked: Asked) -> Found:
+def read(path: Path, asked: Asked) -> Foreign:
     """Raises ValueError naming the file and what is wrong with it."""
     file = _weights(path)
     plan = _plan(file, asked)
@@ -61,12 +61,12 @@ def read(path: Path, asked: Asked) -> Found:
 
 def _weights(path: Path) -> Path:
     if path.is_dir():
-        found = sorted(path.glob("*.safetensors"))
-        found = [f for f in found if f.stem != "sparsity"]  # SAELens keeps statistics beside
-        if len(found) != 1:
-            names = ", ".join(f.name for f in found) or "none"
+        files = sorted(path.glob("*.safetensors"))
+        files = [f for f in files if f.stem != "sparsity"]  # SAELens keeps statistics beside
+        if len(files) != 1:
+            names = ", ".join(f.name for f in files) or "none"
             raise ValueError(f"{path} must hold one .safetensors file with weights; it has {names}")
-        path = found[0]
+        path = files[0]
     if not path.is_file():
         raise ValueError(f"{path} does not exist; name a .safetensors file or its folder")
     return path
@@ -86,7 +86,7 @@ def _plan(file: Path, asked: Asked) -> Plan:
     return of_bare(file, asked)
 
 
-def _shaped(tensors: dict[str, Tensor], plan: Plan, file: Path) -> Found:
+def _shaped(tensors: dict[str, Tensor], plan: Plan, file: Path) -> Foreign:
     part = {name: tensors[key] for name, key in plan.keys.items()}
     for name, tensor in part.items():
         if not torch.isfinite(tensor).all():
@@ -118,7 +118,7 @@ def _shaped(tensors: dict[str, Tensor], plan: Plan, file: Path) -> Found:
         norm = decoder.norm(dim=1).clamp_min(1e-12)
         encoder, encoder_bias = encoder * norm[:, None], encoder_bias * norm
         decoder = decoder / norm[:, None]
-    return Found(
+    return Foreign(
         encoder.contiguous(),
         encoder_bias,
         decoder.contiguous(),

@@ -49,7 +49,7 @@ class Asked:
 @dataclass(frozen=True)
 class Plan:
     keys: Mapping[str, str]
-    """name in `foreign_files.Found` -> name in the file"""
+    """name in `foreign_files.Foreign` -> name in the file"""
     rule: str
     centred: bool
     certain: bool

@@ -29,7 +29,7 @@ from torch import Tensor
 
 from core.concepts.common.selection import kept
 from core.concepts.sae.bank import Autoencoder
-from core.concepts.sae.foreign_files import Found, read
+from core.concepts.sae.foreign_files import Foreign, read
 from core.concepts.sae.foreign_layout import RULES, Asked
 from core.types import FitData
 
@@ -90,32 +90,32 @@ def fit(
         raise ValueError(
             'an imported autoencoder needs params = { path = "FILE.safetensors or its folder" }'
         )
-    found = read(Path(path), Asked(rule, top_k))
-    _fits(found, data, path, n_concepts=n_concepts)
-    _at_its_place(found, data.layer, path, hook=hook)
-    strength = found.decoder.norm(dim=1)
-    data.progress(f"{len(strength)} latents, rule {found.rule}")
+    foreign = read(Path(path), Asked(rule, top_k))
+    _fits(foreign, data, path, n_concepts=n_concepts)
+    _at_its_place(foreign, data.layer, path, hook=hook)
+    strength = foreign.decoder.norm(dim=1)
+    data.progress(f"{len(strength)} latents, rule {foreign.rule}")
     return Bank(
         # a latent that adds nothing may point anywhere: it stays at zero strength
         directions=torch.where(
             strength[:, None] > 0,
-            found.decoder / strength[:, None].clamp_min(1e-30),
-            found.decoder.shape[1] ** -0.5,
+            foreign.decoder / strength[:, None].clamp_min(1e-30),
+            foreign.decoder.shape[1] ** -0.5,
         ),
-        encoder=found.encoder,
-        encoder_bias=found.encoder_bias,
-        decoder_bias=found.decoder_bias,
-        rule=torch.tensor(RULES.index(found.rule)),
-        limit=found.limit,
-        centred=torch.tensor(found.centred),
-        magnitude=found.magnitude,
-        magnitude_bias=found.magnitude_bias,
+        encoder=foreign.encoder,
+        encoder_bias=foreign.encoder_bias,
+        decoder_bias=foreign.decoder_bias,
+        rule=torch.tensor(RULES.index(foreign.rule)),
+        limit=foreign.limit,
+        centred=torch.tensor(foreign.centred),
+        magnitude=foreign.magnitude,
+        magnitude_bias=foreign.magnitude_bias,
         strength=strength,
     )
 
 
-def _fits(found: Found, data: FitData, path: str, *, n_concepts: int) -> None:
-    k, d = found.decoder.shape
+def _fits(foreign: Foreign, data: FitData, path: str, *, n_concepts: int) -> None:
+    k, d = foreign.decoder.shape
     width = data.tokens.width
     if d != width:
         turned = " (its number of latents: was it saved for another layer?)" if k == width else ""
@@ -127,22 +127,22 @@ def _fits(found: Found, data: FitData, path: str, *, n_concepts: int) -> None:
         raise ValueError(f"{path} has {k} latents; leave n_concepts = {n_concepts} out")
 
 
-def _at_its_place(found: Found, layer: str, path: str, *, hook: str) -> None:
-    if found.layer and layer and found.layer != layer:
+def _at_its_place(foreign: Foreign, layer: str, path: str, *, hook: str) -> None:
+    if foreign.layer and layer and foreign.layer != layer:
         raise ValueError(
-            f"{path} was trained on layer {found.layer}, but the activations are of layer "
-            f"{layer}; write layer = {found.layer!r} under [backbone]"
+            f"{path} was trained on layer {foreign.layer}, but the activations are of layer "
+            f"{layer}; write layer = {foreign.layer!r} under [backbone]"
         )
-    if hook and hook != found.hook:
+    if hook and hook != foreign.hook:
         raise ValueError(
-            f"params say hook = {hook!r}, but {path} says {found.hook or 'nothing'!r}; leave hook "
-            "out, or confirm the place that the file names"
+            f"params say hook = {hook!r}, but {path} says {foreign.hook or 'nothing'!r}; leave "
+            "hook out, or confirm the place that the file names"
         )
-    if found.hook and layer and not hook and not _same_place(found.hook, layer):
+    if foreign.hook and layer and not hook and not _same_place(foreign.hook, layer):
         raise ValueError(
-            f"{path} was trained at {found.hook}, but the activations are of layer {layer}; choose "
-            f"its layer under [backbone], or, if that is this layer, write hook = {found.hook!r} "
-            "in the bank's params"
+            f"{path} was trained at {foreign.hook}, but the activations are of layer {layer}; "
+            "choose its layer under [backbone], or, if that is this layer, write hook = "
+            f"{foreign.hook!r} in the bank's params"
         )
 
 

@@ -79,16 +79,16 @@ def group_ids(facts: pd.DataFrame) -> Int64[np.ndarray, " k"]:
 @db.cached(max_entries=4, shared=True)
 def ready(head: HeadFacts, asked: Asked) -> Ready | None:
     """None: no image passes the filter, or nothing is known of any."""
-    found = whole.of(head)
-    at = np.flatnonzero(whole.chosen(found, split=asked.split, class_id=asked.class_id))
+    labelled = whole.of(head)
+    at = np.flatnonzero(whole.chosen(labelled, split=asked.split, class_id=asked.class_id))
     n_total = len(at)
     if asked.limit is not None and n_total > asked.limit:
         at = np.sort(np.random.default_rng(0).choice(at, asked.limit, replace=False))
     model = whole.fitted(head.head_id, head.bank_id).presence
     if not len(at) or model is None:
         return None
-    con, ids = db.cursor(), found.ids[at]
-    concepts = found.loaded.concept_ids
+    con, ids = db.cursor(), labelled.ids[at]
+    concepts = labelled.loaded.concept_ids
     scores = heads.image_scores(con, head.bank_id, concepts, image_ids=ids)
     truth = edits.truth(con, head.bank_id, concepts, image_ids=ids)
     at_level = levels.of(
@@ -102,21 +102,21 @@ def ready(head: HeadFacts, asked: Asked) -> Ready | None:
         for _ in range(N_CONTROLS)
     ]
     situation = Situation(
-        head=found.loaded.head,
+        head=labelled.loaded.head,
         scores=scores,
         presence=model.probability(scores),
         present=present,
         absent=absent,
-        rest=whole.rest(found, scores, found.logits[at]),
+        rest=whole.rest(labelled, scores, labelled.logits[at]),
         truth=truth,
         values=values.score,
-        classes=found.classes[at],
-        groups=group_ids(found.facts) if asked.grouped else None,
+        classes=labelled.classes[at],
+        groups=group_ids(labelled.facts) if asked.grouped else None,
     )
     known = int((~np.isnan(truth)).any(0).sum())
     return Ready(
         situation,
-        found.rows.iloc[at].reset_index(drop=True),
+        labelled.rows.iloc[at].reset_index(drop=True),
         n_total,
         known,
         at_level.n,

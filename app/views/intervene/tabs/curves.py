@@ -16,27 +16,27 @@ from data.queries.build import HeadFacts
 LIMITS = (500, 200, 2000, None)
 
 
-def _asked(found: whole.Whole) -> Asked:
-    sizes = found.rows["split"].value_counts()
+def _asked(labelled: whole.Whole) -> Asked:
+    sizes = labelled.rows["split"].value_counts()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        names = [*found.splits, None]
+        names = [*labelled.splits, None]
         split = st.selectbox(
             # where the head errs most there is most to correct
             "Images of",
             names,
-            names.index(found.hardest),
+            names.index(labelled.hardest),
             key="curves_split",
             width=180,
             format_func=lambda s: (
-                f"all ({len(found.rows):,})" if s is None else f"{s} ({sizes[s]:,})"
+                f"all ({len(labelled.rows):,})" if s is None else f"{s} ({sizes[s]:,})"
             ),
         )
         class_id = st.selectbox(
             "Class",
-            [None, *sorted(found.rows["class_id"].unique(), key=found.names.__getitem__)],
+            [None, *sorted(labelled.rows["class_id"].unique(), key=labelled.names.__getitem__)],
             key="curves_class",
             width=200,
-            format_func=lambda c: "every class" if c is None else short(found.names[c]),
+            format_func=lambda c: "every class" if c is None else short(labelled.names[c]),
         )
         limit = st.selectbox(
             "At most",
@@ -47,7 +47,7 @@ def _asked(found: whole.Whole) -> Asked:
             help="More images take longer; they are drawn at random, always the same.",
         )
         grouped = False
-        if found.facts["grouping"].notna().any():
+        if labelled.facts["grouping"].notna().any():
             grouped = (
                 st.segmented_control(
                     "Correct",
@@ -83,15 +83,15 @@ def _picked() -> None:
 
 
 def show(head: HeadFacts) -> None:
-    found = whole.of(head)
-    why = curve_data.missing(head, found.facts)
+    labelled = whole.of(head)
+    why = curve_data.missing(head, labelled.facts)
     if why is not None:
         st.info(plain(why))
         return
-    if found.rows.empty:
+    if labelled.rows.empty:
         st.caption("No image carries a label of this head's classes, so nothing can be counted.")
         return
-    asked = _asked(found)
+    asked = _asked(labelled)
     given = curve_data.ready(head, asked)
     if given is None:
         st.caption("No labelled image passes this filter.")
@@ -105,7 +105,7 @@ def show(head: HeadFacts) -> None:
     steps, chance = len(first.accuracy) - 1, first.curve.chance
     of = "" if n == given.n_total else f" drawn from {given.n_total:,}"
     st.caption(
-        f"n = {n:,} images{of} · {given.n_concepts} of {len(found.facts)} concepts have a known "
+        f"n = {n:,} images{of} · {given.n_concepts} of {len(labelled.facts)} concepts have a known "
         "truth · correcting sets what the labels say: "
         f"{levels.sentence(asked.strategy, given.n_levels)} Off-distribution (no train image "
         f"scores so): {rate(given.n_outside, given.n_set)} of the values · "
@@ -142,11 +142,11 @@ def show(head: HeadFacts) -> None:
         key="curves_chart",
         then=_picked,
     )
-    _flips(head, found, given, lines[policy], policy=policy, step=int(step))
+    _flips(head, labelled, given, lines[policy], policy=policy, step=int(step))
 
 
 def _flips(
-    head: HeadFacts, found: whole.Whole, given: Ready, line: Line, *, policy: str, step: int
+    head: HeadFacts, labelled: whole.Whole, given: Ready, line: Line, *, policy: str, step: int
 ) -> None:
     curve, n = line.curve, len(given.rows)
     gained, lost = curve.gained(step), curve.lost(step)
@@ -175,7 +175,7 @@ def _flips(
         thumbs.strip(
             f"{title}: {len(rows):,}",
             given.rows.iloc[rows],
-            classes=found.names,
+            classes=labelled.names,
             help=help,
             h=head.name,
             t="curves",

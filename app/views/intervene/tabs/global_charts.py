@@ -19,7 +19,13 @@ MOST_CLASSES = 25
 
 
 def outcome(
-    head: HeadFacts, found: whole.Whole, change: Preview, *, edited: Head, trying: bool, n_set: int
+    head: HeadFacts,
+    labelled: whole.Whole,
+    change: Preview,
+    *,
+    edited: Head,
+    trying: bool,
+    n_set: int,
 ) -> None:
     words = {
         (True, True): "What the set and the edit being tried would do",
@@ -29,7 +35,7 @@ def outcome(
     }[trying, n_set > 0]
     st.subheader(words, anchor=False)
     with st.container(horizontal=True):
-        for split in found.splits:
+        for split in labelled.splits:
             before, after = change.by_split[split]
             points = 100 * (after.value - before.value)
             st.metric(
@@ -44,7 +50,7 @@ def outcome(
                 f"{rate(round(after.value * after.n), after.n)}. Always naming the most frequent "
                 f"class gives {percent(after.chance)}.",
             )
-        weights = [int((h.weight != 0).sum()) for h in (found.loaded.head, edited)]
+        weights = [int((h.weight != 0).sum()) for h in (labelled.loaded.head, edited)]
         st.metric(
             "weights not 0",
             f"{weights[1]:,}",
@@ -53,27 +59,27 @@ def outcome(
             width=170,
             delta_color="off",
             delta_arrow="auto" if weights[0] != weights[1] else "off",
-            help=f"{weights[0]:,} before, over {len(found.loaded.class_ids)} classes.",
+            help=f"{weights[0]:,} before, over {len(labelled.loaded.class_ids)} classes.",
         )
     st.caption(
         " · ".join(
             f"{s}: {percent(c.before.value)} before, n = {c.after.n:,}, chance "
             f"{percent(c.after.chance)}"
-            for s, c in ((s, change.by_split[s]) for s in found.splits)
+            for s, c in ((s, change.by_split[s]) for s in labelled.splits)
         )
     )
     split = st.segmented_control(
         "Look closer at",
-        found.splits,
-        default=found.hardest,
+        labelled.splits,
+        default=labelled.hardest,
         key="global_split",
         required=True,
     )
     assert split is not None  # required
-    here = (found.rows["split"] == split).to_numpy()
+    here = (labelled.rows["split"] == split).to_numpy()
     left, right = st.columns([2, 3], gap="large")
     with left:
-        figures.show(_by_class(found, change, split), key="global_classes")
+        figures.show(_by_class(labelled, change, split), key="global_classes")
     with right:
         shown = False
         for title, rows, what in (
@@ -84,8 +90,8 @@ def outcome(
             shown = shown or bool(len(chosen))
             thumbs.strip(
                 f"{title}: {len(chosen):,}",
-                found.rows.iloc[chosen],
-                classes=found.names,
+                labelled.rows.iloc[chosen],
+                classes=labelled.names,
                 help=what,
                 h=head.name,
                 t="global",
@@ -100,7 +106,7 @@ def outcome(
         )
 
 
-def _by_class(found: whole.Whole, change: Preview, split: str) -> go.Figure:
+def _by_class(labelled: whole.Whole, change: Preview, split: str) -> go.Figure:
     """A line from before to after for each class; the largest changes where there are many."""
     at = list(change.by_split).index(split)
     before, after, n = change.before[at], change.after[at], change.n[at]
@@ -109,7 +115,7 @@ def _by_class(found: whole.Whole, change: Preview, split: str) -> go.Figure:
     if len(rows) > MOST_CLASSES:
         rows = np.sort(rows[np.argsort(-moved[rows], kind="stable")[:MOST_CLASSES]])
     rows = rows[np.argsort(-(after - before)[rows], kind="stable")]
-    names = [short(found.loaded.class_names[r], 24) for r in rows]
+    names = [short(labelled.loaded.class_names[r], 24) for r in rows]
     figure = go.Figure()
     for r, name in zip(rows, names, strict=True):
         figure.add_scatter(

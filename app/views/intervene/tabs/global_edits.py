@@ -27,7 +27,7 @@ def _add(given: EditSet, more: tuple[Edit, ...]) -> None:
         st.session_state[key] = None
 
 
-def _members(found: whole.Whole, given: EditSet, edits: list[Edit], *, hold: bool) -> None:
+def _members(labelled: whole.Whole, given: EditSet, edits: list[Edit], *, hold: bool) -> None:
     """The set as chips that can be taken out, its name, and the refit."""
     address.follow("global_set", list(range(len(edits))))
     address.follow("global_refit", given.refit)
@@ -52,7 +52,7 @@ def _members(found: whole.Whole, given: EditSet, edits: list[Edit], *, hold: boo
             range(len(edits)),
             key="global_set",
             on_change=changed,
-            format_func=lambda i: short(edited_head.describe(found, edits[i])),
+            format_func=lambda i: short(edited_head.describe(labelled, edits[i])),
             help="In this order. Taking one out undoes it; the link of this page carries the set.",
         )
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -86,8 +86,8 @@ def _members(found: whole.Whole, given: EditSet, edits: list[Edit], *, hold: boo
 
 
 def show(head: HeadFacts) -> None:
-    found = whole.of(head)
-    if found.rows.empty:
+    labelled = whole.of(head)
+    if labelled.rows.empty:
         st.caption("No image carries a label of this head's classes, so nothing can be counted.")
         return
     st.caption(
@@ -95,7 +95,7 @@ def show(head: HeadFacts) -> None:
         "the stored scores; nothing is written to the store. Take the result with you at the end."
     )
     given = address_head_edits.parse(address.param("g"))
-    edits, unknown = edited_head.known(found, given.edits)
+    edits, unknown = edited_head.known(labelled, given.edits)
     odd = address_head_edits.refused(address.param("g"))
     if odd:
         st.warning(
@@ -111,7 +111,7 @@ def show(head: HeadFacts) -> None:
     given = replace(given, edits=tuple(edits))
     hold = address_head_edits.holds(given, signed=head.signed)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        tried = tuple(e for e in global_form.tried(found) if e not in edits)
+        tried = tuple(e for e in global_form.tried(labelled) if e not in edits)
         st.button(
             "Add to the set",
             icon=":material/add:",
@@ -121,8 +121,8 @@ def show(head: HeadFacts) -> None:
             args=(given, tried),
             key="global_add",
         )
-    _members(found, given, edits, hold=hold)
-    weight_matrix.show(head, found, given)
+    _members(labelled, given, edits, hold=hold)
+    weight_matrix.show(head, labelled, given)
     if not edits and not tried and not given.refit:
         st.info("Choose an edit to see what it would do to every image.", icon=":material/tune:")
         return
@@ -135,7 +135,7 @@ def show(head: HeadFacts) -> None:
         return
     global_charts.outcome(
         head,
-        found,
+        labelled,
         change,
         edited=edited,
         trying=bool(tried),

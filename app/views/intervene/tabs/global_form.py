@@ -19,9 +19,9 @@ KINDS = {
 }
 
 
-def tried(found: whole.Whole) -> tuple[Edit, ...]:
+def tried(labelled: whole.Whole) -> tuple[Edit, ...]:
     """What the form says; nothing while it is not filled in."""
-    facts = found.facts
+    facts = labelled.facts
     names = {
         int(row["concept_id"]): concept_name(row["name"], row["concept_id"])
         for row in facts.to_dict("records")
@@ -32,7 +32,7 @@ def tried(found: whole.Whole) -> tuple[Edit, ...]:
     if kind == "group":
         return _group(facts, groups)
     if kind == "keep":
-        most = int((found.loaded.head.weight != 0).sum(1).max())
+        most = int((labelled.loaded.head.weight != 0).sum(1).max())
         n = st.number_input(
             "Weights a class",
             0,
@@ -56,10 +56,10 @@ def tried(found: whole.Whole) -> tuple[Edit, ...]:
         return () if concept is None else (Edit("prune", concept),)
     class_id = st.selectbox(
         "Class",
-        [None, *found.names],
+        [None, *labelled.names],
         key="global_class",
         width=190,
-        format_func=lambda c: "every class" if c is None else short(found.names[c]),
+        format_func=lambda c: "every class" if c is None else short(labelled.names[c]),
     )
     factor = kind == "scale"
     value = st.number_input(
@@ -71,7 +71,7 @@ def tried(found: whole.Whole) -> tuple[Edit, ...]:
         max_value=address_head_edits.LARGEST,
         key=f"global_{kind}_value",
         format="%.3g",
-        help="0 removes the weight, 1 leaves it." if factor else _weights(found, concept),
+        help="0 removes the weight, 1 leaves it." if factor else _weights(labelled, concept),
     )
     return (Edit(kind, concept, class_id, float(value)),)
 
@@ -106,9 +106,9 @@ def _group(facts: pd.DataFrame, groups: pd.Series) -> tuple[Edit, ...]:
     return tuple(Edit("prune", int(c)) for c in members["concept_id"])
 
 
-def _weights(found: whole.Whole, concept: int) -> str:
-    at, _ = found.loaded.places(np.array([concept]))
-    column = found.loaded.head.weight[:, at[0]]
+def _weights(labelled: whole.Whole, concept: int) -> str:
+    at, _ = labelled.loaded.places(np.array([concept]))
+    column = labelled.loaded.head.weight[:, at[0]]
     return (
         "Logits per unit of score. This concept's weights now run from "
         f"{number(float(column.min()))} to {number(float(column.max()))}."

@@ -96,15 +96,15 @@ class Outcome:
 
 def outcome(head: HeadFacts, columns: Int64[np.ndarray, " m"], edit: Edit, aimed: Aimed) -> Outcome:
     """On all of the head's labelled images. Raises ValueError, in words for people."""
-    found = whole.of(head)
+    labelled = whole.of(head)
     scores = whole.scores(head, columns)
     new = changed(scores, edit, aimed)
-    moved = (new - scores) @ found.loaded.head.weight[:, columns].T
-    after = (found.logits + moved).argmax(1)
-    was = found.logits.argmax(1)
+    moved = (new - scores) @ labelled.loaded.head.weight[:, columns].T
+    after = (labelled.logits + moved).argmax(1)
+    was = labelled.logits.argmax(1)
     return Outcome(
-        was == found.classes,
-        after == found.classes,
+        was == labelled.classes,
+        after == labelled.classes,
         was,
         after,
         moved,

@@ -64,22 +64,22 @@ def show(head: HeadFacts) -> None:
 
 
 def _live(head: HeadFacts) -> None:
-    found = whole.of(head)
-    if found.rows.empty:
+    labelled = whole.of(head)
+    if labelled.rows.empty:
         st.caption("No image carries a label of this head's classes, so nothing can be counted.")
         return
     labels = effects.labelled(db.cursor())
-    first = Aim(class_id=int(found.loaded.class_ids[0]))
-    target = latent_sets.read(address.param("ta"), found, labels) or first
-    retained = latent_sets.read(address.param("rs"), found, labels) or Aim()
+    first = Aim(class_id=int(labelled.loaded.class_ids[0]))
+    target = latent_sets.read(address.param("ta"), labelled, labels) or first
+    retained = latent_sets.read(address.param("rs"), labelled, labels) or Aim()
     left, right = st.columns(2, gap="large")
     with left:
-        latent_sets.choose("ta", "Target", target, found, labels)
+        latent_sets.choose("ta", "Target", target, labelled, labels)
     with right:
-        latent_sets.choose("rs", "Retained", retained, found, labels)
-    inside = latent_sets.members(found, target)
-    aimed = Aimed(inside, latent_sets.members(found, retained) & ~inside)
-    words = [plain(latent_sets.describe(aim, found, labels)) for aim in (target, retained)]
+        latent_sets.choose("rs", "Retained", retained, labelled, labels)
+    inside = latent_sets.members(labelled, target)
+    aimed = Aimed(inside, latent_sets.members(labelled, retained) & ~inside)
+    words = [plain(latent_sets.describe(aim, labelled, labels)) for aim in (target, retained)]
     st.caption(
         f"{int(inside.sum()):,} target images ({words[0]}) · {int(aimed.retained.sum()):,} "
         f"retained images ({words[1]}, without the target)"
@@ -91,10 +91,10 @@ def _live(head: HeadFacts) -> None:
     table = effects.contrast(
         db.cursor(),
         head.bank_id,
-        target=found.ids[inside],
-        retained=found.ids[aimed.retained],
+        target=labelled.ids[inside],
+        retained=labelled.ids[aimed.retained],
     )
-    known = table["concept_id"].isin(found.loaded.concept_ids)
+    known = table["concept_id"].isin(labelled.loaded.concept_ids)
     table = table[known].reset_index(drop=True)
     edit = _which(table, edit)
     edit = _how(edit)
@@ -104,18 +104,18 @@ def _live(head: HeadFacts) -> None:
             "No latent is chosen. None may set the target apart in this way; choose some by hand."
         )
         return
-    columns, there = found.loaded.places(np.array(concepts, np.int64))
+    columns, there = labelled.loaded.places(np.array(concepts, np.int64))
     if not there.all():
         st.warning("Some latents of the address are not read by this head; they are left out.")
     columns = np.sort(columns[there])
     pool = tuple(int(c) for c in table.loc[table["target_peak"] > 0, "concept_id"])
     drawn = latent_edits.others(tuple(c for c in pool if c not in concepts), len(columns))
-    control = np.sort(found.loaded.places(np.array(drawn, np.int64))[0])
+    control = np.sort(labelled.loaded.places(np.array(drawn, np.int64))[0])
     try:
         result = latent_edits.outcome(head, columns, edit, aimed)
         random = latent_edits.outcome(head, control, edit, aimed) if len(control) else None
-        latent_charts.outcome(head, found, result, random, aimed, edit, n_control=len(control))
-        latent_charts.strengths(head, found, columns, control, edit, aimed)
+        latent_charts.outcome(head, labelled, result, random, aimed, edit, n_control=len(control))
+        latent_charts.strengths(head, labelled, columns, control, edit, aimed)
     except ValueError as error:
         st.warning(plain(str(error)))
 

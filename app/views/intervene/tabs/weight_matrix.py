@@ -35,7 +35,7 @@ def places(head: Head) -> tuple[Int64[np.ndarray, " k"], Int64[np.ndarray, " y"]
     return concepts, classes
 
 
-def show(head: HeadFacts, found: whole.Whole, given: EditSet) -> None:
+def show(head: HeadFacts, labelled: whole.Whole, given: EditSet) -> None:
     """The weights as the set leaves them."""
     try:
         now = edited_head.apply(
@@ -45,25 +45,25 @@ def show(head: HeadFacts, found: whole.Whole, given: EditSet) -> None:
             holds(given, signed=head.signed),
         )
     except ValueError:  # said where the outcome would be
-        now = found.loaded.head
+        now = labelled.loaded.head
     with st.expander("Weights", icon=":material/grid_on:", expanded=True):
-        _table(found, now)
+        _table(labelled, now)
 
 
-def _table(found: whole.Whole, edited: Head) -> None:
-    old = found.loaded.head
+def _table(labelled: whole.Whole, edited: Head) -> None:
+    old = labelled.loaded.head
     concepts, classes = places(old)
     now, before = (h.weight[np.ix_(classes, concepts)].T for h in (edited, old))
     names = [
         short(with_id(n, c, source=source), 40)
-        for n, c, source in found.facts[["name", "concept_id", "name_source"]]
+        for n, c, source in labelled.facts[["name", "concept_id", "name_source"]]
         .iloc[concepts]
         .itertuples(index=False)
     ]
-    titles = _unique([short(found.loaded.class_names[y], 24) for y in classes])
+    titles = _unique([short(labelled.loaded.class_names[y], 24) for y in classes])
     frame = pd.DataFrame(np.where((now == 0) & (before == 0), np.nan, now), columns=titles)
     frame.insert(0, "Concept", names)
-    ids = found.loaded.concept_ids[concepts]
+    ids = labelled.loaded.concept_ids[concepts]
 
     def clicked() -> None:
         cells = st.session_state[KEY]["selection"]["cells"]
@@ -71,7 +71,7 @@ def _table(found: whole.Whole, edited: Head) -> None:
             return
         row, title = cells[0]
         at = titles.index(title) if title in titles else None
-        _picked(int(ids[row]), None if at is None else int(found.loaded.class_ids[classes[at]]))
+        _picked(int(ids[row]), None if at is None else int(labelled.loaded.class_ids[classes[at]]))
 
     st.dataframe(
         _painted(frame, now, now != before),
@@ -88,7 +88,7 @@ def _table(found: whole.Whole, edited: Head) -> None:
                     "head_weight.weight",
                     title=title,
                     # the header may be cut off
-                    about=f"Class: {plain(found.loaded.class_names[y])}.",
+                    about=f"Class: {plain(labelled.loaded.class_names[y])}.",
                     form="%.2f",
                     width=84,
                 )
