@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,14 @@ OURS = (*PACKAGES, "docs")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 RECORDS = {"_asdict", "_fields", "_make", "_replace"}
 """public on every NamedTuple"""
+CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
+    "importlinter"
+]["contracts"]
+ROOMS = {c["id"].removeprefix("door-") for c in CONTRACTS if c["id"].startswith("door-")}
+"""folders whose one public module is their `__init__`"""
+LOADERS = {"importlib", "pkgutil", "runpy", "imp", "zipimport"}
+HARMLESS = {"importlib.metadata.version", "importlib.util.find_spec"}
+"""of LOADERS, what loads nothing"""
 
 
 @cache
@@ -46,8 +55,46 @@ def private_names(tree: ast.Module) -> set[str]:
         if isinstance(node, ast.Attribute) and is_private(node.attr) and node.attr not in RECORDS
         if _root(node) in modules
     }
+    reached |= {ast.unparse(node) for node in ast.walk(tree) if _asks_by_name(node)}
     named = {f"{module}.{a.name}".strip(".") for module, a in taken}
     return reached | {name for name in named if any(map(is_private, name.split(".")))}
+
+
+def _asks_by_name(node: ast.AST) -> bool:
+    """`getattr(x, "_y")`."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in {"getattr", "hasattr", "setattr"}
+        and len(node.args) > 1
+        and isinstance(node.args[1], ast.Constant)
+        and is_private(str(node.args[1].value))
+    )
+
+
+def behind_doors(tree: ast.Module) -> set[str]:
+    """Modules of a room that a file reaches as attributes of the room, past its `__init__`."""
+    named = {}
+    for module, alias in imports(tree):
+        whole = f"{module}.{alias.name}".strip(".")
+        named[alias.asname or alias.name.split(".")[0]] = (
+            whole if module or alias.asname else whole.split(".")[0]
+        )
+    out = set()
+    for node in ast.walk(tree):
+        root = _root(node) if isinstance(node, ast.Attribute) else None
+        if root in named:
+            reached = ast.unparse(node).replace(root, named[root], 1)
+            out |= {reached for room in ROOMS if _is_module(reached, room)}
+    return out
+
+
+def _is_module(reached: str, room: str) -> bool:
+    """Whether a dotted name goes through a file or folder of the room."""
+    if not reached.startswith(f"{room}."):
+        return False
+    inside = ROOT / room.replace(".", "/") / reached.removeprefix(f"{room}.").split(".")[0]
+    return inside.with_suffix(".py").is_file() or inside.is_dir()
 
 
 def _root(node: ast.expr) -> str | None:
@@ -67,12 +114,26 @@ def imports_by_string(tree: ast.Module) -> set[str]:
     """Imports that no tool sees, and code that may hold some."""
     names = {"import_module", "__import__", "exec", "eval"}
     called = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
-    return {
+    by_call = {
         ast.unparse(f)
         for f in called
         if (isinstance(f, ast.Name) and f.id in names)
         or (isinstance(f, ast.Attribute) and f.attr in names - {"eval"})
     }
+    return by_call | {
+        name for name in foreign(tree) if name.split(".")[0] in LOADERS and name not in HARMLESS
+    }
+
+
+def foreign(tree: ast.Module) -> set[str]:
+    """What a file imports, with dots: `from a.b import c` is a.b.c."""
+    out = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            out |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            out |= {alias.name for alias in node.names}
+    return out
 
 
 def n_parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

@@ -22,6 +22,7 @@ BREAKS: dict[str, tuple[str, str]] = {
     "writers": ("precompute/quality/rows.py", "import data.queries.heads"),
     "mathematics": ("core/measure.py", "import duckdb"),
     "core": ("core/naming/labels.py", "import core.concepts"),
+    "data": ("data/queries/atlas.py", "import data.write"),
     "families": ("core/concepts/common/token_sample.py", "import core.concepts.sae.topk"),
     "gpu": ("core/concepts/sae/vq.py", "import core.concepts.sae.gpu.fused"),
     "precompute": ("precompute/intake/crops.py", "import precompute.quality"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -16,6 +17,30 @@ from paths import ROOT
 from app.pages import PAGES
 
 LONGEST_FILE, FULLEST_FOLDER, MOST_PARAMETERS, UNFORMATTED = 300, 25, 7, 10
+SHELVES = {
+    "core.compare",
+    "core.intervention",
+    "core.metrics",
+    "core.naming",
+    "data.queries",
+    "app.widgets",
+}
+LIBRARIES = {
+    "PIL",
+    "captum",
+    "core",
+    "einops",
+    "jaxtyping",
+    "numba",
+    "numpy",
+    "safetensors",
+    "scipy",
+    "sklearn",
+    "torch",
+    "transformers",
+    "triton",
+}
+"""what `core` imports; one more is a choice to be made on purpose"""
 OLD_NAME = "concept" + "arium"
 UNFINISHED = r"\b(TODO|FIXME|XXX|HACK|NotImplementedError)\b|placeholder text"
 
@@ -81,8 +106,52 @@ def test_every_import_is_seen_by_the_contracts() -> None:
     assert {name: found for name, found in hidden.items() if found} == {}
 
 
+def test_no_file_reaches_past_a_door() -> None:
+    past = {
+        name: {
+            reached
+            for reached in house.behind_doors(tree)
+            if not name.startswith(f"{'/'.join(reached.split('.')[:2])}/")
+        }
+        for name, tree in house.files().items()
+    }
+
+    assert {name: reached for name, reached in past.items() if reached} == {}
+
+
+def test_every_folder_is_a_room_or_a_shelf() -> None:
+    """A new one is either named among the doors or among the shelves of the architecture."""
+    folders = {
+        f"{package}.{path.parent.name}"
+        for package in ("core", "data", "precompute")
+        for path in (ROOT / package).glob("*/__init__.py")
+    }
+
+    assert folders - house.ROOMS == SHELVES - {"app.widgets"}
+    assert folders >= house.ROOMS
+
+
+def test_the_mathematics_stands_on_few_libraries() -> None:
+    used = {
+        library
+        for name, tree in house.files().items()
+        if name.startswith("core/")
+        for library in (taken.split(".")[0] for taken in house.foreign(tree))
+        if library not in sys.stdlib_module_names or library in {"sqlite3", "http", "urllib"}
+    }
+
+    assert used == LIBRARIES
+
+
 BREAKS = {
+    house.behind_doors: (
+        "from core import concepts\nconcepts.sae.topk.Bank",
+        "from core import concepts as room\nroom.sae.topk.Bank",
+        "import core.concepts\ncore.concepts.factors.nmf",
+        "import precompute.heads as h\nh.baselines",
+    ),
     house.private_names: (
+        'getattr(format, "_x")',
         "from app.format import _x",
         "from app import format\nformat._x(1)",
         "import app.format\napp.format._x(1)",
@@ -100,6 +169,9 @@ BREAKS = {
         'import_module("core.concepts.sae")',
         '__import__("core.concepts.sae")',
         'exec("import core.concepts.sae")',
+        "from importlib import import_module as load",
+        "import pkgutil",
+        "from runpy import run_module",
     ),
 }
 """each rule to lines that break it"""

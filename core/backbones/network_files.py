@@ -178,7 +178,7 @@ def _feature_class(config: PreTrainedConfig, architecture: str) -> Any:
 def _has_pooler(config: PreTrainedConfig) -> bool:
     if config.model_type in VISION_TOWERS:
         return False
-    network_class: Any = AutoModel._model_mapping[type(config)]
+    network_class: Any = AutoModel._model_mapping[type(config)]  # noqa: SLF001 - no other place
     return "add_pooling_layer" in inspect.signature(network_class).parameters
 
 

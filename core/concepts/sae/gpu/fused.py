@@ -81,8 +81,9 @@ class Fused:
         f, d = w.dictionary.shape
         wide = triton.next_power_of_2(d)
         # what others write into the encoder, a revival say, is stacked anew
-        if self.seen != w.encoder._version:
-            self.seen = w.encoder._version
+        written = w.encoder._version  # noqa: SLF001 - where torch counts writes
+        if self.seen != written:
+            self.seen = written
             kernels.stack[(f,)](w.encoder, self.stacked, d, BD=wide)
         centre = w.decoder_bias if w.tied else self.origin
         kernels.take[(b,)](
