@@ -10,9 +10,15 @@ import streamlit as st
 
 from app import address, db
 from app.format import number, plain, short
-from app.views.differences import compared, difference_charts, difference_examples, set_choice, top
-from app.views.differences import difference_kinds as kinds
-from app.views.differences import difference_table as table
+from app.views.differences import (
+    compared,
+    difference_charts,
+    difference_examples,
+    difference_kinds,
+    difference_table,
+    set_choice,
+    top,
+)
 from app.widgets import figures, gallery
 from core.compare import class_shifts
 from core.compare.image_sets import RESAMPLES, delta, temperature
@@ -90,9 +96,9 @@ def choose() -> None:
 
 
 def pick_kind(bar: Any, n_classes: int, *, paired: bool) -> str:
-    offered = kinds.offered(n_classes)
+    offered = difference_kinds.offered(n_classes)
     asked_kind = address.param("k")
-    first = kinds.default(a, b, n_classes=n_classes, paired=paired)
+    first = difference_kinds.default(a, b, n_classes=n_classes, paired=paired)
     kind = asked_kind if asked_kind in offered else first
     address.follow("kind", kind)
     bar.segmented_control(
@@ -102,7 +108,7 @@ def pick_kind(bar: Any, n_classes: int, *, paired: bool) -> str:
         required=True,
         on_change=address.write,
         args=("k", "kind"),
-        format_func=lambda k: kinds.KINDS[k],
+        format_func=lambda k: difference_kinds.KINDS[k],
         label_visibility="collapsed",
     )
     return kind
@@ -222,7 +228,7 @@ elif both:
 comparable = class_shifts.comparable(of_a, of_b)
 left, right = st.columns([3, 2], gap="large")
 kind = pick_kind(left, len(comparable), paired=matched is not None)
-about = kinds.ABOUT[kind]
+about = difference_kinds.ABOUT[kind]
 if len(comparable) < 2 and classes:
     about += " Further views need two classes or more that both sets hold, two images each."
 (left if kind == "energy" else st).caption(about)
@@ -247,6 +253,8 @@ with narrow:
         picture(drawn, kind)
 with wide:
     examples(top.exemplary(more, less, kind), kind)
-opened = table.show(rows, kind=kind, unit=unit, classes=classes, key=f"all-{kind}-{bank_id}")
+opened = difference_table.show(
+    rows, kind=kind, unit=unit, classes=classes, key=f"all-{kind}-{bank_id}"
+)
 if opened is not None:
     open_concept(opened)
