@@ -30,6 +30,28 @@ BANK_FACTS = keyed(
             bounds=_POSITIVE,
         ),
         Definition(
+            "bank.r2",
+            "R²",
+            "Share of token variance that is rebuilt, over the tokens of all images; at most 1. "
+            "Leaderboard has it on held-out tokens alone, beside random directions.",
+            formula="1 - |x - rebuilt|² / |x - mean token|²",
+            unit="share",
+            better="higher",
+            chance="0, which the mean token gets",
+            n_of="tokens of all images",
+            bounds=(-math.inf, 1.0),
+        ),
+        Definition(
+            "bank.l0",
+            "L0",
+            "Mean number of non-zero codes a token, over the tokens of all images. Leaderboard has "
+            "it on held-out tokens alone.",
+            source=COMMON,
+            unit="codes",
+            n_of="tokens of all images",
+            bounds=_POSITIVE,
+        ),
+        Definition(
             "bank.code_unit",
             "A code is",
             "What a code of the bank measures, and in which unit.",

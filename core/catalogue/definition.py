@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Better = Literal["higher", "lower", "neither"]
-Format = Literal["number", "percent", "signed", "count", "seconds", "text", "picture"]
-"""how a value is written; "percent" is stored as a share and shown times 100"""
+Format = Literal["number", "percent", "points", "signed", "count", "seconds", "text", "picture"]
+"""how a value is written; "percent" is stored as a share and shown times 100,
+as is "points", a difference of shares, in percentage points"""
 
 COMMON = "common usage"
 """the source of what no single paper is cited for"""
@@ -44,13 +45,13 @@ class Definition:
     def heading(self) -> str:
         """The title of a column, with the unit in which `format` writes it."""
         title = self.short or self.title
-        suffix = {"percent": ", %", "seconds": ", s"}.get(self.format, "")
+        suffix = {"percent": ", %", "points": ", pp", "seconds": ", s"}.get(self.format, "")
         return title + suffix
 
     @property
     def scale(self) -> float:
         """What a stored value is multiplied by before it is shown."""
-        return 100.0 if self.format == "percent" else 1.0
+        return 100.0 if self.format in ("percent", "points") else 1.0
 
     @property
     def help(self) -> str:

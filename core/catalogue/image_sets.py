@@ -79,7 +79,7 @@ DIFFERENCES = keyed(
             "Change",
             "Difference of the two shares, in percentage points.",
             unit="share",
-            format="percent",
+            format="points",
             bounds=_SIGNED,
         ),
         Definition(

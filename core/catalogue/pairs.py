@@ -66,7 +66,7 @@ PAIRS = keyed(
             "Change",
             "Difference of the two shares, in percentage points.",
             unit="share",
-            format="percent",
+            format="points",
             n_of="shared images",
             bounds=_SIGNED,
         ),

@@ -72,7 +72,11 @@ def numbers(concept: Concept, bank: Bank, *, n_tokens: int) -> None:
             number(concept.std**2),
             f"The square of {number(concept.std)} ({unit}). {catalogue.of('concept.std').help}",
         ),
-        _figure("density", percent(concept.density), "Above 50 % it is flagged dense."),
+        _figure(
+            "density",
+            percent(concept.density),
+            "" if bank.signed else "Above 50 % it is flagged dense.",
+        ),
         _figure("present_q50", f"{number(concept.present_q50)} / {number(concept.absent_q50)}"),
         _figure("class_entropy", number(concept.class_entropy, "bits")),
         _figure(
