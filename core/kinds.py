@@ -22,6 +22,13 @@ class NameSource(StrEnum):
 LABELLED = (NameSource.LABEL, NameSource.MATCHED)
 """where a labelled concept is behind the name"""
 
+TRAIN = "train"
+"""the split that everything is fitted on; any word may be a split, and two have a meaning"""
+TEST = "test"
+"""the split that is reported first; every split but TRAIN is held out"""
+LOGITS = "logits"
+"""the unit of importances that add up to a change of a logit; other methods state their own"""
+
 Pool = Literal["mean", "max"]
 """how codes over tokens become a score: `bank.pool`"""
 LabelLevel = Literal["image", "class"]

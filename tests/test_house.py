@@ -15,6 +15,7 @@ import pytest
 from paths import ROOT
 
 from app.pages import PAGES
+from core.kinds import TEST, TRAIN
 
 LONGEST_FILE, FULLEST_FOLDER, MOST_PARAMETERS, UNFORMATTED = 300, 25, 7, 10
 SHELVES = {
@@ -117,6 +118,19 @@ def test_no_file_reaches_past_a_door() -> None:
     }
 
     assert {name: reached for name, reached in past.items() if reached} == {}
+
+
+def test_the_two_splits_that_have_a_meaning_are_written_once() -> None:
+    """Readers of folders also know them as words that people write."""
+    written = {
+        name
+        for name, tree in house.files().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and node.value in (TRAIN, TEST)
+    }
+
+    known = {"core/kinds.py", "data/datasets/folder.py", "core/concepts/bottlenecks/supervised.py"}
+    assert written == known
 
 
 def test_every_folder_is_a_room_or_a_shelf() -> None:

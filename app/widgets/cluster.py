@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.format import concept_name, short
 from app.widgets import assets, pack, palette
+from core.kinds import LOGITS
 
 MOST = 7
 """concepts that get a colour; grey is for all others"""
@@ -68,7 +69,7 @@ def payload(rows: pd.DataFrame, *, title: str, height: int = 430) -> dict[str, A
         "title": title,
         "height": height,
         "radius": 5.5,
-        "unit": "logits",
+        "unit": LOGITS,
     }
 
 

@@ -12,13 +12,14 @@ from core.importance.occlusion import occlusion
 from core.importance.resumed import ResumedLogit
 from core.importance.sobol import sobol
 from core.importance.types import Function, LinearLogit, Method
+from core.kinds import LOGITS
 
 METHODS: Mapping[str, Method] = {
     "linear": Method(
         linear,
         "Weight x score",
         signed=True,
-        unit="logits",
+        unit=LOGITS,
         about="Weight times score: exact for a linear head.",
         linear_only=True,
     ),
@@ -26,14 +27,14 @@ METHODS: Mapping[str, Method] = {
         gradient_input,
         "Gradient x input",
         signed=True,
-        unit="logits",
+        unit=LOGITS,
         about="Slope of the logit at the image as it is, times how much of the concept there is.",
     ),
     "integrated_gradients": Method(
         integrated_gradients,
         "Integrated gradients",
         signed=True,
-        unit="logits",
+        unit=LOGITS,
         about="Slopes of the logit on the way from no concept to the image as it is; they add up "
         "to the change that all concepts make together.",
     ),
@@ -41,7 +42,7 @@ METHODS: Mapping[str, Method] = {
         occlusion,
         "Occlusion",
         signed=True,
-        unit="logits",
+        unit=LOGITS,
         about="What the logit loses when the concept alone is taken out.",
     ),
     "sobol": Method(

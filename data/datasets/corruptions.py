@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
+from core.kinds import TEST, TRAIN
 from data.datasets.types import Dataset
 from data.images import UnusableImage, encode_jpeg
 
@@ -101,7 +102,7 @@ def corrupted(dataset: Dataset, kinds: Sequence[str], folder: Path, *, seed: int
         return dataset
     images = dataset.images
     splits = images["split"]
-    held_out = images[splits == "test"] if (splits == "test").any() else images[splits != "train"]
+    held_out = images[splits == TEST] if (splits == TEST).any() else images[splits != TRAIN]
     if held_out.empty:
         raise ValueError("corruptions alter held-out images, and every image is in split 'train'")
     parts, links, elsewhere = [images], [], dict(dataset.elsewhere)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from core.kinds import TEST, TRAIN
 from data.datasets.cub_names import class_name, labelled_table, merged_parts
 from data.datasets.limit import limited
 from data.datasets.split import image_table
@@ -45,7 +46,7 @@ def _official(root: Path) -> Dataset:
     classes = _words(root / "classes.txt", "class_id", "class_name").set_index("class_id")
     listed["file"] = "images/" + listed["file"]
     listed["class_name"] = listed["class_id"].map(classes["class_name"])
-    listed["split"] = listed["training"].map({1: "train", 0: "test"})
+    listed["split"] = listed["training"].map({1: TRAIN, 0: TEST})
     images, skipped, number = _images(root, listed)
 
     part_names = _lines(root / "parts" / "parts.txt")

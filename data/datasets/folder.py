@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pandas as pd
 
+from core.kinds import TEST, TRAIN
 from data.datasets.limit import limited
 from data.datasets.split import hashed_splits, image_table
 from data.datasets.types import Dataset
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"})
 SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "test": "test",
-    "testing": "test",
+    "train": TRAIN,
+    "training": TRAIN,
+    "test": TEST,
+    "testing": TEST,
     "val": "val",
     "valid": "val",
     "validation": "val",
@@ -56,11 +57,11 @@ def folder(root: str | Path, *, limit: int = 0) -> Dataset:
     names = [file for file, _, _ in found]
     labels = [label for _, label, _ in found]
     named = {split for _, _, split in found if split}
-    splits = [split or "train" for _, _, split in found]
-    if named <= {"train"}:
+    splits = [split or TRAIN for _, _, split in found]
+    if named <= {TRAIN}:
         splits = hashed_splits(names, labels)
-    elif "test" not in named:
-        splits = ["test" if split == "val" else split for split in splits]
+    elif TEST not in named:
+        splits = [TEST if split == "val" else split for split in splits]
     dataset = Dataset(
         name=root.resolve().name,
         root=root,

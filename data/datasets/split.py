@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from core.kinds import TEST, TRAIN
+
 TEST_SHARE = 0.2
 
 
@@ -25,16 +27,16 @@ def hashed_splits(files: Sequence[str], labels: Sequence[str | None]) -> list[st
     """
     if len(set(labels)) == len(labels):
         labels = [None] * len(files)
-    splits = ["test" if _place(file) < TEST_SHARE else "train" for file in files]
+    splits = [TEST if _place(file) < TEST_SHARE else TRAIN for file in files]
     classes: defaultdict[str | None, list[int]] = defaultdict(list)
     for i, label in enumerate(labels):
         classes[label].append(i)
     for members in classes.values():
-        if all(splits[i] == "test" for i in members):
-            splits[max(members, key=lambda i: _place(files[i]))] = "train"
+        if all(splits[i] == TEST for i in members):
+            splits[max(members, key=lambda i: _place(files[i]))] = TRAIN
     spare = [i for members in classes.values() if len(members) > 1 for i in members]
-    if spare and "test" not in splits:
-        splits[min(spare, key=lambda i: _place(files[i]))] = "test"
+    if spare and TEST not in splits:
+        splits[min(spare, key=lambda i: _place(files[i]))] = TEST
     return splits
 
 

@@ -26,6 +26,7 @@ from transformers import (
 )
 
 from core.backbones import quiet
+from core.kinds import TRAIN
 from data.datasets import Dataset
 
 ROWS, COLUMNS = 96, 128  # pixels
@@ -53,7 +54,7 @@ def train_backbone(
     if out.exists():
         raise FileExistsError(f"{out} exists already; remove it to train the backbone again")
     images = dataset.images[dataset.images["label"].notna()]
-    names = sorted(images.loc[images["split"] == "train", "label"].unique())
+    names = sorted(images.loc[images["split"] == TRAIN, "label"].unique())
     if len(names) < 2 or epochs < 1:
         raise ValueError(
             f"data set {dataset.name!r} has {len(names)} classes in split 'train' and epochs is "
@@ -64,7 +65,7 @@ def train_backbone(
     labels = torch.tensor([names.index(label) for label in images["label"]])
     splits = images["split"].to_numpy()
     network = _network(names, seed=seed)
-    chosen = torch.from_numpy(np.flatnonzero(splits == "train"))
+    chosen = torch.from_numpy(np.flatnonzero(splits == TRAIN))
     _fit(network, pixels[chosen], labels[chosen], seed=seed, epochs=epochs, progress=progress)
     accuracy, n_images = {}, {}
     for split in dict.fromkeys(splits):

@@ -28,6 +28,7 @@ from tqdm import tqdm
 from transformers import CLIPConfig, CLIPModel, PreTrainedTokenizerFast, ViTImageProcessorPil
 
 from core.backbones import load_text_tower, quiet
+from core.kinds import TEST, TRAIN
 from data.datasets import (
     CAPTION_PHRASES,
     Dataset,
@@ -66,7 +67,7 @@ def train_clip(
         raise FileExistsError(f"{out} exists already; remove it to train the model again")
     shown, species = caption_truth(dataset)
     splits = dataset.images["split"].to_numpy()
-    chosen = np.flatnonzero(splits == "train")
+    chosen = np.flatnonzero(splits == TRAIN)
     if len(chosen) < 2 or epochs < 1:
         raise ValueError(
             f"data set {dataset.name!r} has {len(chosen)} images in split 'train' and epochs is "
@@ -78,7 +79,7 @@ def train_clip(
     lesson = _Lesson(dataset, shown, species, chosen, tokenizer)
     _fit(network, pixels, lesson, seed=seed, epochs=epochs, progress=progress)
     _publish(network, tokenizer, out)
-    tested = np.flatnonzero(splits == "test")
+    tested = np.flatnonzero(splits == TEST)
     return Trained(out, zero_shot(network, out, pixels[tested], shown[tested]), len(tested))
 
 

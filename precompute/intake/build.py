@@ -13,6 +13,7 @@ import pandas as pd
 from jaxtyping import Float, Integer
 from torch import Tensor
 
+from core.kinds import TEST, TRAIN
 from core.metrics.enlarge import Picture
 from core.recipe import Recipe
 from core.sampling import evenly
@@ -190,12 +191,12 @@ def _sides(
 ) -> tuple[Integer[np.ndarray, " a"], Integer[np.ndarray, " b"]]:
     """Images to fit on, and images to judge by."""
     split = rows["split"].to_numpy()
-    train = np.flatnonzero(split == "train")
+    train = np.flatnonzero(split == TRAIN)
     # further splits may be shifted on purpose, so "test" is preferred where it exists
-    held_out = np.flatnonzero(split == "test")
+    held_out = np.flatnonzero(split == TEST)
     if held_out.size == 0:
         copies = rows["image_id"].isin(dataset.altered["image_id"]).to_numpy()
-        held_out = np.flatnonzero((split != "train") & ~copies)
+        held_out = np.flatnonzero((split != TRAIN) & ~copies)
     if train.size == 0:
         train, held_out = np.arange(len(rows)), np.arange(0)
     return train, held_out

@@ -12,13 +12,12 @@ from app import address, db
 from app.format import concept_titles, number, plain, short, signed
 from app.views.classes import class_tables
 from app.widgets import defined
+from core.kinds import LOGITS
 from data.queries import backbone_importance, classes
 from data.queries.build import HeadFacts
 from data.queries.methods import Method, methods
 
 HEAD, OWN = "head", "own"
-LOGITS = "logits"
-"""unit of the methods whose values are parts of a logit"""
 ALL = -1
 """in place of an image"""
 

@@ -11,6 +11,7 @@ from app import address, db
 from app.format import percent, rate, short
 from app.views.intervene import head_lab, thumbs
 from core import bottleneck
+from core.kinds import TEST
 from data.queries import heads
 from data.queries.build import HeadFacts
 
@@ -70,7 +71,7 @@ def show(head: HeadFacts, columns: dict[int, float], *, classes: dict[int, str])
         st.caption("No image carries a label of this head's classes, so nothing can be counted.")
         return
     splits = rows["split"].value_counts().sort_index()
-    names = ["test", *splits.index.drop("test")] if "test" in splits else list(splits.index)
+    names = [TEST, *splits.index.drop(TEST)] if TEST in splits else list(splits.index)
     with st.container(horizontal=True):
         split = st.selectbox(
             "Split",

@@ -14,6 +14,7 @@ from app.views.intervene import whole
 from app.views.intervene.address_head_edits import Edit, EditSet, holds
 from core.intervention import global_edits, head_edits
 from core.intervention.refit import refit
+from core.kinds import TRAIN
 from core.types import Head
 from data.queries import build
 from data.queries.build import HeadFacts
@@ -74,7 +75,7 @@ def apply(
     edited = head_edits.apply(labelled.loaded.head, steps)
     if not (fit_again or hold):
         return edited
-    train = (labelled.rows["split"] == "train").to_numpy()
+    train = (labelled.rows["split"] == TRAIN).to_numpy()
     if not train.any():
         raise ValueError("The store has no labelled train images to fit or to average over.")
     columns = np.arange(len(labelled.loaded.concept_ids))

@@ -13,6 +13,7 @@ from jaxtyping import Float64, Int64
 from app import address, db
 from core.intervention import strategies
 from core.intervention.strategies import STRATEGIES, TYPICAL, Levels
+from core.kinds import TRAIN
 from data.queries import edits, heads, images
 
 MOST_CONCEPTS = 1500
@@ -63,7 +64,7 @@ def _some(found: Levels, columns: Int64[np.ndarray, " m"]) -> Levels:
 def fitted_on() -> Int64[np.ndarray, " n"]:
     """Ids of the train images, of all where there are none; at most 4,000, drawn with seed 0."""
     con = db.cursor()
-    ids = images.image_ids(con, split="train")
+    ids = images.image_ids(con, split=TRAIN)
     ids = (ids if len(ids) else images.image_ids(con)).astype(np.int64)
     if len(ids) <= MOST_IMAGES:
         return ids

@@ -12,6 +12,7 @@ from app import db
 from app.views.intervene import batch, head_lab, levels
 from core import bottleneck
 from core.intervention import presence, propagation
+from core.kinds import TEST, TRAIN
 from data.queries import edits, heads
 from data.queries.build import HeadFacts
 
@@ -19,7 +20,7 @@ MOST = 40_000_000
 """numbers of a table of scores held at once, 320 MB"""
 MOST_CONCEPTS = levels.MOST_CONCEPTS
 """of a covariance between concepts"""
-ORDER = {"test": 0, "shifted": 1, "train": 9}
+ORDER = {TEST: 0, "shifted": 1, TRAIN: 9}
 """splits that nothing was fitted on come first"""
 
 
@@ -106,7 +107,7 @@ def fitted(head_id: int, bank_id: int) -> Fitted:
     loaded, facts = head_lab.load(head_id)
     con = db.cursor()
     rows = heads.labels(con)
-    train = rows[rows["split"] == "train"]
+    train = rows[rows["split"] == TRAIN]
     # without a train split (a folder of test images) whatever is labelled has to do
     ids = (train if len(train) else rows)["image_id"].to_numpy(np.int64)
     if len(ids) > levels.MOST_IMAGES:

@@ -11,6 +11,7 @@ from app.views.metrics import faithfulness, metric_levels, metric_worst, plot
 from app.views.metrics.lines import QUESTIONS, Question, others, settings, wide
 from app.widgets import defined, figures
 from core.catalogue import METRICS, of
+from core.kinds import TEST
 from data.queries import build, metrics
 
 TALLEST = 24
@@ -34,7 +35,7 @@ def pick_split() -> str:
     if not splits:
         return ""
     asked = address.param("x")
-    usual = "test" if "test" in splits else str(splits[-1])
+    usual = TEST if TEST in splits else str(splits[-1])
     chosen = asked if asked and asked in splits else usual
     address.follow("split", chosen)
     st.segmented_control(

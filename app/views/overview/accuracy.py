@@ -7,8 +7,9 @@ import plotly.graph_objects as go
 
 from app.format import MISSING, number, short
 from app.widgets import figures, palette
+from core.kinds import TEST, TRAIN
 
-COLOURS = {"train": palette.REST, "test": palette.BLUE, "shifted": palette.VERMILION}
+COLOURS = {TRAIN: palette.REST, TEST: palette.BLUE, "shifted": palette.VERMILION}
 FURTHER = (palette.GREEN, palette.PURPLE, palette.ORANGE, palette.OLIVE)
 
 TARGETS = {"label": "label", "backbone": "backbone"}
@@ -46,7 +47,7 @@ def chart(accuracies: pd.DataFrame, splits: list[str]) -> go.Figure:
     titles = list(dict.fromkeys(frame["title"]))
     figure = go.Figure()
     for title in titles:
-        held = frame[(frame["title"] == title) & (frame["split"] != "train")]
+        held = frame[(frame["title"] == title) & (frame["split"] != TRAIN)]
         figure.add_scatter(
             x=100 * held["accuracy"],
             y=[title] * len(held),

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.kinds import TEST, TRAIN
+
 PARTS = ("beak", "eye", "crest", "crown", "breast", "wing", "tail", "legs", "back")
 
 # Concepts of one group exclude each other; an image shows exactly one value of each group.
@@ -78,7 +80,7 @@ SPECIES: dict[str, dict[str, str]] = {
     ),
 }
 
-SPLITS = ("train", "test", "shifted")
+SPLITS = (TRAIN, TEST, "shifted")
 DEPARTURE = 0.10  # chance, in each group but habitat, that an image departs from its species
 HABITAT_AGREES = 0.95  # in train and test; in shifted the habitat is uniform over all
 
@@ -122,7 +124,7 @@ def plan_image(*, split: str, number: int, seed: int) -> Plan:
 
 def plan_all(*, n_train: int, n_test: int, n_shifted: int, seed: int) -> list[Plan]:
     """In order of file."""
-    sizes = {"train": n_train, "test": n_test, "shifted": n_shifted}
+    sizes = {TRAIN: n_train, TEST: n_test, "shifted": n_shifted}
     plans = [
         plan_image(split=split, number=number, seed=seed)
         for split, size in sizes.items()
