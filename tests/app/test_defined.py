@@ -7,7 +7,6 @@ import re
 import sys
 from collections.abc import Iterator
 
-import duckdb
 import opening
 import pytest
 import streamlit as st
@@ -17,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from app.pages import PAGES
 from app.views.leaderboard import standing_columns
 from core import catalogue
+from data.store import open_readonly
 
 IDENTIFIERS = {
     *("", "#", "A", "B", "Bank", "Class", "Concept", "Edit", "Image", "Label", "Latent", "Method"),
@@ -92,7 +92,7 @@ def test_every_column_that_is_shown_is_defined(
 
 @pytest.mark.parametrize("store", STATES)
 def test_every_stored_measure_is_defined(store: str, request: pytest.FixtureRequest) -> None:
-    with duckdb.connect(str(request.getfixturevalue(store)), read_only=True) as con:
+    with open_readonly(request.getfixturevalue(store)) as con:
         found = con.execute(
             "SELECT DISTINCT 'quality.' || measure FROM quality "
             "UNION SELECT DISTINCT 'metric.' || name FROM metric "

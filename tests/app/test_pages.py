@@ -15,6 +15,7 @@ from paths import ROOT
 from streamlit.testing.v1 import AppTest
 
 from app.pages import PAGES
+from data.store import open_readonly
 
 VIEWS = list(PAGES)
 HOSTILE: dict[str, dict[str, str]] = {
@@ -156,7 +157,7 @@ def test_no_store_shows_the_command_that_builds_one(tmp_path: Path, open_page: O
 
 
 def test_next_walks_the_list_in_its_order(tiny_store: Path, open_page: Open) -> None:
-    with duckdb.connect(str(tiny_store), read_only=True) as con:
+    with open_readonly(tiny_store) as con:
         (name, bank_id) = con.execute(
             "SELECT name, bank_id FROM bank ORDER BY n_concepts DESC, bank_id LIMIT 1"
         ).fetchone() or ("", 0)
@@ -186,7 +187,7 @@ def test_search_box_writes_the_address(tiny_store: Path, open_page: Open) -> Non
 
 
 def test_menu_takes_up_what_was_last_looked_at(tiny_store: Path, open_page: Open) -> None:
-    with duckdb.connect(str(tiny_store), read_only=True) as con:
+    with open_readonly(tiny_store) as con:
         names = [n for (n,) in con.execute("SELECT name FROM bank ORDER BY bank_id").fetchall()]
     at = open_page(tiny_store, "concepts", b=names[-1], q="#1")
     at.query_params.clear()

@@ -6,10 +6,10 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from core.recipe import BankSpec, Recipe
+from data.store import open_readonly
 from precompute.forecast import forecast
 
 
@@ -25,7 +25,7 @@ def told(text: str) -> dict[str, int]:
 def test_rows_are_those_of_the_store(tiny_recipe: Recipe, tiny_store: Path, tmp_path: Path) -> None:
     """An image that cannot be used is counted, since nobody has looked at it yet."""
     expected = told(forecast(tiny_recipe, out=tmp_path, device="cpu"))
-    with duckdb.connect(str(tiny_store), read_only=True) as con:
+    with open_readonly(tiny_store) as con:
         scores = dict(
             con.execute(
                 "SELECT bank.name, count(*) FROM score JOIN bank USING (bank_id) GROUP BY ALL"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import duckdb
 import fakes
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ import torch
 from core.metrics import faithfulness
 from core.metrics.perturbation import curve_area
 from core.saliency import METHODS
+from data.store import open_readonly
 
 H, W = 12, 20
 GRID = (3, 5)
@@ -95,7 +95,7 @@ def test_a_true_map_is_deleted_sooner_than_a_random_one() -> None:
 
 
 def test_the_store_has_every_method_beside_random_orders(tiny_store: Path) -> None:
-    with duckdb.connect(str(tiny_store), read_only=True) as con:
+    with open_readonly(tiny_store) as con:
         rows = con.execute(
             "SELECT name, variant, value, n, chance FROM metric WHERE name IN "
             "('insertion', 'deletion', 'average_drop', 'increase') AND scope = 'backbone'"
@@ -125,7 +125,7 @@ def test_the_curves_of_a_stored_map_are_those_of_the_model(
     from precompute.explain.metric_faithfulness import STEPS
 
     backbone = huggingface.load(str(tiny_model), size=fakes.SIZE)
-    with duckdb.connect(str(tiny_store), read_only=True) as con:
+    with open_readonly(tiny_store) as con:
         maps = con.execute(
             "SELECT file, value, map_h, map_w, logit FROM saliency JOIN image USING (image_id) "
             "JOIN prediction USING (image_id) WHERE split = 'test' AND method = 'grad_cam' "

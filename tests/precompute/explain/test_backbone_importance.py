@@ -19,6 +19,7 @@ from streamlit.testing.v1 import AppTest
 from core.backbones import huggingface
 from data.images import open_image
 from data.queries import backbone_importance
+from data.store import open_readonly
 from tests.core.importance.test_resumed_logit import LAYER, NAMES, Twin
 from tests.precompute.quality.test_readout import bank_of
 
@@ -32,7 +33,7 @@ def backbone(vit: Path) -> huggingface.HuggingFaceBackbone:
 
 @pytest.fixture
 def con(explained_store: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(str(explained_store), read_only=True) as con:
+    with open_readonly(explained_store) as con:
         yield con
 
 
@@ -112,7 +113,7 @@ def test_they_are_judged_beside_random_orders_and_directions(
 
 
 def test_a_linear_read_out_needs_no_passes(tiny_store: Path) -> None:
-    with duckdb.connect(str(tiny_store), read_only=True) as con:
+    with open_readonly(tiny_store) as con:
         assert con.execute("SELECT count(*) FROM backbone_explanation").fetchone() == (0,)
         assert con.execute("SELECT min(n) FROM quality WHERE measure = 'readout'").fetchone() == (
             8,
@@ -122,7 +123,7 @@ def test_a_linear_read_out_needs_no_passes(tiny_store: Path) -> None:
 def test_a_classifier_that_reads_the_cls_token_alone_is_told(
     vit: Path, shapes: Path, tmp_path: Path
 ) -> None:
-    with duckdb.connect(str(fake_vit.explained(shapes, vit, "", tmp_path)), read_only=True) as con:
+    with open_readonly(fake_vit.explained(shapes, vit, "", tmp_path)) as con:
         for table in ("backbone_explanation", "backbone_importance", "backbone_fidelity"):
             assert con.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
         told = dict(con.execute("SELECT stage, message FROM notice").fetchall())
@@ -155,7 +156,7 @@ def test_the_page_shows_each_method_with_its_n(
 ) -> None:
     """Of a store without a head, which has nothing else to show here."""
     # the app opens the file with settings of its own, so no other connection may be open then
-    with duckdb.connect(str(explained_store), read_only=True) as con:
+    with open_readonly(explained_store) as con:
         y, n = (int(v) for v in backbone_importance.classes(con, 0)[["class_id", "n"]].iloc[0])
         image = int(backbone_importance.images(con, 0, y)["image_id"].iloc[0])
         occluded = backbone_importance.importances(con, 0, y, method="occlusion")

@@ -18,6 +18,7 @@ from core.concepts import restore
 from core.intervention import sae_edits
 from data.images import open_image
 from data.queries import effects
+from data.store import open_readonly
 from precompute import pipeline
 
 FAKE = ("ablate", "scale", "clamp")
@@ -67,7 +68,7 @@ def test_an_exact_effect_is_what_running_the_model_gives(
     tiny_store: Path, tiny_model: Path, shapes: Path
 ) -> None:
     backbone = huggingface.load(str(tiny_model), size=fakes.SIZE)
-    with duckdb.connect(str(tiny_store), read_only=True) as con:
+    with open_readonly(tiny_store) as con:
         for bank_id in (0, 1):
             rows = effects.of_bank(con, bank_id)
             assert rows["exact"].all()
@@ -82,7 +83,7 @@ def test_an_exact_effect_is_what_running_the_model_gives(
 
 
 def test_edits_that_need_labels_say_which(tiny_store: Path) -> None:
-    with duckdb.connect(str(tiny_store), read_only=True) as con:
+    with open_readonly(tiny_store) as con:
         rows = con.execute(
             "SELECT mode, labelled_id IS NOT NULL, n, n_edited FROM effect"
         ).fetchall()
@@ -107,7 +108,7 @@ def test_where_logits_are_not_linear_the_rest_of_the_network_runs(
 ) -> None:
     store = pipeline.run(fake_vit.recipe(shapes, vit, "vit.layers.0"), out=tmp_path)
     backbone = huggingface.load(str(vit), layer="vit.layers.0", size=(32, 32))
-    with duckdb.connect(str(store), read_only=True) as con:
+    with open_readonly(store) as con:
         rows = effects.of_bank(con, 0)
         assert not rows["exact"].any()
         assert rows["concept_id"].nunique() == 2
@@ -127,7 +128,7 @@ def test_a_classifier_that_reads_the_cls_token_alone_is_a_notice(
     vit: Path, shapes: Path, tmp_path: Path
 ) -> None:
     store = pipeline.run(fake_vit.recipe(shapes, vit, ""), out=tmp_path)
-    with duckdb.connect(str(store), read_only=True) as con:
+    with open_readonly(store) as con:
         assert con.execute("SELECT count(*) FROM effect").fetchone() == (0,)
         told = con.execute("SELECT message FROM notice WHERE stage = 'effects'").fetchall()
     assert len(told) == 1
@@ -136,7 +137,7 @@ def test_a_classifier_that_reads_the_cls_token_alone_is_a_notice(
 
 def test_the_contrast_of_two_sets_is_theirs(tiny_store: Path) -> None:
     target, retained = np.arange(4), np.arange(10, 15)
-    with duckdb.connect(str(tiny_store), read_only=True) as con:
+    with open_readonly(tiny_store) as con:
         found = effects.contrast(con, 1, target=target, retained=retained).set_index("concept_id")
         scores = con.execute(
             "SELECT concept_id, image_id, score, peak FROM score WHERE bank_id = 1"
@@ -152,7 +153,7 @@ def test_the_contrast_of_two_sets_is_theirs(tiny_store: Path) -> None:
 
 def test_what_an_image_shows_is_known_from_its_label(tiny_store: Path) -> None:
     ids = np.array([2, 3, 7, 20])
-    with duckdb.connect(str(tiny_store), read_only=True) as con:
+    with open_readonly(tiny_store) as con:
         names = {name: i for i, name in effects.labelled(con).items()}
         striped = effects.showing(con, names["striped"], image_ids=ids)
     # 3 and 20 were left unknown; their classes have no labels of their own

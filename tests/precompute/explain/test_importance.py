@@ -17,7 +17,7 @@ from sklearn.decomposition import PCA
 from core.importance import METHODS, LinearLogit, Method
 from core.types import Head
 from data.queries import classes, comparing, heads
-from data.store import SCHEMA
+from data.store import SCHEMA, open_readonly
 from precompute.explain import fidelity, importance
 from precompute.explain.importance import plane
 from precompute.heads import Fitted
@@ -33,7 +33,7 @@ FROM_SCORES = """
 
 @pytest.fixture
 def con(tiny_store: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(str(tiny_store), read_only=True) as con:
+    with open_readonly(tiny_store) as con:
         yield con
 
 

@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.views.metrics import faithfulness, lines
 from data.queries import metrics
+from data.store import open_readonly
 
 
 def row(name: str, scope: str = "bank", variant: str = "{}") -> dict[str, str]:
@@ -65,7 +66,7 @@ def test_what_stands_below_the_questions_is_named_once() -> None:
 def test_every_stored_measure_stands_on_the_page(
     stored: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with duckdb.connect(str(stored), read_only=True) as con:
+    with open_readonly(stored) as con:
         found = metrics.measured(con)
     assert found["name"].nunique() > 10
     monkeypatch.setattr(sys, "argv", ["main.py", "--db", str(stored)])
