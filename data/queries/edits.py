@@ -12,15 +12,13 @@ from data.queries.records import records
 
 
 @dataclass(frozen=True, slots=True)
-class LabelLevels:
-    """What there is to correct a bank's concepts by."""
+class LabelCounts:
+    """Labels in the store, which concepts can be corrected by."""
 
-    fitted: int
-    """concepts of the bank that were fitted to a label"""
     by_image: int
-    """labels of single images in the store"""
+    """of single images"""
     by_class: int
-    """labels of whole classes in the store"""
+    """of whole classes"""
 
 
 def truth(
@@ -72,15 +70,12 @@ _BY_CLASS = """
     """
 
 
-def label_levels(con: duckdb.DuckDBPyConnection, bank_id: int) -> LabelLevels:
+def label_counts(con: duckdb.DuckDBPyConnection) -> LabelCounts:
     return records(
         con,
-        LabelLevels,
+        LabelCounts,
         """
-        SELECT count(*) AS fitted, (SELECT count(*) FROM image_label) AS by_image,
+        SELECT (SELECT count(*) FROM image_label) AS by_image,
             (SELECT count(*) FROM class_label) AS by_class
-        FROM concept
-        WHERE bank_id = $bank_id AND name_source = 'label' AND labelled_id IS NOT NULL
         """,
-        {"bank_id": bank_id},
     )[0]

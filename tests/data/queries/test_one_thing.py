@@ -14,7 +14,7 @@ import pytest
 from paths import ROOT
 
 from data import store
-from data.queries import build, classes, concept, images, layouts, names
+from data.queries import build, classes, concept, edits, images, layouts, names
 
 LOOSE = ("Series", "dict[str, Any]", "dict[str, int]", "dict[str, float]", "dict[str, object]")
 
@@ -102,3 +102,10 @@ def test_a_concept_carries_the_names_of_its_labels(con: duckdb.DuckDBPyConnectio
         found = concept.concept(con, bank_id, concept_id)
         assert found is not None
         assert (found.label, found.second) == (named.get(labelled), named.get(second))
+
+
+def test_labels_are_counted(con: duckdb.DuckDBPyConnection) -> None:
+    of_images = con.execute("SELECT image_id FROM image_label").fetchall()
+    of_classes = con.execute("SELECT class_id FROM class_label").fetchall()
+    assert edits.label_counts(con) == edits.LabelCounts(len(of_images), len(of_classes))
+    assert of_images

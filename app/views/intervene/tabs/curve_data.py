@@ -176,8 +176,8 @@ def missing(head: HeadFacts, facts: pd.DataFrame) -> str | None:
             f"“{head.bank}” found its concepts without labels. Choose a head on a bank of "
             "labelled concepts."
         )
-    levels = edits.label_levels(db.cursor(), head.bank_id)
-    if not levels.by_image and not levels.by_class:
+    labels = edits.label_counts(db.cursor())
+    if not labels.by_image and not labels.by_class:
         return (
             "The concepts of this head were fitted to labels, but the store holds no label of "
             "any image or class, so there is nothing to correct them to."
