@@ -1,11 +1,11 @@
 """Concept banks. A method is one module with `fit` and a frozen `Bank`, and one line in the METHODS
-of its family: factorisations, autoencoders, words, bottlenecks."""
+of its family: factorisations, autoencoders, words, bottlenecks, and banks from elsewhere."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
-from core.concepts import bottlenecks, factors, sae, words
+from core.concepts import bottlenecks, factors, imported, sae, words
 from core.concepts.bottlenecks.energy import Bank as EnergyBank
 from core.concepts.common.method import Method
 from core.concepts.factors.attribution import ScoredBackbone
@@ -36,6 +36,7 @@ METHODS: dict[str, Method] = {
     **sae.METHODS,
     **words.METHODS,
     **bottlenecks.METHODS,
+    **imported.METHODS,
 }
 
 

@@ -7,7 +7,6 @@ from core.concepts.bottlenecks import (
     cbm,
     csr,
     energy,
-    imported_cbm,
     label_free,
     sl_cbm,
     sparse_cbm,
@@ -67,12 +66,5 @@ METHODS: dict[str, Method] = {
         title="Energy-based concept bottleneck",
         about="Energies of concepts and classes, so that an edited concept carries others along.",
         code_unit="log odds",
-    ),
-    "imported_cbm": Method(
-        imported_cbm.fit,
-        imported_cbm.Bank,
-        title="Imported concept bottleneck",
-        about="The concept layer of a bottleneck that was trained elsewhere.",
-        code_unit="standard deviation",
     ),
 }

@@ -7,7 +7,6 @@ from core.concepts.sae import (
     archetypal,
     batch_topk,
     gated,
-    imported,
     jumprelu,
     l1,
     matryoshka,
@@ -72,13 +71,6 @@ METHODS: dict[str, Method] = {
         vq.Bank,
         title="Codebook features",
         about="Each token is a sum of codes that are on or off.",
-        code_unit="activation",
-    ),
-    "imported_sae": Method(
-        imported.fit,
-        imported.Bank,
-        title="Imported sparse autoencoder",
-        about="Latents of an autoencoder that was trained elsewhere.",
         code_unit="activation",
     ),
 }

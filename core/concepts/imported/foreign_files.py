@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from core.concepts.sae.foreign_layout import (
+from core.concepts.imported.named_layout import (
     Asked,
     Plan,
     of_bare,

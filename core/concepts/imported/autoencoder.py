@@ -28,16 +28,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from core.concepts.common.selection import kept
+from core.concepts.imported.foreign_files import Foreign, read
+from core.concepts.imported.named_layout import RULES, Asked
 from core.concepts.sae.bank import Autoencoder
-from core.concepts.sae.foreign_files import Foreign, read
-from core.concepts.sae.foreign_layout import RULES, Asked
 from core.types import FitData
 
 
 @dataclass(frozen=True)
 class Bank(Autoencoder):
     rule: Tensor
-    """0-d, index into `foreign_layout.RULES`"""
+    """0-d, index into `named_layout.RULES`"""
     limit: Float[Tensor, " k"]
     """"topk": how many, the same for all; "threshold", "jumprelu": codes must exceed it"""
     centred: Tensor

@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from core.concepts import METHODS
-from core.concepts.sae import imported, topk
+from core.concepts.imported import autoencoder as imported
+from core.concepts.sae import topk
 from core.types import FitData
 
 D, K = 7, 11
