@@ -9,10 +9,10 @@ OPEN   ?=
 
 demo: $(VENV)/.installed  ## build the demo store and open the app
 	$(PY) -m precompute demo
-	$(PY) -m streamlit run app/main.py $(OPEN)
+	$(PY) -m app $(OPEN)
 
 app: $(VENV)/.installed  ## open the app on DB=store.duckdb, a store or a folder of stores
-	$(PY) -m streamlit run app/main.py $(OPEN) -- $(if $(DB),--db "$(DB)")
+	$(PY) -m app $(OPEN) $(if $(DB),"$(DB)")
 
 test: check  ## all checks
 	$(PY) -m pytest -n 2

@@ -21,7 +21,7 @@ STORE = "store_file"
 
 
 def _asked() -> list[Path]:
-    """What `streamlit run app/main.py -- --db PATH ...` names; anything else there is ignored."""
+    """What `python -m app PATH ...` names, which the script gets as `--db PATH`."""
     parser = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
     parser.add_argument("--db", action="append", default=[])
     try:

@@ -1,10 +1,8 @@
-"""The frame around every page: which store is open, where to go, what it was built from.
-
-streamlit run app/main.py -- --db PATH
-"""
+"""The frame around every page: which store is open, where to go, what it was built from."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -14,7 +12,7 @@ if ROOT not in sys.path:  # streamlit puts app/ there instead
 
 import streamlit as st
 
-from app import address, db
+from app import address, db, password
 from app.format import plain, short
 from app.pages import PAGES
 from data.queries import build
@@ -72,8 +70,16 @@ def sorry(error: StoreError) -> None:
     st.write("Build the demonstration store; it needs no network and no GPU:")
     st.code("python -m precompute demo", language="bash")
     st.write("Or name one:")
-    st.code("streamlit run app/main.py -- --db PATH", language="bash")
+    st.code("python -m app PATH", language="bash")
 
+
+asked = password.unasked(os.environ)
+if asked:
+    st.error(
+        f"The variable {asked} asks for a password, and `streamlit run` does not ask for it. "
+        "Start the app with `python -m app`."
+    )
+    st.stop()
 
 FIRST = next(iter(PAGES))
 page = st.navigation(

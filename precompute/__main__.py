@@ -49,7 +49,7 @@ def _build(recipe: Recipe, text: str, options: argparse.Namespace) -> int:
     path = pipeline.run(
         recipe, text=text, out=options.out, device=options.device, keep_work=options.keep_work
     )
-    print(f"{path}\nlook at it with: make app DB={shlex.quote(str(path))}")
+    print(f"{path}\nlook at it with: {_app(path)}")
     return 0
 
 
@@ -87,8 +87,15 @@ def _name(options: argparse.Namespace) -> int:
         out=options.out,
         device=options.device,
     )
-    print(f"{path}\nlook at it with: make app DB={shlex.quote(str(path))}")
+    print(f"{path}\nlook at it with: {_app(path)}")
     return 0
+
+
+def _app(store: Path) -> str:
+    """The command that opens a store, from the working directory."""
+    here = Path(__file__).parents[1] == Path.cwd()
+    name = "-m app" if here else shlex.quote(str(Path(__file__).parents[1] / "app"))
+    return f"python {name} {shlex.quote(str(store))}"
 
 
 _COMMANDS = {"demo": _demo, "run": _run, "layers": _layers, "doctor": _doctor, "name": _name}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import PurePosixPath
@@ -10,7 +11,9 @@ import house
 import pytest
 from paths import ROOT
 
-HEAVY = {"torch", "transformers", "sklearn", "umap", "captum"}
+HEAVY = {"torch", "transformers", "sklearn", "umap", "captum", "numba"}
+PACKAGES = {"umap-learn": "umap", "scikit-learn": "sklearn"}
+"""what is called otherwise than its module"""
 SCRIPTS = {"main.py", "page.py"}
 """run by Streamlit: what they import is imported here, and they are not"""
 LOADED = f"""
@@ -47,6 +50,15 @@ def _loaded(code: str) -> set[str]:
 
 def test_pages_and_data_load_no_torch() -> None:
     assert _loaded(_imports()) == set()
+
+
+def test_a_container_that_shows_stores_leaves_out_just_that() -> None:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    left_out = re.search(r"grep -vE '\^\(([\w|-]+)\)=='", text)[1].split("|")
+    required = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+
+    assert {PACKAGES.get(name, name) for name in left_out} == HEAVY
+    assert [name for name in left_out if f"\n{name}==" not in required] == []
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 The qualitative colours are those of Okabe and Ito (2008, https://jfly.uni-koeln.de/color/), which
 stay apart for readers with a colour vision deficiency; the yellow is darkened to olive so that it
-is seen on white. `.streamlit/config.toml` gives the same ones to Streamlit's own charts. The
+is seen on white. `app/.streamlit/config.toml` gives the same ones to Streamlit's own charts. The
 browser reads this file's tables through `palette.js`, which `assets` writes.
 """
 

@@ -35,30 +35,28 @@ CHROMIUM = next(
 
 
 @contextmanager
-def serve(store: Path, *, log: Path) -> Iterator[str]:
-    """Where the app answers on `store`; stopped afterwards. Raises RuntimeError with its log."""
+def serve(store: Path, *more: str, log: Path) -> Iterator[str]:
+    """Where the app answers on `store`, started from another folder; stopped afterwards.
+
+    `more` are further flags. Raises RuntimeError with the app's log.
+    """
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     command = [
         sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        "app/main.py",
-        "--server.headless",
-        "true",
-        "--server.port",
-        str(port),
-        "--",
-        "--db",
+        str(ROOT / "app"),
         str(store),
+        "--no-browser",
+        "--port",
+        str(port),
+        *more,
     ]
     with (
         log.open("w", encoding="utf-8") as out,
         subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=log.parent,
             stdout=out,
             stderr=subprocess.STDOUT,
             env={**os.environ, "OMP_NUM_THREADS": "1"},

@@ -77,7 +77,7 @@ one, two = pairing_choice.side(here, found), pairing_choice.side(there, theirs)
 if (one.stem, one.bank_id) == (two.stem, two.bank_id):
     st.info(
         "Both sides are the same bank: choose another bank for B. With a second store of the same "
-        "images, of another model or checkpoint (`make app DB=FOLDER`), its banks can be chosen.",
+        "images, of another model or checkpoint (`python -m app FOLDER`), its banks can be chosen.",
         icon=":material/info:",
     )
     st.stop()

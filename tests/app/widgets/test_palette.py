@@ -15,7 +15,7 @@ from app.widgets.palette import MAPS, ColourMap
 
 
 def test_streamlit_draws_with_the_same_colours() -> None:
-    theme = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text("utf-8"))["theme"]
+    theme = tomllib.loads((ROOT / "app" / ".streamlit" / "config.toml").read_text("utf-8"))["theme"]
     assert tuple(theme["chartCategoricalColors"]) == palette.SERIES
     assert theme["light"]["primaryColor"] == palette.PRIMARY
 
