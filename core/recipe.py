@@ -39,7 +39,8 @@ class BackboneSpec:
     family: str = "huggingface"
     """key of core.backbones.BACKBONES"""
     layer: str = ""
-    """dotted module name; "": the last one whose tokens lie on a grid"""
+    """dotted module name; "": the last one on the model's main path whose patch tokens change its
+    logits, or what an encoder without a classifier gives after its last block"""
     size: tuple[int, ...] = ()
     """height and width in pixels; empty: what the model's image processor says"""
     batch: int = 32

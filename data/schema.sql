@@ -104,7 +104,8 @@ CREATE TABLE backbone (         -- one row
     input_h         UINTEGER NOT NULL,   -- pixels fed to the model
     input_w         UINTEGER NOT NULL,
     n_extra         USMALLINT NOT NULL,  -- CLS and register tokens, kept off the grid
-    linear          BOOLEAN NOT NULL     -- logits are a linear map of the mean token (checked on probes)
+    linear          BOOLEAN NOT NULL,    -- logits are a linear map of the mean token (checked on probes)
+    why             VARCHAR NOT NULL     -- why concepts are sought at this layer, for people
 );
 
 CREATE TABLE method (           -- every method that the build knew, used or not: what the app says of it

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 SCHEMA = Path(__file__).with_name("schema.sql")
 ARTIFACTS = Path(__file__).with_name("artifacts")
 BUILDING = ".building"

@@ -57,11 +57,15 @@ def _layers(options: argparse.Namespace) -> int:
     from core.backbones import list_layers
 
     size = arguments.size(options.size)
+    listing = list_layers(options.model, family=options.family, size=size)
     print(f"{'layer':<48} {'grid':>9} {'width':>6} {'extra':>5}  kind")
-    for info in list_layers(options.model, family=options.family, size=size):
+    for info in listing.layers:
         grid = f"{info.grid.h} x {info.grid.w}"
-        mark = "  (default)" if info.default else ""
-        print(f"{info.name:<48} {grid:>9} {info.width:>6} {info.n_extra:>5}  {info.kind}{mark}")
+        mark = "default: " if info.default else "not the default: " if info.why else ""
+        why = f"  ({mark}{info.why})" if info.why else ""
+        print(f"{info.name:<48} {grid:>9} {info.width:>6} {info.n_extra:>5}  {info.kind}{why}")
+    if listing.refused:
+        print(f"none of them can be the default: {listing.refused}; name one with --layer")
     return 0
 
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from safetensors.torch import save
 
 from core import concepts, importance, saliency
+from core.backbones import why_layer
 from core.kinds import NameSource
 from core.maps import quantise, scales
 from core.recipe import HeadSpec
@@ -50,6 +51,7 @@ def put_backbone(con: Con, build: Build) -> None:
         input_w=facts["input"][1],
         n_extra=facts["n_extra"],
         linear=bool(backbone.outputs) and backbone.linear_readout() is not None,
+        why=why_layer(backbone),
     )
 
 

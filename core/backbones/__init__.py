@@ -9,7 +9,7 @@ from PIL import Image
 from core.backbones import huggingface
 from core.backbones.earlier import at_earlier_layer
 from core.backbones.joint import JOINT_LAYER
-from core.backbones.layers import LayerInfo
+from core.backbones.layers import LayerInfo, Listing
 from core.backbones.network_files import is_local, quiet
 from core.backbones.pooled_layers import ManyLayers, open_layers
 from core.backbones.resume import Resumes, Stopped
@@ -34,7 +34,7 @@ def load(
 
 def list_layers(
     model: str, *, family: str = "huggingface", size: tuple[int, int] | None = None
-) -> list[LayerInfo]:
+) -> Listing:
     """Every layer that can be chosen, in the order in which the network finishes them.
 
     Of a family whose inside cannot be reached, the one layer that it opens at.
@@ -44,7 +44,15 @@ def list_layers(
     backbone = load(model, family=family, size=size)
     seen = backbone.forward(backbone.preprocess([Image.new("RGB", (256, 256), "grey")]))
     width, n_extra = seen.tokens.shape[2], seen.extra.shape[1]
-    return [LayerInfo(backbone.layer, "tokens", seen.grid, width, n_extra, True)]
+    why = why_layer(backbone)
+    return Listing([LayerInfo(backbone.layer, "tokens", seen.grid, width, n_extra, True, why)], "")
+
+
+def why_layer(backbone: Backbone) -> str:
+    """Why concepts are sought at a backbone's layer, for people."""
+    if isinstance(backbone, huggingface.HuggingFaceBackbone):
+        return backbone.why
+    return "the layer that its family gives"
 
 
 def check_family(family: str) -> None:
@@ -57,6 +65,7 @@ __all__ = [
     "BACKBONES",
     "JOINT_LAYER",
     "LayerInfo",
+    "Listing",
     "ManyLayers",
     "Resumes",
     "Stopped",
@@ -69,4 +78,5 @@ __all__ = [
     "load_text_tower",
     "open_layers",
     "quiet",
+    "why_layer",
 ]

@@ -37,4 +37,5 @@ def at_earlier_layer(backbone: Backbone, *, layer: str = "") -> Iterator[Backbon
     for name in reversed(before):
         if layer or not name.startswith(f"{backbone.layer}."):
             layout, width = found[name]
-            yield replace(backbone, layer=name, layout=layout, width=width)
+            why = f"earlier than {backbone.layer}"
+            yield replace(backbone, layer=name, layout=layout, width=width, why=why)

@@ -12,7 +12,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,11 +20,30 @@ from jaxtyping import Float
 from PIL.Image import Image
 from torch import Tensor, nn
 
-from core.backbones import joint, layers, mean_readout, resume
-from core.backbones.layers import LayerInfo, Layout
+from core.backbones import default_layer, joint, layers, mean_readout, resume
+from core.backbones.default_layer import Choice
+from core.backbones.layers import LayerInfo, Layout, Listing
 from core.backbones.network_files import open_network
 from core.backbones.processing import Preprocessor, open_processor
 from core.types import Activations, Box
+
+NAMED = "named by whoever asked for the build"
+
+
+class Opened(NamedTuple):
+    network: nn.Module
+    outputs: tuple[str, ...]
+    preprocessor: Preprocessor
+    found: dict[str, tuple[Layout, int]]
+    """every layer with tokens on a grid, in the order of finishing: layout and width"""
+    probe: Float[Tensor, "2 3 H W"]
+
+    def run(self, pixels: Float[Tensor, "b 3 H W"]) -> Any:
+        return call(self.network, pixels)
+
+    def default(self) -> Choice:
+        with torch.no_grad():
+            return default_layer.choose(self.network, self.run, self.probe, self.found)
 
 
 @dataclass(frozen=True)
@@ -41,6 +60,8 @@ class HuggingFaceBackbone:
     device: str
     space: joint.Joint | None = None
     """shared with texts; None: the model knows no texts"""
+    why: str = NAMED
+    """why concepts are sought at this layer, for people"""
 
     def preprocess(self, images: Sequence[Image]) -> Float[Tensor, "b 3 H W"]:
         """Upright images to normalised pixels, on the CPU."""
@@ -114,62 +135,88 @@ def load(
     """A model from a directory saved with `save_pretrained`, or from a hub by name.
 
     layer: dotted module name, or "joint" (`core.backbones.joint`) for a CLIP-like model; empty: the
-    last one with a token grid. size: rows and columns in
-    pixels to resize to without cropping; None: what the model's image processor does.
+    one that `core.backbones.default_layer` finds. size: rows and columns in pixels to resize to
+    without cropping; None: what the model's image processor does.
     Raises FileNotFoundError, ConnectionError or ValueError, each saying what to do.
     """
-    network, outputs, preprocessor, found, pixel_size = _open(model, size=size, device=device)
-    layer = layer or layers.default_layer(found, model=model)
-    space = joint.find(network, found)
+    opened = _open(model, size=size, device=device)
+    why = NAMED
+    if not layer:
+        layer, why, _ = opened.default()
+        if not layer:
+            raise ValueError(
+                f"no layer of backbone {model!r} can be taken by default: {why}. Name one with "
+                "--layer, or layer = in the recipe; the command `layers` lists those that there are"
+            )
+    found = dict(opened.found)
+    space = joint.find(opened.network, found)
     if space:
         found[joint.JOINT_LAYER] = space.layout, space.width
-    layers.check_layer(layer, network, found)
+    layers.check_layer(layer, opened.network, found)
     layout, width = found[layer]
     return HuggingFaceBackbone(
         name=Path(model).name if Path(model).expanduser().is_dir() else model,
         layer=layer,
-        outputs=outputs,
-        fingerprint=_fingerprint(network, preprocessor, layer),
+        outputs=opened.outputs,
+        fingerprint=_fingerprint(opened.network, opened.preprocessor, layer),
         layout=layout,
         width=width,
-        pixel_size=pixel_size,
-        network=network,
-        preprocessor=preprocessor,
+        pixel_size=(opened.probe.shape[2], opened.probe.shape[3]),
+        network=opened.network,
+        preprocessor=opened.preprocessor,
         device=device,
         space=space,
+        why=why,
     )
 
 
-def list_layers(model: str, *, size: tuple[int, int] | None = None) -> list[LayerInfo]:
+def list_layers(model: str, *, size: tuple[int, int] | None = None) -> Listing:
     """Every layer that can be chosen, in the order in which the network finishes them."""
-    network, _, _, found, _ = _open(model, size=size, device="cpu")
-    default = layers.default_layer(found, model=model)
-    space = joint.find(network, found)
+    opened = _open(model, size=size, device="cpu")
+    default, why, passed_over = opened.default()
+    found = dict(opened.found)
+    space = joint.find(opened.network, found)
     if space:
         found[joint.JOINT_LAYER] = space.layout, space.width
-    return [
-        LayerInfo(name, layout.kind, layout.grid, width, layout.n_extra, name == default)
-        for name, (layout, width) in found.items()
-    ]
+    reasons = {**passed_over, default: why}
+    return Listing(
+        [
+            LayerInfo(
+                name,
+                layout.kind,
+                layout.grid,
+                width,
+                layout.n_extra,
+                name == default,
+                reasons.get(name, ""),
+            )
+            for name, (layout, width) in found.items()
+        ],
+        "" if default else why,
+    )
 
 
-def _open(
-    model: str, *, size: tuple[int, int] | None, device: str
-) -> tuple[
-    nn.Module, tuple[str, ...], Preprocessor, dict[str, tuple[Layout, int]], tuple[int, int]
-]:
+def _open(model: str, *, size: tuple[int, int] | None, device: str) -> Opened:
     network, outputs = open_network(model, device=device)
     preprocessor = open_processor(model, size=size)
     frame = preprocessor.frame(100, 100)
     probe = mean_readout.probes(frame.height, frame.width)[-2:].to(device)
     try:
         found = layers.survey(network, probe, lambda pixels: call(network, pixels))
+        with torch.no_grad():
+            logits = getattr(call(network, probe), "logits", None)
     except (ValueError, RuntimeError) as error:
         raise ValueError(
             f"backbone {model!r} does not run on pixels of {frame.height} x {frame.width} (rows x "
             f"columns): {error}. Give another size, such as the one it was trained with"
         ) from error
-    return network, outputs, preprocessor, found, (frame.height, frame.width)
+    n_logits = 0 if logits is None else logits.shape[-1]
+    if outputs and n_logits != len(outputs):
+        raise ValueError(
+            f"backbone {model!r} gives {n_logits} logits and its config.json names {len(outputs)} "
+            "classes (id2label); which logit is which class cannot be told. Write one name for each"
+        )
+    return Opened(network, outputs, preprocessor, found, probe)
 
 
 def call(network: nn.Module, pixels: Tensor) -> Any:

@@ -31,6 +31,13 @@ class LayerInfo(NamedTuple):
     width: int  # d
     n_extra: int  # CLS and register tokens, apart from the grid
     default: bool
+    why: str  # of the default: why it is; of a layer that finishes later: why not; else ""
+
+
+class Listing(NamedTuple):
+    layers: list[LayerInfo]
+    refused: str
+    """why none of them can be the default; "": one is"""
 
 
 class Stem(NamedTuple):
@@ -84,7 +91,7 @@ def n_prefix(network: nn.Module) -> int:
     for name, parameter in network.named_parameters():
         last = name.rpartition(".")[2]
         if last in PREFIX_TOKENS:
-            count += 1
+            count += parameter.shape[-2] if parameter.ndim > 1 else 1
         elif last in REGISTERS:
             count += parameter.shape[-2]
     return count
@@ -151,11 +158,17 @@ def read_shape(
         return Layout(kind, Grid(*grid), 0, cover)
     if len(shape) != 3 or stem is None or shape[-1] == 1:
         return None
-    grids = _merged(stem.grid) if prefix == 0 else [stem.grid]
-    fits = [grid for grid in grids if grid.h * grid.w == shape[1] - prefix]
+    # a pyramid may put its CLS token in front at its last stage only, a pooling head inside itself
+    fits = [
+        (grid, extra)
+        for extra in sorted({0, prefix})
+        for grid in _merged(stem.grid)
+        if grid.h * grid.w == shape[1] - extra
+    ]
     if len(fits) != 1:
         return None
-    return Layout("sequence", fits[0], prefix, _cover(fits[0], stem=stem, size=size))
+    grid, extra = fits[0]
+    return Layout("sequence", grid, extra, _cover(grid, stem=stem, size=size))
 
 
 def _stride(module: nn.Conv2d) -> tuple[int, int]:
@@ -189,19 +202,6 @@ def _merged(patches: Grid) -> list[Grid]:
     while grids[-1].h * grids[-1].w > 2:
         grids.append(Grid(math.ceil(grids[-1].h / 2), math.ceil(grids[-1].w / 2)))
     return [grid for grid in grids if grid.h * grid.w > 1]
-
-
-def default_layer(found: dict[str, tuple[Layout, int]], *, model: str) -> str:
-    """The last layer with a grid: what pooling or the classifier reads.
-
-    Of modules that end together the outermost is the last to finish, so it is the one named.
-    """
-    if not found:
-        raise ValueError(
-            f"no layer of {model!r} gives tokens on a grid that fits its input; its CLS tokens, "
-            "registers or patch merging follow no known form"
-        )
-    return next(reversed(found))
 
 
 def check_layer(layer: str, network: nn.Module, found: dict[str, tuple[Layout, int]]) -> None:

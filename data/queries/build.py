@@ -48,6 +48,8 @@ class BuildFacts:
     """CLS and register tokens, kept off the grid"""
     linear: bool
     """logits are a linear map of the mean token"""
+    why: str
+    """why concepts are sought at this layer; "": no backbone"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,8 @@ def build(con: duckdb.DuckDBPyConnection) -> BuildFacts:
             coalesce(layer, 'none') AS layer, coalesce(grid_h, 0) AS grid_h,
             coalesce(grid_w, 0) AS grid_w, coalesce(width, 0) AS width,
             coalesce(input_h, 0) AS input_h, coalesce(input_w, 0) AS input_w,
-            coalesce(n_extra, 0) AS n_extra, coalesce(linear, FALSE) AS linear
+            coalesce(n_extra, 0) AS n_extra, coalesce(linear, FALSE) AS linear,
+            coalesce(why, '') AS why
         FROM build LEFT JOIN backbone ON TRUE
         """,
     )[0]

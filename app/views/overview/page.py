@@ -209,6 +209,7 @@ def provenance() -> None:
         "Backbone": facts.backbone,
         "Layer": f"{facts.layer}: {facts.grid_h} x {facts.grid_w} tokens of "
         f"{facts.width:,} numbers, {facts.n_extra} further",
+        "Why this layer": facts.why or "no backbone",
         "Input": f"{facts.input_w} x {facts.input_h} px",
         "Read-out": "linear in the mean token" if facts.linear else "not linear in the mean",
         "Classes": f"{int(classes['labelled'].sum()):,} label images, "

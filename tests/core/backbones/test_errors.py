@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from core import backbones
+from core.backbones import huggingface
 from tests import tiny_models
 
 
@@ -103,3 +104,14 @@ def test_pixels_of_another_size(model: Path) -> None:
 def test_unknown_family(model: Path) -> None:
     with pytest.raises(ValueError, match=r"unknown backbone family 'timm'; known: huggingface"):
         backbones.load(str(model), family="timm")
+
+
+def test_more_logits_than_names(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = huggingface.open_network
+    monkeypatch.setattr(
+        huggingface,
+        "open_network",
+        lambda *given, **options: whole(*given, **options)._replace(outputs=("wren", "heron")),
+    )
+    with pytest.raises(ValueError, match=r"gives 4 logits and its config\.json names 2 classes"):
+        backbones.load(str(model))

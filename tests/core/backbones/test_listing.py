@@ -28,9 +28,11 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def test_a_family_that_gives_one_layer_lists_it(opened: list[dict[str, Any]]) -> None:
-    found = backbones.list_layers("weights", family="flat", size=(12, 20))
+    found = backbones.list_layers("weights", family="flat", size=(12, 20)).layers
 
-    assert found == [LayerInfo("patches", "tokens", Grid(3, 5), 7, 0, True)]
+    assert found == [
+        LayerInfo("patches", "tokens", Grid(3, 5), 7, 0, True, "the layer that its family gives")
+    ]
     assert opened == [{"model": "weights", "layer": "", "size": (12, 20), "device": "cpu"}]
 
 

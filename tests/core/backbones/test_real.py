@@ -50,7 +50,7 @@ def test_real_classifier_is_linear_on_the_mean_of_its_last_tokens(name: str) -> 
 
 
 def test_earlier_layers_are_finer() -> None:
-    found = backbones.list_layers(str(REAL / "models" / MODELS[0]))
+    found = backbones.list_layers(str(REAL / "models" / MODELS[0])).layers
     grids = {tuple(info.grid) for info in found}
     assert {(112, 112), (56, 56), (28, 28), (14, 14), (7, 7)} <= grids
 

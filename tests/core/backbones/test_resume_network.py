@@ -42,7 +42,7 @@ def test_the_rest_of_the_network_goes_on_from_other_tokens(
     family: str, layer: str, tmp_path: Path
 ) -> None:
     path = tiny_models.save(family, tmp_path / family, seed=3)
-    names = [found.name for found in huggingface.list_layers(str(path))]
+    names = [found.name for found in huggingface.list_layers(str(path)).layers]
     asked = layer if layer in names else (names[0] if layer else "")
     backbone = huggingface.load(str(path), layer=asked)
     assert isinstance(backbone, Resumes)
@@ -62,7 +62,8 @@ def test_the_rest_of_the_network_goes_on_from_other_tokens(
 
 
 def test_what_lies_below_the_layer_is_not_run_again(tmp_path: Path) -> None:
-    backbone = huggingface.load(str(tiny_models.save("vit", tmp_path / "vit")))
+    path = str(tiny_models.save("vit", tmp_path / "vit"))
+    backbone = huggingface.load(path, layer="vit.layernorm")
     pixels = torch.randn(2, 3, *backbone.pixel_size, generator=torch.Generator().manual_seed(1))
     stopped = backbone.resume(pixels)
     ran: list[str] = []

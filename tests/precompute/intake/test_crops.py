@@ -127,7 +127,7 @@ def test_part_of_the_images_names_them_anew(source: ImageCrops) -> None:
 def test_earlier_layers_come_nearest_first_and_outside_the_block(tiny_model: Path) -> None:
     backbone = backbones.load(str(tiny_model), size=(24, 40))
     found = [b.layer for b in at_earlier_layer(backbone)]
-    names = [layer.name for layer in backbones.list_layers(str(tiny_model), size=(24, 40))]
+    names = [layer.name for layer in backbones.list_layers(str(tiny_model), size=(24, 40)).layers]
     expected = [
         n for n in names[: names.index(backbone.layer)] if not n.startswith(f"{backbone.layer}.")
     ]
