@@ -20,7 +20,7 @@ INSERT INTO image VALUES
     (7, 'c.jpg', NULL, 'test', 40, 30, '', 0, 0, 1, 1),
     (9, 'd.jpg', 1, 'test', 40, 30, '', 0, 0, 1, 1);
 INSERT INTO picture VALUES (3, 'ab'::BLOB, 'abc'::BLOB), (4, 'de'::BLOB, 'def'::BLOB);
-INSERT INTO backbone VALUES ('net', 'layer', 2, 3, 8, 16, 24, 0, TRUE);
+INSERT INTO backbone VALUES ('net', 'layer', 2, 3, 8, 16, 24, 0, TRUE, 'named');
 INSERT INTO prediction VALUES
     (3, 0, 0.75, [0.5, 2, 1]), (4, 2, 0.5, [1, 1, 1]), (7, 1, 0.5, [1, 1, 1]),
     (9, 1, 0.5, [3, 1, 1]);
