@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+
+from data import lock
 
 SCHEMA_VERSION = 6
 SCHEMA = Path(__file__).with_name("schema.sql")
@@ -23,8 +25,16 @@ _LOCKED: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
+Check = Callable[[duckdb.DuckDBPyConnection], None]
+Tell = Callable[[str], object]
+
+
 class StoreError(ValueError):
     """A file that cannot be read as a store; the message says why and what to do."""
+
+
+def _silent(sentence: str) -> None:
+    del sentence
 
 
 def path_for(name: str, fingerprint: str, *, out: Path = ARTIFACTS) -> Path:
@@ -32,49 +42,69 @@ def path_for(name: str, fingerprint: str, *, out: Path = ARTIFACTS) -> Path:
 
 
 @contextmanager
-def build(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def build(
+    path: Path, check: Check | None = None, *, tell: Tell = _silent
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """A fresh database at `path`, or nothing: a failed build leaves no store to find.
 
     Raises FileExistsError when the path is taken: a store is never rewritten, because a process
-    that has the old file open would go on reading its bytes.
+    that has the old file open would go on reading its bytes. `check` and `tell` as in `_whole`.
     """
-    if path.exists():
-        raise FileExistsError(f"{path} is already built; delete it to build it again")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + BUILDING)
-    partial.unlink(missing_ok=True)
-    con = duckdb.connect(str(partial), config={"default_block_size": str(BLOCK)})
-    try:
-        # DuckDB would checkpoint every 16 MB, rewrite half-full blocks and leave a third of the
-        # file free; one checkpoint at the end writes each block once
-        con.execute("SET checkpoint_threshold = '1 TB'")
-        con.execute(SCHEMA.read_text(encoding="utf-8"))
-        yield con
-        con.execute("CHECKPOINT")
-    finally:
-        con.close()
-    os.replace(partial, path)
+    with _whole(path, check, tell) as partial:
+        con = duckdb.connect(str(partial), config={"default_block_size": str(BLOCK)})
+        with con:
+            # DuckDB would checkpoint every 16 MB, rewrite half-full blocks and leave a third of the
+            # file free; one checkpoint at the end writes each block once
+            con.execute("SET checkpoint_threshold = '1 TB'")
+            con.execute(SCHEMA.read_text(encoding="utf-8"))
+            yield con
+            con.execute("CHECKPOINT")
 
 
 @contextmanager
-def altered(source: Path, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def altered(
+    source: Path, path: Path, check: Check | None = None, *, tell: Tell = _silent
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """A copy of a store to change, at `path` once it is whole; `source` stays as it is.
 
-    Raises FileExistsError when the path is taken, StoreError when `source` is no store.
+    Raises FileExistsError when the path is taken, StoreError when `source` is no store. `check`
+    and `tell` as in `_whole`.
     """
-    if path.exists():
-        raise FileExistsError(f"{path} is already built; delete it to build it again")
     open_readonly(source).close()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + BUILDING)
-    shutil.copyfile(source, partial)
-    try:
+    with _whole(path, check, tell) as partial:
+        shutil.copyfile(source, partial)
         with duckdb.connect(str(partial)) as con:
             yield con
             con.execute("CHECKPOINT")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _whole(path: Path, check: Check | None, tell: Tell) -> Iterator[Path]:
+    """A name beside `path` to write under, which becomes `path` when all is written and right.
+
+    `check` is asked last, with what was written open for reading; what it raises ends the build.
+    `tell` hears of another process that writes the same store, which is waited for.
+    """
+    with lock.alone(path, f"writes {path.name}", tell):
+        if path.exists():
+            raise FileExistsError(f"{path} is already built; delete it to build it again")
+        partial = path.with_name(path.name + BUILDING)
+        forget(partial)
+        try:
+            yield partial
+            if check is not None:
+                with duckdb.connect(str(partial), read_only=True, config=_LOCKED) as con:
+                    check(con)
+            os.replace(partial, path)
+        finally:
+            forget(partial)
+
+
+def forget(partial: Path) -> None:
+    """Deletes an unfinished store and what DuckDB keeps beside one that it writes."""
+    partial.unlink(missing_ok=True)
+    partial.with_name(partial.name + ".wal").unlink(missing_ok=True)
+    shutil.rmtree(partial.with_name(partial.name + ".tmp"), ignore_errors=True)
 
 
 def open_readonly(path: Path) -> duckdb.DuckDBPyConnection:

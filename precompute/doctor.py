@@ -9,6 +9,9 @@ import duckdb
 
 from data.store import SCHEMA, StoreError, open_readonly
 
+_SHOWN = 3
+"""findings in a message"""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -150,6 +153,30 @@ _CHECKS = (
     _Check("no input was skipped", "SELECT n_skipped FROM build", "note"),
     _Check("every part of the recipe was done", "SELECT count(*) FROM notice", "note"),
 )
+
+
+def refuse_unsound(con: duckdb.DuckDBPyConnection) -> None:
+    """Raises StoreError with what is wrong in a database that was just written."""
+    findings = _missing_columns(con) or [_run(con, check) for check in _CHECKS]
+    _refuse(findings, "the store that was built breaks its promises, so it is not published")
+
+
+def is_finished(path: Path) -> bool:
+    """Whether a sound store is there. Raises StoreError for a file of that name that is none."""
+    if not path.exists():
+        return False
+    _refuse(
+        examine(path),
+        f"{path} was built before and is damaged; delete it, and the same command builds it again",
+    )
+    return True
+
+
+def _refuse(findings: list[Finding], what: str) -> None:
+    wrong = [finding.message for finding in findings if finding.level == "error"]
+    if wrong:
+        more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+        raise StoreError(f"{what}: {'; '.join(wrong[:_SHOWN])}{more}")
 
 
 def examine(path: Path) -> list[Finding]:

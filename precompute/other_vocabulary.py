@@ -17,7 +17,15 @@ from core.backbones import TextTower, is_local, load_text_tower
 from core.naming.vocabulary import Placed
 from data import store, write
 from data.annotations import open_annotations
-from precompute.intake import Log, fingerprint_files, read_vocabulary, readable, short_hash
+from precompute.doctor import is_finished, refuse_unsound
+from precompute.intake import (
+    Log,
+    fingerprint_files,
+    read_vocabulary,
+    readable,
+    short_hash,
+    tell,
+)
 from precompute.naming import NAMES_STAGE, PlacedBank, Vocabulary, name_concepts, notice_read_alike
 
 _MARK = "# Concepts named again: "
@@ -78,7 +86,7 @@ def name_again(
         key = fingerprint_files(Path(model).expanduser()) if is_local(model) else model
     identity = short_hash(root, NAMES_STAGE, template, key, *words)
     target = store.path_for(name, identity, out=out or path.parent)
-    if target.exists():
+    if is_finished(target):
         return target
     started = time.perf_counter()
     with _recorded(model, space):
@@ -88,14 +96,19 @@ def name_again(
     _check(tower, words_in.shape[1], space, path)
     known = Vocabulary(words, words_in, file.name, model, template)
     notice_read_alike(words, words_in, log)
-    with store.altered(path, target) as con:
-        write.forget_vocabulary(con)
-        for bank in _placed_banks(con, words_in.shape[1]):
-            name_concepts(con, bank, known, log)
-        _record(con, log, time.perf_counter() - started)
-        line = f"{_MARK}vocabulary {file.name!r}, template {template!r}, model {model!r}\n"
-        own = recipe.split("\n", 1)[1] if recipe.startswith(_MARK) else recipe
-        write.put_renamed(con, fingerprint=identity, recipe=line + own, renamed_from=root)
+    try:
+        with store.altered(path, target, refuse_unsound, tell=tell) as con:
+            write.forget_vocabulary(con)
+            for bank in _placed_banks(con, words_in.shape[1]):
+                name_concepts(con, bank, known, log)
+            _record(con, log, time.perf_counter() - started)
+            line = f"{_MARK}vocabulary {file.name!r}, template {template!r}, model {model!r}\n"
+            own = recipe.split("\n", 1)[1] if recipe.startswith(_MARK) else recipe
+            write.put_renamed(con, fingerprint=identity, recipe=line + own, renamed_from=root)
+    except FileExistsError:
+        if not is_finished(target):  # by a process that was waited for
+            raise
+        return target
     said = open_annotations(path).path
     theirs = open_annotations(target).path
     if said.exists() and not theirs.exists():

@@ -15,9 +15,10 @@ import pandas as pd
 
 from core.concepts import METHODS
 from core.recipe import BankSpec, Recipe
-from data import store, write
+from data import lock, store, write
 from precompute import assemble, heads
 from precompute.banks import BankRun, bank_key, draw_control, encode_bank, fit_bank, fit_data
+from precompute.doctor import is_finished, refuse_unsound
 from precompute.explain import (
     JudgedHead,
     concept_faithfulness,
@@ -44,6 +45,7 @@ from precompute.intake import (
     open_sources,
     read_texts,
     short_hash,
+    tell,
     versions,
 )
 from precompute.naming import label_concepts, prepare_names, put_image_layout
@@ -84,25 +86,36 @@ def run(
     opened at all, raise (ValueError, before anything is published).
     """
     check_recipe(recipe)
+    text = text or recipe.canonical()
     sources = open_sources(recipe, out=out, device=device)
-    dataset, backbone, log = sources.dataset, sources.backbone, sources.log
-    identity = fingerprint_store(recipe, sources.images, backbone)
+    identity = fingerprint_store(recipe, sources.images, sources.backbone)
     path = store.path_for(recipe.name, identity, out=out)
-    if path.exists():
+    if is_finished(path):
         return path
-    work = out / "work" / short_hash(sources.images, backbone.fingerprint)
+    work = out / "work" / short_hash(sources.images, sources.backbone.fingerprint)
+    with lock.alone(work, "builds from these images with this model", tell) as held:
+        if not is_finished(path):  # by the process that was waited for
+            activations = _activate(recipe, sources, work)
+            with store.build(path, refuse_unsound, tell=tell) as con:
+                _write(
+                    con, recipe, text or recipe.canonical(), identity, sources, activations, work
+                )
+        if not (keep_work or held.awaited()):
+            shutil.rmtree(work, ignore_errors=True)
+    return path
+
+
+def _activate(recipe: Recipe, sources: Sources, work: Path) -> ActivationStore:
+    """The model's activations on all images. Raises ValueError where no image can be used."""
+    dataset = sources.dataset
     activations, seconds = extract(
-        dataset, backbone, work / "activations", batch=recipe.backbone.batch
+        dataset, sources.backbone, work / "activations", batch=recipe.backbone.batch
     )
     if not activations.folders:
         reasons = "; ".join(f"{r['file']}: {r['reason']}" for r in activations.skipped[:3])
         raise ValueError(f"none of the {len(dataset.images)} images can be used ({reasons} ...)")
-    log.stage("activations", seconds, len(activations.rows), "images")
-    with store.build(path) as con:
-        _write(con, recipe, text or recipe.canonical(), identity, sources, activations, work)
-    if not keep_work:
-        shutil.rmtree(work, ignore_errors=True)
-    return path
+    sources.log.stage("activations", seconds, len(activations.rows), "images")
+    return activations
 
 
 def _write(

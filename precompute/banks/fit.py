@@ -19,7 +19,14 @@ from core.concepts import METHODS, restore
 from core.kinds import LabelLevel
 from core.recipe import BankSpec
 from core.types import ConceptBank, FitData
-from precompute.intake import FACTS, check_parameters, facts_of, fingerprint_files, publish
+from precompute.intake import (
+    check_parameters,
+    facts_of,
+    fingerprint_files,
+    is_whole,
+    publish,
+    put_facts,
+)
 
 _TENSORS = "bank.safetensors"
 
@@ -79,7 +86,7 @@ def check_bank(spec: BankSpec) -> None:
 
 def fit_bank(spec: BankSpec, data: FitData, folder: Path, *, seed: int) -> FittedBank:
     """Fit, or load what an earlier run fitted. Raises what the method raises on unfit data."""
-    if not folder.exists():
+    if not is_whole(folder):
         params = {name: value for name, value in spec.params.items() if name != "labels"}
         if spec.n_concepts:
             params["n_concepts"] = spec.n_concepts
@@ -105,7 +112,7 @@ def fit_bank(spec: BankSpec, data: FitData, folder: Path, *, seed: int) -> Fitte
                 "concepts": bank.facts(),
                 "label_level": data.labels.level if used_labels and data.labels else None,
             }
-            (partial / FACTS).write_text(json.dumps(found))
+            put_facts(partial, found)
         state.file.unlink(missing_ok=True)
     facts = facts_of(folder)
     return FittedBank(

@@ -15,7 +15,7 @@ from precompute.intake.crops import ImageCrops, lend_crops
 from precompute.intake.embed_texts import read_texts
 from precompute.intake.identity import fingerprint_files, fingerprint_store, short_hash, versions
 from precompute.intake.parameters import check_parameters
-from precompute.intake.shards import FACTS, facts_of, publish, run_shards
+from precompute.intake.shards import facts_of, is_whole, publish, put_facts, run_shards, tell
 from precompute.intake.sources import Log, Sources, open_sources
 from precompute.intake.streams import StoredImages, StoredTokens
 from precompute.intake.texts import Texts
@@ -23,7 +23,6 @@ from precompute.intake.truth import cell_share, labels_of
 from precompute.intake.word_files import read_vocabulary, readable
 
 __all__ = [
-    "FACTS",
     "MEASURE_STAGE",
     "PICTURE",
     "THUMB",
@@ -46,16 +45,19 @@ __all__ = [
     "fingerprint_files",
     "fingerprint_store",
     "gather",
+    "is_whole",
     "labels_of",
     "lend_crops",
     "notice_missing",
     "open_sources",
     "pixels_of",
     "publish",
+    "put_facts",
     "read_texts",
     "read_vocabulary",
     "readable",
     "run_shards",
     "short_hash",
+    "tell",
     "versions",
 ]

@@ -12,10 +12,11 @@ from core import backbones
 from core.backbones import open_layers
 from core.recipe import Recipe
 from core.types import Backbone
-from data import datasets
+from data import datasets, lock
 from data.datasets import Dataset, corrupted
 from precompute.demo import train_backbone, train_clip
 from precompute.intake.identity import fingerprint_data, short_hash
+from precompute.intake.shards import tell
 
 TRAINED_HERE: dict[str, Callable[..., object]] = {
     "aviary": train_backbone,
@@ -94,7 +95,8 @@ def open_sources(recipe: Recipe, *, out: Path, device: str) -> Sources:
 
 def _demo_model(name: str, dataset: Dataset, images: str, seed: int, out: Path, log: Log) -> Path:
     folder = out / "models" / f"{name}-{short_hash(images, str(seed))}"
-    if not folder.exists():
-        with log.timed("train backbone", len(dataset.images), "images"):
-            TRAINED_HERE[name](dataset, folder, seed=seed)
+    with lock.alone(folder, "trains this model", tell):
+        if not folder.exists():
+            with log.timed("train backbone", len(dataset.images), "images"):
+                TRAINED_HERE[name](dataset, folder, seed=seed)
     return folder

@@ -97,7 +97,7 @@ import pandas as pd
 from core.concepts import METHODS
 from core.types import FitData
 from precompute.banks import encode_bank
-from precompute.intake import FACTS, ActivationStore, StoredTokens, publish
+from precompute.intake import ActivationStore, StoredTokens, publish, put_facts
 folder, n = Path(sys.argv[1]), int(sys.argv[2])
 rng = np.random.default_rng(0)
 for i in range(n // 256):
@@ -105,7 +105,7 @@ for i in range(n // 256):
         tokens = rng.random((256, 192, 64), dtype=np.float32)
         np.save(out / "tokens.npy", tokens)
         np.save(out / "pooled.npy", tokens.mean(1))
-        (out / FACTS).write_text(json.dumps({"n": 256, "grid": [12, 16], "seconds": 0}))
+        put_facts(out, {"n": 256, "grid": [12, 16], "seconds": 0})
 store = ActivationStore(sorted(folder.glob("0*")))
 data = FitData(StoredTokens(store, np.arange(n)), store.pooled(), store.pooled()[:2], None)
 bank = METHODS["sae"].fit(data, n_concepts=256, top_k=8, n_steps=200)

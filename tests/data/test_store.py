@@ -233,3 +233,31 @@ def test_schema_text_names_every_table_and_column(tmp_path: Path) -> None:
         block = text.split(f"CREATE TABLE {table} (")[1].split("\n);")[0]
         assert re.search(rf"^    {column}\s", block, re.M), f"{table}.{column}"
     con.close()
+
+
+def test_what_a_check_refuses_is_not_published(tmp_path: Path) -> None:
+    path = tmp_path / "a.duckdb"
+
+    def refuse(con: duckdb.DuckDBPyConnection) -> None:
+        assert con.execute("SELECT message FROM notice").fetchall() == [("m",)]
+        raise ValueError("not sound")
+
+    with pytest.raises(ValueError, match="not sound"), store.build(path, refuse) as con:
+        write.put_row(con, "notice", stage="s", subject="b", message="m")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_build_left_does_not_come_back(tmp_path: Path) -> None:
+    """DuckDB would add what it finds in the log of a file of the same name."""
+    path = tmp_path / "a.duckdb"
+    with store.build(path) as con:
+        write.put_row(con, "notice", stage="s", subject="b", message="of the killed one")
+        left = path.with_name("a.duckdb.building.wal").read_bytes()
+        half = path.with_name("a.duckdb.building").read_bytes()
+    path.unlink()
+    path.with_name("a.duckdb.building.wal").write_bytes(left)
+    path.with_name("a.duckdb.building").write_bytes(half)
+    built(path)
+    with open_readonly(path) as con:
+        assert con.execute("SELECT * FROM notice").fetchall() == []
+    assert list(tmp_path.iterdir()) == [path]
