@@ -91,7 +91,7 @@ class SaliencySpec:
     """Which parts of an image the model's prediction rests on."""
 
     methods: tuple[str, ...] = ()
-    """keys of core.saliency.METHODS"""
+    """keys of core.saliency.METHODS; "default": grad_cam where the model classifies, else none"""
     limit: int = 200
     """images explained, spread over splits; 0: all"""
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -151,6 +151,7 @@ class Recipe:
     dataset: DatasetSpec = field(default_factory=DatasetSpec)
     backbone: BackboneSpec = field(default_factory=BackboneSpec)
     banks: tuple[BankSpec, ...] = ()
+    """none: those that fit the images and the model, with heads"""
     heads: tuple[HeadSpec, ...] = ()
     saliency: SaliencySpec = field(default_factory=SaliencySpec)
     effects: EffectSpec = field(default_factory=EffectSpec)

@@ -6,7 +6,7 @@ CREATE TABLE build (            -- one row
     schema_version  USMALLINT NOT NULL,  -- a reader refuses any other version than its own
     name            VARCHAR NOT NULL,    -- the recipe's name
     fingerprint     VARCHAR NOT NULL,    -- hex; of recipe, images and model: same inputs, same value
-    recipe          VARCHAR NOT NULL,    -- TOML, verbatim
+    recipe          VARCHAR NOT NULL,    -- TOML, verbatim; below it the banks and heads that were chosen where it names none
     seed            BIGINT NOT NULL,
     versions        VARCHAR NOT NULL,    -- JSON: package name -> version
     dataset         VARCHAR NOT NULL,    -- name of the data set

@@ -35,10 +35,14 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--banks",
         default="",
-        help="comma-separated, e.g. nmf,sae (default: all that the data allows)",
+        help="comma-separated, e.g. nmf,sae (default: what fits images and model)",
     )
-    run.add_argument("--concepts", type=int, default=0, help="concepts of each bank (0: default)")
-    run.add_argument("--saliency", default="grad_cam", help="comma-separated methods, or none")
+    run.add_argument("--concepts", type=int, default=0, help="concepts of each of --banks")
+    run.add_argument(
+        "--saliency",
+        default="default",
+        help="comma-separated methods, or none (default: grad_cam of a model that classifies)",
+    )
     run.add_argument("--limit", type=int, default=0, help="use at most N images (0: all)")
     run.add_argument("--seed", type=int, default=0, help="of everything drawn at random")
     run.add_argument("--name", default="", help="of the store (default: the folder's name)")
@@ -116,7 +120,8 @@ def _as_toml(options: argparse.Namespace, source: str) -> str:
     path = Path(getattr(options, source)).resolve()
     name = options.name or path.stem
     banks = [b.strip() for b in options.banks.split(",") if b.strip()]
-    chosen = banks or (["nmf", "sae"] if source == "images" else ["nmf", "sae", "cav"])
+    if options.concepts and not banks:
+        raise ValueError("--concepts says how many concepts each of --banks has; name them too")
     methods = [m.strip() for m in options.saliency.split(",") if m.strip() not in {"", "none"}]
     lines = [
         f"name = {json.dumps(name)}",
@@ -136,7 +141,7 @@ def _as_toml(options: argparse.Namespace, source: str) -> str:
     wanted = size(options.size)
     if wanted:
         lines.append(f"size = [{wanted[0]}, {wanted[1]}]")
-    for method in chosen:
+    for method in banks:
         spec = BankSpec(method, n_concepts=0 if method == "cav" else options.concepts)
         lines += ["", "[[banks]]", f'method = "{spec.method}"', f"n_concepts = {spec.n_concepts}"]
         kinds = ["sparse"] if method == "cav" else ["sparse", "backbone"]

@@ -16,7 +16,8 @@ from core.sampling import evenly, evenly_by_split
 from core.types import Activations
 from data.datasets import Dataset
 from data.images import UnusableImage, encode_jpeg
-from precompute.intake import PICTURE, THUMB, open_sources
+from precompute.defaults import complete
+from precompute.intake import PICTURE, THUMB, labels_of, open_sources
 from precompute.recipe_check import check_recipe
 
 _PROBED = 16
@@ -45,6 +46,16 @@ def forecast(recipe: Recipe, *, out: Path, device: str) -> str:
     pictures, pixels = _probe(sources.dataset, sources.backbone.preprocess)
     seen = sources.backbone.forward(pixels)
     t, d = seen.tokens.shape[1:]
+    recipe = complete(
+        recipe,
+        sources.backbone,
+        seen.tokens.flatten(0, 1).cpu(),
+        n_tokens=n * t,
+        n_classes=sources.dataset.images["label"].nunique(),
+        labels=labels_of(
+            sources.dataset, sources.dataset.images, train=np.arange(n), test=np.arange(0)
+        ),
+    )
     lines = [
         _Line("images and pictures", n, int(n * pictures)),
         *_banks(recipe, sources.dataset, seen, n),

@@ -6,11 +6,13 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
+import numpy as np
 import pandas as pd
 
 from core.concepts import METHODS
@@ -18,6 +20,7 @@ from core.recipe import BankSpec, Recipe
 from data import lock, store, write
 from precompute import assemble, heads
 from precompute.banks import BankRun, bank_key, draw_control, encode_bank, fit_bank, fit_data
+from precompute.defaults import SAMPLE, complete, written
 from precompute.doctor import is_finished, refuse_unsound
 from precompute.explain import (
     JudgedHead,
@@ -35,6 +38,7 @@ from precompute.intake import (
     ActivationStore,
     Build,
     Sources,
+    StoredTokens,
     Texts,
     classes_of,
     extract,
@@ -129,7 +133,8 @@ def _write(
 ) -> None:
     dataset, log = sources.dataset, sources.log
     classes = classes_of(activations.rows["label"], sources.backbone.outputs)
-    build = gather(recipe, sources, activations, classes, work)
+    build = _completed(gather(recipe, sources, activations, classes, work))
+    text = written(build.recipe, text, given=recipe)
     with log.timed("write images", len(build.rows), "images"):
         assemble.put_images(con, build)
         assemble.put_backbone(con, build)
@@ -165,6 +170,21 @@ def _write(
         n_images=len(build.rows),
         n_skipped=len(skipped),
     )
+
+
+def _completed(build: Build) -> Build:
+    """With what the recipe leaves open chosen to fit."""
+    tokens = StoredTokens(build.activations, build.train)
+    known = build.class_of[build.train]
+    recipe = complete(
+        build.recipe,
+        build.backbone,
+        tokens.sample(SAMPLE, seed=build.seed),
+        n_tokens=tokens.n_tokens,
+        n_classes=len(np.unique(known[known >= 0])),
+        labels=build.labels,
+    )
+    return replace(build, recipe=recipe)
 
 
 def _concepts(con: duckdb.DuckDBPyConnection, build: Build) -> HeadResults:

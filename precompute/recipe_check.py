@@ -22,9 +22,9 @@ def check_recipe(recipe: Recipe) -> None:
     for head in recipe.heads:
         heads.check(head)
     for method in recipe.saliency.methods:
-        if method not in saliency.METHODS:
+        if method != "default" and method not in saliency.METHODS:
             raise ValueError(
-                f"unknown saliency method {method!r}; known: {', '.join(saliency.METHODS)}"
+                f"unknown saliency method {method!r}; known: default, {', '.join(saliency.METHODS)}"
             )
     for method, params in recipe.saliency.params.items():
         if method not in recipe.saliency.methods:

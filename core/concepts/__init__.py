@@ -8,6 +8,7 @@ from torch import Tensor
 from core.concepts import bottlenecks, factors, imported, sae, words
 from core.concepts.bottlenecks.energy import Bank as EnergyBank
 from core.concepts.common.method import Method
+from core.concepts.common.token_sample import numerical_rank
 from core.concepts.factors.attribution import ScoredBackbone
 from core.concepts.factors.craft import Bank as CraftBank
 from core.concepts.factors.hierarchical_semi_nmf import Bank as HierarchicalBank
@@ -26,6 +27,7 @@ __all__ = [
     "Method",
     "ScoredBackbone",
     "nnls_codes",
+    "numerical_rank",
     "parameters",
     "restore",
     "varied_words",
