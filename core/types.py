@@ -231,7 +231,8 @@ class ConceptBank(Protocol):
 
     @property
     def offset(self) -> Float[Tensor, " d"] | None:
-        """Reconstruction is codes @ directions + offset; None: the bank does not reconstruct."""
+        """Reconstruction is codes @ directions + offset; None: the bank does not reconstruct.
+        A bank that `Rescales` adds its `offsets` of the token instead."""
         ...
 
     @property
@@ -248,3 +249,11 @@ class ConceptBank(Protocol):
     def facts(self) -> list[dict[str, float]]:
         """Per concept, numbers measured while fitting (a CAV's accuracies); may be empty."""
         ...
+
+
+@runtime_checkable
+class Rescales(Protocol):
+    """A bank that rescales every token before it codes it, so that what it adds at last differs
+    from token to token."""
+
+    def offsets(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n d"]: ...

@@ -480,6 +480,8 @@ CREATE TABLE quality (          -- how good a bank is; higher is better unless i
                                          --   matching, -1..1; |cosine|, 0..1, where codes have signs: "stability_seed"
                                          --   other seeds, the same train images; "stability_split" the same seed,
                                          --   disjoint shares of the train images. n: pairs of directions
+                                         -- of imported banks, what their checkpoint states: "promised_r2",
+                                         --   "promised_l0"; n is 0
                                          -- over the concepts: "dead" share, low is good; "named" share; means
                                          --   "name_auc", "iou", "separability", "monosemanticity", all 0..1 (control
                                          --   of names: random directions, each under the label that fits it best)

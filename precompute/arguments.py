@@ -9,6 +9,7 @@ from pathlib import Path
 from core import recipe as recipes
 from core.recipe import BackboneSpec, BankSpec, HeadSpec, Recipe
 from data.store import ARTIFACTS
+from precompute import exchange
 
 FAMILY = BackboneSpec.family
 
@@ -46,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--limit", type=int, default=0, help="use at most N images (0: all)")
     run.add_argument("--seed", type=int, default=0, help="of everything drawn at random")
     run.add_argument("--name", default="", help="of the store (default: the folder's name)")
+    exchange.add_flags(run)
     run.add_argument("--list-layers", action="store_true", help="print the model's layers and stop")
     _common(run)
 
@@ -96,6 +98,7 @@ def recipe(options: argparse.Namespace) -> tuple[Recipe, str]:
         if not path.is_file():
             raise ValueError(f"there is no recipe at {path}")
         text = path.read_text(encoding="utf-8")
+        text += exchange.banks_of(options.imports, alone=not from_text(text).banks)
         return from_text(text), text
     sources = [name for name in ("images", "manifest", "cub") if getattr(options, name)]
     if len(sources) != 1 or not options.model:
@@ -103,6 +106,7 @@ def recipe(options: argparse.Namespace) -> tuple[Recipe, str]:
             "run needs a recipe file, or --model and one of --images, --manifest and --cub"
         )
     text = _as_toml(options, sources[0])
+    text += exchange.banks_of(options.imports, alone=not options.banks)
     return from_text(text), text
 
 

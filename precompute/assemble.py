@@ -18,7 +18,7 @@ from core.maps import quantise, scales
 from core.recipe import HeadSpec
 from core.types import words_of
 from data import write
-from precompute.banks import BankRun, Codes
+from precompute.banks import BankRun, Codes, judge_promise
 from precompute.heads import HEADS, Fitted, logits_of, predictions
 from precompute.intake import Build, Log
 
@@ -120,9 +120,11 @@ def put_truth(con: Con, build: Build) -> None:
 
 
 def put_bank(con: Con, run: BankRun, build: Build) -> None:
-    """Everything of one bank; its scores are staged, for they are sorted over all banks."""
+    """Everything of one bank, judged by its promise if it was trained elsewhere; its scores are
+    staged, for they are sorted over all banks."""
     bank_id, spec, fitted, bank, codes = run.bank_id, run.spec, run.fitted, run.bank, run.codes
     names, image_ids = build.label_names, build.image_ids
+    judge_promise(bank, r2=codes.r2, l0=codes.l0, log=build.log, title=spec.title)
     dense = codes.l0 / codes.n_concepts > DENSE
     concept = run.description.concept
     write.put_row(

@@ -33,6 +33,14 @@ QUALITY = keyed(
             bounds=(-math.inf, 1.0),
         ),
         Definition(
+            "quality.promised_r2",
+            "R² promised",
+            "R² that the checkpoint of a bank from elsewhere states of itself, on its own data.",
+            source=COMMON,
+            unit="share",
+            bounds=(-math.inf, 1.0),
+        ),
+        Definition(
             "quality.relative_l2",
             "Relative ℓ2 error",
             "How far reconstructions lie from their tokens, as a share of the tokens' length, on "
@@ -94,6 +102,14 @@ QUALITY = keyed(
             source=COMMON,
             unit="codes",
             n_of=_TOKENS,
+            bounds=(0.0, math.inf),
+        ),
+        Definition(
+            "quality.promised_l0",
+            "L0 promised",
+            "L0 that the checkpoint of a bank from elsewhere states of itself, on its own data.",
+            source=COMMON,
+            unit="codes",
             bounds=(0.0, math.inf),
         ),
         Definition(

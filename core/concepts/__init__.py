@@ -13,6 +13,8 @@ from core.concepts.factors.attribution import ScoredBackbone
 from core.concepts.factors.craft import Bank as CraftBank
 from core.concepts.factors.hierarchical_semi_nmf import Bank as HierarchicalBank
 from core.concepts.factors.nnls import nnls_codes
+from core.concepts.imported.bank import Bank as ImportedBank
+from core.concepts.imported.kinds import kind_of
 from core.concepts.sae.matryoshka import Bank as MatryoshkaBank
 from core.concepts.sae.plan import parameters
 from core.concepts.words.worded import varied_words
@@ -23,9 +25,11 @@ __all__ = [
     "CraftBank",
     "EnergyBank",
     "HierarchicalBank",
+    "ImportedBank",
     "MatryoshkaBank",
     "Method",
     "ScoredBackbone",
+    "kind_of",
     "nnls_codes",
     "numerical_rank",
     "parameters",

@@ -10,12 +10,23 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
+from core.types import ConceptBank, Rescales
+
 NEAREST = 10
 """which neighbour's distance counts"""
 _RIDGE = 1e-5
 """keeps near-parallel directions solvable"""
 _CHUNK = 8_192
 """tokens solved for at once"""
+
+
+def rebuilt(
+    bank: ConceptBank, x: Float[Tensor, "*n d"], codes: Float[Tensor, "*n k"]
+) -> Float[Tensor, "*n d"]:
+    """The tokens `x` as the bank gives them back; it must reconstruct."""
+    added = bank.offsets(x) if isinstance(bank, Rescales) else bank.offset
+    assert added is not None
+    return codes @ bank.directions + added
 
 
 def relative_l2(x: Float[Tensor, "n d"], rebuilt: Float[Tensor, "n d"]) -> float:

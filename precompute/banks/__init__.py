@@ -3,6 +3,7 @@
 from precompute.banks.control import ControlCodes, draw_control
 from precompute.banks.encode import Codes, encode_bank
 from precompute.banks.fit import FittedBank, bank_key, check_bank, fit_bank
+from precompute.banks.promised import judge_promise
 from precompute.banks.rebuilding import RandomDictionary, random_dictionary
 from precompute.banks.run import BankRun, Description, LabelledScores
 from precompute.banks.training_data import fit_data, part_of
@@ -21,6 +22,7 @@ __all__ = [
     "encode_bank",
     "fit_bank",
     "fit_data",
+    "judge_promise",
     "part_of",
     "random_dictionary",
 ]

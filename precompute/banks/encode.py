@@ -16,6 +16,7 @@ from scipy.sparse import csc_array
 
 from core.kinds import Pool
 from core.maps import INDEX
+from core.metrics import reconstruction
 from core.types import ConceptBank
 from precompute.intake import ActivationStore, facts_of, run_shards
 
@@ -63,7 +64,7 @@ def _shard(
         x = torch.from_numpy(np.array(tokens[start : start + chunk]))
         codes = bank.encode(x)
         if bank.offset is not None:
-            rebuilt = codes @ bank.directions + bank.offset
+            rebuilt = reconstruction.rebuilt(bank, x, codes)
             squared_error += (x - rebuilt).double().square().sum().item()
         squares += x.double().square().sum().item()
         total += x.double().sum((0, 1)).numpy()

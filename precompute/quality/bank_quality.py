@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core.concepts import METHODS
+from core.concepts import METHODS, ImportedBank
 from core.metrics import dictionary, reconstruction
 from core.sampling import evenly
 from core.types import ConceptBank
@@ -35,7 +35,7 @@ def put_quality(con: duckdb.DuckDBPyConnection, run: BankRun, held: HeldOut) -> 
         measure_concepts(run.description, codes, held, signed=bank.signed)
         random = _control(bank, codes, held)
         seen = _seen(bank, codes, held, image_wise=METHODS[method].image_wise)
-        figures = [*_codes(bank, random, *seen), *_directions(bank, random)]
+        figures = [*_codes(bank, random, *seen), *_directions(bank, random), *_promised(bank)]
         try:
             figures += readout.figures(bank, random, codes, held)
         except ValueError as error:
@@ -88,7 +88,7 @@ def _codes(
     yield Figure("hoyer", hoyer(codes), n, control=hoyer(random))
     if bank.offset is None:
         return
-    ours, theirs = codes @ bank.directions + bank.offset, control.rebuilt(random)
+    ours, theirs = reconstruction.rebuilt(bank, x, codes), control.rebuilt(random)
     mean = x.mean(0).expand_as(x)
     r2, error = reconstruction.r2, reconstruction.relative_l2
     yield Figure("r2", r2(x, ours), n, control=r2(x, theirs), chance=0.0)
@@ -109,6 +109,17 @@ def _codes(
         reconstruction.neighbour_distance(rebuilt[:asked], real) for rebuilt in (ours, theirs, x)
     ]
     yield Figure("ood", near[0], asked, control=near[1], best=near[2])
+
+
+def _promised(bank: ConceptBank) -> Iterable[Figure]:
+    """What the checkpoint of an imported bank states of itself."""
+    if not isinstance(bank, ImportedBank):
+        return
+    promise = bank.promise
+    if promise.fvu is not None:
+        yield Figure("promised_r2", 1 - promise.fvu, 0)
+    if promise.l0 is not None:
+        yield Figure("promised_l0", promise.l0, 0)
 
 
 def _directions(bank: ConceptBank, control: RandomDictionary) -> Iterable[Figure]:

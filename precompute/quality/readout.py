@@ -9,7 +9,7 @@ from jaxtyping import Integer
 from core.backbones import Resumes
 from core.metrics import reconstruction
 from core.sampling import evenly
-from core.types import ConceptBank
+from core.types import ConceptBank, Rescales
 from precompute.banks import Codes, RandomDictionary
 from precompute.intake import StoredTokens, pixels_of
 from precompute.quality.held_out import HeldOut, Readout
@@ -50,12 +50,14 @@ def _pooled(
 ) -> Right:
     """By the linear read-out, of the mean reconstruction."""
     assert bank.offset is not None
-    ours = codes.scores[held.shown].toarray() @ bank.directions.numpy() + bank.offset.numpy()
     t = codes.n_tokens
-    theirs = [
-        control.rebuilt(control.codes(x)).unflatten(0, (-1, t)).mean(1).numpy()
-        for x in StoredTokens(held.build.activations, held.shown).batches(32 * t, seed=None)
-    ]
+    added, theirs = [], []
+    for x in StoredTokens(held.build.activations, held.shown).batches(32 * t, seed=None):
+        theirs.append(control.rebuilt(control.codes(x)).unflatten(0, (-1, t)).mean(1).numpy())
+        if isinstance(bank, Rescales):
+            added.append(bank.offsets(x).unflatten(0, (-1, t)).mean(1).numpy())
+    offset = np.concatenate(added) if added else bank.offset.numpy()
+    ours = codes.scores[held.shown].toarray() @ bank.directions.numpy() + offset
     one, two, real = (
         reconstruction.readout_accuracy(pooled, readout, held.outputs)
         for pooled in (ours, np.concatenate(theirs), held.build.pooled[held.shown])
@@ -79,7 +81,6 @@ def _resumed(
             f"backbone {backbone.name!r} cannot go on from other tokens at its layer, and its "
             "logits are no linear map of the mean token, so it cannot read reconstructions"
         )
-    assert bank.offset is not None
     codes_of = codes.of_images()
     ids = held.build.image_ids[rows].tolist()
     right, moved = np.zeros(3), False
@@ -88,7 +89,7 @@ def _resumed(
         stopped = backbone.resume(pixels_of(held.build, ids[part]))
         real = stopped.tokens.float().cpu()
         z = torch.from_numpy(np.stack([codes_of(int(row)) for row in rows[part]]))
-        ours = z @ bank.directions + bank.offset
+        ours = reconstruction.rebuilt(bank, real, z)
         theirs = control.rebuilt(control.codes(real.flatten(0, 1))).view_as(real)
         logits = [stopped(tokens).cpu() for tokens in (ours, theirs, real)]
         moved |= not torch.equal(logits[0], logits[2])

@@ -379,6 +379,18 @@ def vectors(path: Path, shapes: Path, words: list[str]) -> str:
     return f'[text]\nvectors = "{path.as_posix()}"'
 
 
+def promising(folder: Path) -> str:
+    """An autoencoder of random weights, whose settings say that it rebuilds well."""
+    folder.mkdir()
+    rng = np.random.default_rng(2)
+    shapes = {"W_enc": (7, 3), "b_enc": (3,), "W_dec": (3, 7), "b_dec": (7,)}
+    tensors = {n: rng.normal(size=s).astype(np.float32) * 3 for n, s in shapes.items()}
+    save_file(tensors, folder / "sae_weights.safetensors")
+    facts = {"architecture": "standard", "normalize_activations": "layer_norm"}
+    (folder / "cfg.json").write_text(json.dumps(facts | {"metadata": {"explained_variance": 0.9}}))
+    return folder.as_posix()
+
+
 def test_files_that_do_not_fit_and_words_that_tokens_do_not_share(
     shapes: Path, files: Path, tmp_path: Path
 ) -> None:
@@ -393,11 +405,20 @@ def test_files_that_do_not_fit_and_words_that_tokens_do_not_share(
         bank("imported_cbm", f'path = "{cbm}"', name="wide cbm"),
         bank("imported_sae", f'path = "{torn}"', name="torn sae"),
         bank("imported_cbm", 'path = "/nowhere/cbm"', name="absent cbm"),
+        bank("imported_sae", f'path = "{promising(tmp_path / "p")}"', name="promising"),
         head("good", "imported", f'path = "{torn}"'),
         *(head("label_free", kind) for kind in ("own", "matrix_search", "bayesian")),
         text=vectors(tmp_path / "v.safetensors", shapes, ["red", "blue", "wren"]),
     )
-    assert built.banks == ["good", "label_free"]
+    assert built.banks == ["good", "label_free", "promising"]
+    built.said(
+        "import", "promising", "(SAELens)", "0.1 promised", "L0", "worse than the mean token"
+    )
+    assert built.rows("SELECT measure, value FROM quality WHERE measure LIKE 'promised%'") == [
+        ("promised_r2", pytest.approx(0.9))
+    ]
+    r2 = built.rows("SELECT r2 FROM bank WHERE name = 'promising'")[0][0]
+    assert r2 < 0
     built.said("banks", "wide sae", "sae.safetensors", "width 11", "width 7", "choose the layer")
     built.said("banks", "wide cbm", "W_c has shape (4, 11)", "has 7 features", "use the backbone")
     built.said("banks", "torn sae", "torn.safetensors is no safetensors file")

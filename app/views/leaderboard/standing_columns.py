@@ -23,8 +23,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         HELD_OUT,
         "time total",
     ),
-    "Reconstruction": ("r2", "relative_l2", "wasserstein", "ood", "readout"),
-    "Codes": ("l0", "hoyer", "dead"),
+    "Reconstruction": ("r2", "promised_r2", "relative_l2", "wasserstein", "ood", "readout"),
+    "Codes": ("l0", "promised_l0", "hoyer", "dead"),
     "Directions": (
         "coherence_max",
         "coherence_mean",

@@ -1,117 +1,103 @@
-"""A sparse autoencoder that was trained elsewhere: a safetensors file beside a small JSON.
+"""A sparse autoencoder or a dictionary that was trained elsewhere, whatever program wrote its file.
 
-Three forms are read, told apart by the JSON:
+Told apart by what is in the file and the JSON beside it:
 
-* `cfg.json` of SAELens: `W_enc` (d k), `b_enc` (k), `W_dec` (k d), `b_dec` (d), for "jumprelu"
-  `threshold` (k), for "gated" `b_gate`, `b_mag`, `r_mag` (k) instead of `b_enc`; the rule from
-  `architecture` and `activation_fn`, its number from `k` or `activation_fn_kwargs`; the place from
-  `hook_name`.
-* no JSON: the same keys; rule "relu" unless the recipe says another, and for "threshold" a
-  `threshold` of one number.
+* SAELens: `cfg.json` with `architecture` "standard", "gated", "jumprelu", "topk", "batchtopk" or
+  "matryoshka_batchtopk", and every `normalize_activations`.
+* Prisma: `config.json`, or settings within the checkpoint, with `hook_point_layer`.
+* saev: a line of JSON before the tensors.
+* dictionary_learning: ae.pt and `config.json` with `dict_class`.
+* overcomplete: a state of its modules, with dictionary._weights.
+* ViSAEBench: `encoder.weight`, `decoder.weight` and `config.json` with `activation`.
+* sparse_autoencoder, as DN-CBM uses it: `tied_bias`; names and a read-out may lie beside it.
+* no JSON and `W_enc` (d k), `b_enc` (k), `W_dec` (k d), `b_dec` (d); rule "relu" unless the recipe
+  says another, and for "threshold" a `threshold` of one number.
+* one matrix alone: directions without an encoder.
 * `sae.json`, one's own names: {"encoder": key, "encoder_bias": key, "decoder": key,
   "decoder_bias": key, "rule": "relu" | "topk" | "threshold" | "jumprelu" | "gated", "top_k":
   number, "threshold": key or number, "magnitude": key (its logarithm) and "magnitude_bias": key for
   "gated", "centred": true when decoder_bias is subtracted first, "layer": name}.
 
-A matrix may lie either way round; its shape says which. What contradicts itself is refused, and so
-is a file that holds what only another rule uses, until the recipe names the rule.
+A matrix under a name of one's own or of most people may lie either way round; its shape says which.
+What contradicts itself is refused, and so is a file that holds what only another rule uses, until
+the recipe names the rule.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
-from core.concepts.common.selection import kept
-from core.concepts.imported.foreign_files import Foreign, read
-from core.concepts.imported.named_layout import RULES, Asked
-from core.concepts.sae.bank import Autoencoder
+from core.concepts.imported.bank import Bank, of
+from core.concepts.imported.foreign import ESTIMATED, RULES, Asked, Foreign
+from core.concepts.imported.recognised import read
 from core.types import FitData
 
+__all__ = ["Bank", "fit"]
 
-@dataclass(frozen=True)
-class Bank(Autoencoder):
-    rule: Tensor
-    """0-d, index into `named_layout.RULES`"""
-    limit: Float[Tensor, " k"]
-    """"topk": how many, the same for all; "threshold", "jumprelu": codes must exceed it"""
-    centred: Tensor
-    """0-d boolean: whether decoder_bias is subtracted before encoding"""
-    magnitude: Float[Tensor, " k"]
-    """"gated": how much steeper the codes are than the gate; else 1"""
-    magnitude_bias: Float[Tensor, " k"]
-    strength: Float[Tensor, " k"]
-    """the length that the decoder's rows had; the codes carry it"""
-
-    def encode(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
-        """Non-negative codes, in units of activation."""
-        return self.strength * self._codes(x)
-
-    def projected(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
-        return super().projected(x) if bool(self.centred) else x @ self.encoder.T
-
-    def _codes(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
-        """In the units that the autoencoder was trained with."""
-        rule = RULES[int(self.rule)]
-        if rule == "gated":
-            along = self.projected(x)
-            size = torch.relu(along * self.magnitude + self.magnitude_bias)
-            return size * (along + self.encoder_bias > 0)
-        pre = torch.relu(self.pre(x))
-        if rule == "topk":
-            return kept(pre, int(self.limit[0]))
-        return pre * (pre > self.limit)
+_SEEN = 50_000
+"""tokens that estimate a scale, or tell whether codes are ever negative"""
 
 
 def fit(
     data: FitData,
     *,
     n_concepts: int = 0,
-    seed: int = 0,  # noqa: ARG001
+    seed: int = 0,
     path: str = "",
     rule: str = "",
     top_k: int = 0,
     hook: str = "",
+    scale: float = 0.0,
 ) -> Bank:
     """Nothing is fitted: the autoencoder at `path` (a file or its folder) is taken over.
 
-    `rule` and `top_k` say what a file without a JSON cannot; `hook` confirms that the place which a
-    cfg.json names is this layer. `n_concepts` other than 0 must be the number of its latents.
-    Raises ValueError naming the file for a file that is missing or is no autoencoder, a rule that
-    is unknown or that the file contradicts, shapes that contradict each other, another width than
-    the activations', another layer, and weights that are not finite.
+    `rule` and `top_k` say what a file cannot; `hook` confirms that the place which its settings
+    name is this layer. `scale` multiplies every token where the settings say
+    "expected_average_only_in" without a number; 0: as activation_scaler.json beside it says, else
+    sqrt(d) over the mean norm of the train tokens. `n_concepts` other than 0 must be the number of
+    its latents. Raises ValueError naming the file for a file that is missing, is a pickle or is no
+    autoencoder, a rule that is unknown or that the file contradicts, shapes that contradict each
+    other, another width than the activations', another layer, and weights that are not finite.
     """
     if not path:
         raise ValueError(
             'an imported autoencoder needs params = { path = "FILE.safetensors or its folder" }'
         )
-    foreign = read(Path(path), Asked(rule, top_k))
+    foreign = read(Path(path).expanduser(), Asked(rule, top_k, scale))
     _fits(foreign, data, path, n_concepts=n_concepts)
     _at_its_place(foreign, data.layer, path, hook=hook)
-    strength = foreign.decoder.norm(dim=1)
-    data.progress(f"{len(strength)} latents, rule {foreign.rule}")
-    return Bank(
-        # a latent that adds nothing may point anywhere: it stays at zero strength
-        directions=torch.where(
-            strength[:, None] > 0,
-            foreign.decoder / strength[:, None].clamp_min(1e-30),
-            foreign.decoder.shape[1] ** -0.5,
-        ),
-        encoder=foreign.encoder,
-        encoder_bias=foreign.encoder_bias,
-        decoder_bias=foreign.decoder_bias,
-        rule=torch.tensor(RULES.index(foreign.rule)),
-        limit=foreign.limit,
-        centred=torch.tensor(foreign.centred),
-        magnitude=foreign.magnitude,
-        magnitude_bias=foreign.magnitude_bias,
-        strength=strength,
+    foreign = _scaled(foreign, data, seed=seed)
+    bank = of(foreign)
+    if foreign.rule == "topk_signed" and not _negative(bank, data, seed=seed):
+        bank = replace(bank, rule=torch.tensor(RULES.index("topk")))
+    data.progress(f"{len(bank.strength)} latents of {foreign.format}, rule {foreign.rule}")
+    return bank
+
+
+def _scaled(foreign: Foreign, data: FitData, *, seed: int) -> Foreign:
+    """Its factor for all tokens folded into the weights, as SAELens folds it."""
+    s = foreign.scale
+    if s == ESTIMATED:
+        x = data.tokens.sample(_SEEN, seed=seed)
+        s = x.shape[1] ** 0.5 / float(x.norm(dim=1).mean().clamp_min(1e-12))
+    if s == 1.0:
+        return foreign
+    return replace(
+        foreign,
+        encoder=foreign.encoder * s,
+        decoder=foreign.decoder / s,
+        decoder_bias=foreign.decoder_bias / s,
     )
+
+
+def _negative(bank: Bank, data: FitData, *, seed: int) -> bool:
+    """Whether codes of the train tokens are ever below zero; with many latents they are not."""
+    parts = data.tokens.sample(_SEEN // 10, seed=seed).split(512)
+    return any(bool((bank.encode(part) < 0).any()) for part in parts)
 
 
 def _fits(foreign: Foreign, data: FitData, path: str, *, n_concepts: int) -> None:

@@ -75,6 +75,15 @@ def fit(
     return concept_layer.of(w_c / spread[:, None], -mean / spread, names=names, readout=readout)
 
 
+def is_one(path: Path) -> bool:
+    """Whether the folder holds the layer of a bottleneck."""
+    return path.is_dir() and any(path.glob("W_c.*"))
+
+
+def has_readout(folder: Path) -> bool:
+    return any(folder.glob("W_g.*"))
+
+
 def _readout(found: dict[str, Float64[np.ndarray, ...]], folder: Path, k: int) -> Readout | None:
     given = [name for name in _READOUT if name in found]
     if not given:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-RULES = ("relu", "topk", "threshold", "jumprelu", "gated")
-"""what makes a pre-activation a code: its positive part; the largest few; all above one number;
-all above a number each; a gate of its own"""
+from core.concepts.imported.foreign import ESTIMATED, NORMS, Asked
+from core.concepts.imported.opening import settings
+
+_CHOOSABLE = ("relu", "topk", "threshold", "jumprelu", "gated")
+"""rules that a person can name for weights with an encoder"""
 _BARE = {"encoder": "W_enc", "encoder_bias": "b_enc", "decoder": "W_dec", "decoder_bias": "b_dec"}
 _GATED = {"encoder_bias": "b_gate", "magnitude": "r_mag", "magnitude_bias": "b_mag"}
 _SAELENS_RULES = {
@@ -18,7 +20,13 @@ _SAELENS_RULES = {
     "topk": "topk",
     "jumprelu": "jumprelu",
     "gated": "gated",
+    "batchtopk": "threshold",
+    "matryoshka_batchtopk": "threshold",
 }
+"""BatchTopK chooses within a batch while it trains; afterwards it is its running threshold"""
+_SQUASHED = "tanh-relu"
+_FACTORS = ("finetuning_scaling_factor", "scaling_factor")
+"""names that SAELens has given to a factor a latent, applied before the decoder"""
 _TELLING = {
     "threshold": "jumprelu",
     "log_threshold": "jumprelu",
@@ -39,17 +47,9 @@ _OWN: dict[str, tuple[type, ...]] = {
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the recipe says of the file; "" and 0: nothing."""
-
-    rule: str = ""
-    top_k: int = 0
-
-
-@dataclass(frozen=True)
 class Plan:
     keys: Mapping[str, str]
-    """name in `foreign_files.Foreign` -> name in the file"""
+    """part of an autoencoder -> name in the file"""
     rule: str
     centred: bool
     certain: bool
@@ -64,6 +64,13 @@ class Plan:
     width: int = 0
     """of activations, as the file says; 0: it does not"""
     n_latents: int = 0
+    format: str = "names that most people use"
+    squashed: bool = False
+    norm: str = "none"
+    scale: float = 1.0
+    """as in `foreign.Foreign`"""
+    factor: str = ""
+    """name in the file of a factor a latent, applied before the decoder; "": there is none"""
 
 
 def of_bare(file: Path, asked: Asked) -> Plan:
@@ -115,35 +122,47 @@ def of_own(facts: dict[str, Any], beside: Path, asked: Asked) -> Plan:
         top_k=top_k,
         threshold=0.0 if isinstance(threshold, str) else float(threshold),
         layer=facts.get("layer", ""),
+        format="own names",
     )
 
 
-def of_saelens(facts: dict[str, Any], beside: Path, asked: Asked) -> Plan:
-    """`cfg.json`, in any of the shapes that SAELens has given it."""
+def of_saelens(
+    facts: dict[str, Any], beside: Path, asked: Asked, *, has: Collection[str], format: str
+) -> Plan:
+    """`cfg.json`, in any of the shapes that SAELens has given it. `has`: the file's tensors."""
     architecture = str(facts.get("architecture", "standard"))
-    activation = facts.get("activation_fn_str", facts.get("activation_fn"))
-    if architecture == "standard" and activation:
-        architecture = str(activation)
+    activation = str(facts.get("activation_fn_str", facts.get("activation_fn")) or "relu")
+    squashed = activation == _SQUASHED
+    if architecture == "standard" and activation not in ("relu", _SQUASHED):
+        architecture = activation
     if architecture not in _SAELENS_RULES:
         raise ValueError(
             f"{beside}: SAELens architecture {architecture!r} is not read; "
             f"known: {', '.join(_SAELENS_RULES)}"
         )
-    rescaled = facts.get("normalize_activations", "none")
-    if rescaled not in ("none", None):
+    if architecture.endswith("batchtopk") and "topk_threshold" not in has and not asked.rule:
         raise ValueError(
-            f"{beside.parent} was trained on activations rescaled by {rescaled!r}; fold that scale "
-            "into its weights (SAELens: fold_activation_norm_scaling_factor) and save it again"
+            f"{beside.parent} is a {architecture} checkpoint without topk_threshold, which tells "
+            "codes from zeros once training is over; save it for inference, or choose in the "
+            'bank\'s params: rule = "topk", top_k = NUMBER'
         )
-    rule = _agreed("rule", asked.rule, _SAELENS_RULES[architecture], beside)
-    k = int(facts.get("k", (facts.get("activation_fn_kwargs") or {}).get("k", 0)))
+    norm, scale = _rescaling(facts, beside, asked)
+    told = _SAELENS_RULES[architecture]
+    rule = asked.rule if architecture.endswith("batchtopk") and asked.rule else told
+    rule = _agreed("rule", asked.rule, rule, beside)
+    k = int(facts.get("k") or (facts.get("activation_fn_kwargs") or {}).get("k", 0))
     if rule in ("relu", "topk"):  # others are made from training with a k, and no longer use it
         _counted(rule, _agreed("top_k", asked.top_k, k, beside), beside)
     keys = dict(_BARE) | (_GATED if rule == "gated" else {})
-    if rule == "jumprelu":
-        keys["threshold"] = "threshold"
+    if rule in ("jumprelu", "threshold"):
+        keys["threshold"] = "threshold" if rule == "jumprelu" else "topk_threshold"
     more = facts.get("metadata") or {}
     hook = facts.get("hook_name") or facts.get("hook_point") or more.get("hook_name") or ""
+    factor = next((name for name in _FACTORS if name in has), "")
+    if facts.get("finetuning_scaling_factor") and not factor:
+        raise ValueError(
+            f"{beside} says finetuning_scaling_factor, but the file has no tensor of that name"
+        )
     return Plan(
         keys,
         rule,
@@ -154,7 +173,27 @@ def of_saelens(facts: dict[str, Any], beside: Path, asked: Asked) -> Plan:
         by_norm=bool(facts.get("rescale_acts_by_decoder_norm", False)),
         width=int(facts.get("d_in") or 0),
         n_latents=int(facts.get("d_sae") or 0),
+        format=format,
+        squashed=squashed,
+        norm=norm,
+        scale=scale,
+        factor=factor,
     )
+
+
+def _rescaling(facts: dict[str, Any], beside: Path, asked: Asked) -> tuple[str, float]:
+    """How tokens are rescaled, and by what factor alike; see `foreign.Foreign`."""
+    rescaled = str(facts.get("normalize_activations") or "none")
+    if rescaled in NORMS:
+        return rescaled, 1.0
+    if rescaled != "expected_average_only_in":
+        raise ValueError(
+            f"{beside}: normalize_activations = {rescaled!r} is not read; known: "
+            f"{', '.join(NORMS)}, expected_average_only_in"
+        )
+    written = beside.with_name("activation_scaler.json")
+    said = settings(written).get("scaling_factor") if written.is_file() else None
+    return "none", asked.scale or float(said or ESTIMATED)
 
 
 def refuse_other_rules(
@@ -186,8 +225,8 @@ def refuse_other_rules(
 
 
 def _known(rule: str, where: Path) -> None:
-    if rule not in RULES:
-        raise ValueError(f"{where}: unknown rule {rule!r}; known: {', '.join(RULES)}")
+    if rule not in _CHOOSABLE:
+        raise ValueError(f"{where}: unknown rule {rule!r}; known: {', '.join(_CHOOSABLE)}")
 
 
 def _counted(rule: str, top_k: int, where: Path) -> None:

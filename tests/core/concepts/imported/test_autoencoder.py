@@ -159,7 +159,7 @@ def test_restores_from_its_tensors(tmp_path: Path) -> None:
         ({"b_enc": drawn(K) / 0}, None, "b_enc has values that are not finite"),
         ({}, {"architecture": "topk", "k": 12}, "between 1 and its 11 latents, not 12"),
         ({}, {"architecture": "crosscoder"}, "'crosscoder' is not read; known: standard"),
-        ({}, {"normalize_activations": "layer_norm"}, "rescaled by 'layer_norm'; fold"),
+        ({}, {"normalize_activations": "whiten"}, "'whiten' is not read; known: none"),
         ({}, {"architecture": "jumprelu"}, "lacks threshold; it has W_dec, W_enc"),
     ],
 )

@@ -1,0 +1,32 @@
+"""Which kind of bank a file or folder from elsewhere is, told by what is in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from core.concepts.imported import bottleneck
+from core.concepts.imported.foreign import Asked
+from core.concepts.imported.recognised import read
+
+
+class Kind(NamedTuple):
+    method: str
+    """key of `core.concepts.METHODS`"""
+    format: str
+    """the program that wrote it, for people"""
+    reconstructs: bool
+    reads_classes: bool
+    """whether it learned a read-out of classes"""
+
+
+def kind_of(path: Path, *, rule: str = "", top_k: int = 0) -> Kind:
+    """`rule` and `top_k` say what a file of an autoencoder does not.
+
+    Raises ValueError naming the file and what is wrong with it.
+    """
+    if bottleneck.is_one(path):
+        return Kind("imported_cbm", "a label-free CBM", False, bottleneck.has_readout(path))
+    foreign = read(path, Asked(rule, top_k))
+    reconstructs = foreign.rule != "projection"
+    return Kind("imported_sae", foreign.format, reconstructs, foreign.readout is not None)
