@@ -52,7 +52,7 @@ from precompute.intake import (
     tell,
     versions,
 )
-from precompute.naming import label_concepts, prepare_names, put_image_layout
+from precompute.naming import label_concepts, layouts_beside, prepare_names, put_image_layout
 from precompute.quality import (
     HeadAccuracy,
     MeasuredHead,
@@ -75,6 +75,7 @@ class HeadResults(NamedTuple):
     right: list[HeadAccuracy]
 
 
+@layouts_beside()
 def run(
     recipe: Recipe,
     *,
@@ -142,9 +143,10 @@ def _write(
         assemble.put_truth(con, build)
     accuracy = put_baselines(build, assemble.put_predictions(con, build))
     notice_missing(build)
-    put_image_layout(con, build)
+    place_images = put_image_layout(con, build)
     put_depth(con, build)
     of_heads, right = _concepts(con, build)
+    place_images()
     accuracy += of_heads
     if accuracy:
         write.frame(con, "accuracy", pd.DataFrame(accuracy))

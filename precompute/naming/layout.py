@@ -5,69 +5,27 @@ Both say how far they can be trusted.
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Callable
 
 import duckdb
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from sklearn.neighbors import NearestNeighbors
 
 from core.sampling import evenly
 from data import write
 from precompute.intake import Build
 from precompute.naming.neighbours import nearest
+from precompute.naming.umap_layout import FEWEST, NEIGHBOURS, begin_layout
 
-FEWEST = 8
-"""points below which a layout says nothing"""
 IMAGES = 1_000
 """images laid out at most, spread evenly over the data set"""
 KEPT = 5_000
 """images whose pooled activations are stored at most"""
 JUDGED = 1_500
 """points that trustworthiness is measured on at most"""
-NEIGHBOURS = 15
 EPOCHS = 200
 """of the images' layout: more take seconds and are not trusted more"""
-
-
-def lay_out(
-    points: Float[np.ndarray, "k d"], *, seed: int, epochs: int | None = None
-) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"]]:
-    """UMAP of the rows under cosine distance; NaN for fewer than 8 of them. epochs None: 500.
-
-    Seeded and single-threaded, hence the same on every run (McInnes et al. 2018, arXiv
-    1802.03426). Importing umap compiles for seconds, so it happens here and not at the top; it is
-    given its neighbours, exact ones, since its own search would compile for seconds more.
-    """
-    k = len(points)
-    if k < FEWEST:
-        nothing = np.full(k, np.nan, dtype=np.float32)
-        return nothing, nothing
-    n = min(NEIGHBOURS, k - 1)
-    distances, indices = NearestNeighbors(n_neighbors=n, metric="cosine").fit(points).kneighbors()
-    # umap counts a point among its own neighbours
-    itself = np.arange(k)[:, None]
-    known = (
-        np.hstack([itself, indices[:, : n - 1]]),
-        np.hstack([np.zeros((k, 1)), distances[:, : n - 1]]).astype(np.float32),
-    )
-    with warnings.catch_warnings():
-        # umap warns that TensorFlow is missing, which it does not need here, and that a fixed seed
-        # means one thread, which is what is wanted
-        warnings.simplefilter("ignore")
-        from umap import UMAP
-
-        placed = UMAP(
-            n_neighbors=n,
-            precomputed_knn=known,
-            min_dist=0.15,
-            metric="cosine",
-            init="spectral" if k > 32 else "random",
-            random_state=seed,
-            n_epochs=epochs,
-        ).fit_transform(points)
-    return placed[:, 0].astype(np.float32), placed[:, 1].astype(np.float32)
 
 
 def layout_trust(
@@ -105,12 +63,19 @@ def layout_trust(
     )
 
 
-def put_image_layout(con: duckdb.DuckDBPyConnection, build: Build) -> None:
-    """Layout, neighbours and pooled activations of the images, of so many as `IMAGES` and `KEPT`.
+def put_image_layout(con: duckdb.DuckDBPyConnection, build: Build) -> Callable[[], None]:
+    """Neighbours and pooled activations of the images, and their layout, of so many as `IMAGES`
+    and `KEPT`.
 
-    The page that shows the layout counts its images; fewer activations than images are a notice.
+    The layout is begun here; what is returned waits for it and writes it. The page that shows it
+    counts its images; fewer activations than images are a notice.
     """
     pooled, ids, seed, log = build.pooled, build.image_ids, build.seed, build.log
+    # about the mean: activations of one model all point the same way, and differ beside that
+    centred = pooled - pooled.mean(0)
+    chosen = evenly(len(ids), IMAGES)
+    mine = centred[chosen]
+    placing = begin_layout(mine, seed=seed, epochs=EPOCHS)
     kept = evenly(len(ids), KEPT)
     if len(kept) < len(ids):
         told = (
@@ -119,8 +84,6 @@ def put_image_layout(con: duckdb.DuckDBPyConnection, build: Build) -> None:
         )
         log.notice("layout", "pooled activations", ValueError(told))
     write.put(con, "pooled", {"image_id": ids[kept], "vector": list(pooled[kept])})
-    # about the mean: activations of one model all point the same way, and differ beside that
-    centred = pooled - pooled.mean(0)
     with log.timed("nearest images", len(ids), "images"):
         found = nearest(centred, seed=seed)
         write.put(
@@ -133,12 +96,12 @@ def put_image_layout(con: duckdb.DuckDBPyConnection, build: Build) -> None:
                 "cosine": found["cosine"],
             },
         )
-    chosen = evenly(len(ids), IMAGES)
-    with log.timed("layout of images", len(chosen), "images"):
-        mine = centred[chosen]
-        x, y = lay_out(mine, seed=seed, epochs=EPOCHS)
-        if np.isnan(x).any():
-            return
-        write.put(con, "image_layout", {"image_id": ids[chosen], "x": x, "y": y})
-        quality = layout_trust(mine, x, y, seed=seed)
-        write.frame(con, "layout_quality", quality)
+
+    def put() -> None:
+        x, y, seconds = placing.result()
+        log.stage("layout of images", seconds, len(chosen), "images")
+        if not np.isnan(x).any():
+            write.put(con, "image_layout", {"image_id": ids[chosen], "x": x, "y": y})
+            write.frame(con, "layout_quality", layout_trust(mine, x, y, seed=seed))
+
+    return put

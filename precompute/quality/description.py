@@ -11,13 +11,15 @@ from core.metrics import association, statistics
 from core.types import words_of
 from precompute.banks import Codes, Description, FittedBank
 from precompute.intake import Build
-from precompute.naming import label_scores, lay_out, layout_trust, nearest_concepts
+from precompute.naming import begin_layout, label_scores, layout_trust, nearest_concepts
 
 _BLOCK = 256
 """concepts described at once"""
 
 
 def describe(fitted: FittedBank, codes: Codes, build: Build) -> Description:
+    directions = fitted.bank.directions.numpy()
+    placing = begin_layout(directions, seed=build.seed)
     parts = [
         _block(fitted, codes, build, np.arange(start, min(start + _BLOCK, codes.n_concepts)))
         for start in range(0, codes.n_concepts, _BLOCK)
@@ -27,8 +29,7 @@ def describe(fitted: FittedBank, codes: Codes, build: Build) -> Description:
         name: pd.concat([part.tables[name] for part in parts], ignore_index=True)
         for name in parts[0].tables
     }
-    directions = fitted.bank.directions.numpy()
-    x, y = lay_out(directions, seed=build.seed)
+    x, y, _ = placing.result()
     concept["umap_x"], concept["umap_y"] = x, y
     tables["layout_quality"] = layout_trust(directions, x, y, seed=build.seed)
     tables["neighbour"] = nearest_concepts(directions, codes.scores)
