@@ -34,7 +34,7 @@ class BackboneSpec:
     """The vision model, and the layer in which concepts are sought."""
 
     model: str = ""
-    """what the family opens: a Hugging Face directory or hub name; "aviary" and "aviary-clip" train
+    """what the family opens: a Hugging Face directory or hub name; "aviary" and "aviary-clip" are
     the demos' own"""
     family: str = "huggingface"
     """key of core.backbones.BACKBONES"""

@@ -28,7 +28,12 @@ def main(argv: list[str] | None = None) -> int:
 
 def _demo(options: argparse.Namespace) -> int:
     text = DEMO.read_text(encoding="utf-8")
-    return _build(arguments.from_text(text), text, options)
+    recipe = arguments.from_text(text)
+    if options.train:
+        from precompute.intake import train_demo  # torch takes seconds to import
+
+        print(f"trained {train_demo(recipe, out=options.out)}")
+    return _build(recipe, text, options)
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -21,7 +21,8 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = out.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    demo = commands.add_parser("demo", help="render birds, train a small model, build its store")
+    demo = commands.add_parser("demo", help="render birds, build the store of a small model")
+    demo.add_argument("--train", action="store_true", help="train the model anew first")
     _common(demo)
 
     run = commands.add_parser("run", help="build the store of a recipe, or of --images and --model")

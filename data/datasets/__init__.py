@@ -14,7 +14,7 @@ from data.datasets.aviary.captions import (
     caption_words,
     captions_of,
 )
-from data.datasets.aviary.reader import aviary
+from data.datasets.aviary.reader import PARAMETERS, aviary
 from data.datasets.corruptions import CORRUPTIONS, check_corruptions, corrupted
 from data.datasets.cub import cub
 from data.datasets.folder import folder
@@ -25,6 +25,7 @@ from data.datasets.types import Dataset
 __all__ = [
     "CAPTION_PHRASES",
     "CORRUPTIONS",
+    "PARAMETERS",
     "READERS",
     "caption_fits",
     "caption_truth",

@@ -1,6 +1,7 @@
-"""Models of the demonstration, trained on the spot."""
+"""Models of the demonstration: one comes trained, and all can be trained on the spot."""
 
-from precompute.demo.aviary_backbone import train_backbone
+from precompute.demo.aviary_backbone import train_backbone, weights_hash
 from precompute.demo.aviary_clip import train_clip
+from precompute.demo.shipped_weights import WEIGHTS, shipped
 
-__all__ = ["train_backbone", "train_clip"]
+__all__ = ["WEIGHTS", "shipped", "train_backbone", "train_clip", "weights_hash"]

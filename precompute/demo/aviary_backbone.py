@@ -6,11 +6,13 @@ so every method of the dashboard applies to it and additive explanations are exa
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,13 +29,15 @@ from transformers import (
 
 from core.backbones import quiet
 from core.kinds import TRAIN
-from data.datasets import Dataset
+from data.datasets import PARAMETERS, Dataset
 
 ROWS, COLUMNS = 96, 128  # pixels
 BATCH = 64
 PEAK_RATE = 0.01
 COARSE = 0.4  # share of the epochs that see half as many rows and columns, four times as fast
 SHIFT = 6  # pixels an image is moved by at most while training
+MADE = "made.json"
+"""file beside the weights: what they were trained on, and how often they are right"""
 GREY = 0.5  # mean and deviation of the normalisation, for colours in 0..1
 
 
@@ -48,8 +52,10 @@ def train_backbone(
 ) -> Trained:
     """Trains on split "train" and writes a Hugging Face directory to `out`, whole or not at all.
 
-    The same seed and number of threads give the same weights. Raises FileExistsError where `out`
-    exists, ValueError for a data set without labelled training images.
+    Its `made.json` says which images and seed the weights come from, their SHA-256, and their
+    accuracy, 0..1, on each split. The same seed and number of threads give the same weights.
+    Raises FileExistsError where `out` exists, ValueError for a data set without labelled training
+    images.
     """
     if out.exists():
         raise FileExistsError(f"{out} exists already; remove it to train the backbone again")
@@ -72,8 +78,16 @@ def train_backbone(
         chosen = torch.from_numpy(np.flatnonzero(splits == split))
         correct = _predict(network, pixels[chosen]) == labels[chosen]
         accuracy[str(split)], n_images[str(split)] = correct.float().mean().item(), len(chosen)
-    _publish(network, out)
+    made = {"images": drawn_with(dataset), "seed": seed, "epochs": epochs}
+    _publish(network, out, {**made, "accuracy": accuracy, "n_images": n_images})
     return Trained(out, accuracy, n_images)
+
+
+def drawn_with(dataset: Dataset) -> dict[str, int]:
+    """The parameters that Aviary's images were drawn with; none of another data set."""
+    file = dataset.root / PARAMETERS
+    found: dict[str, int] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return found
 
 
 def read(dataset: Dataset, files: list[str], *, progress: bool) -> UInt8[Tensor, "n H W 3"]:
@@ -165,7 +179,7 @@ def _predict(network: PreTrainedModel, pixels: UInt8[Tensor, "n H W 3"]) -> Int[
     return torch.cat([network(normalised(part)).logits.argmax(1) for part in pixels.split(256)])
 
 
-def _publish(network: PreTrainedModel, out: Path) -> None:
+def _publish(network: PreTrainedModel, out: Path, made: dict[str, Any]) -> None:
     """Beside the target first, then under its name: a directory that can be found is complete."""
     building = out.with_name(f".{out.name}.building")
     shutil.rmtree(building, ignore_errors=True)
@@ -176,4 +190,11 @@ def _publish(network: PreTrainedModel, out: Path) -> None:
     ViTImageProcessorPil(
         size={"height": ROWS, "width": COLUMNS}, image_mean=[GREY] * 3, image_std=[GREY] * 3
     ).save_pretrained(building)
+    made |= {"torch": torch.__version__, "sha256": weights_hash(building)}
+    (building / MADE).write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
     building.replace(out)
+
+
+def weights_hash(folder: Path) -> str:
+    """SHA-256 of the weights in a model's folder."""
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()

@@ -16,7 +16,7 @@ from precompute.intake.embed_texts import read_texts
 from precompute.intake.identity import fingerprint_files, fingerprint_store, short_hash, versions
 from precompute.intake.parameters import check_parameters
 from precompute.intake.shards import facts_of, is_whole, publish, put_facts, run_shards, tell
-from precompute.intake.sources import Log, Sources, open_sources
+from precompute.intake.sources import Log, Sources, open_sources, train_demo
 from precompute.intake.streams import StoredImages, StoredTokens
 from precompute.intake.texts import Texts
 from precompute.intake.truth import cell_share, labels_of
@@ -59,5 +59,6 @@ __all__ = [
     "run_shards",
     "short_hash",
     "tell",
+    "train_demo",
     "versions",
 ]

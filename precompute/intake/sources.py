@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from core.recipe import Recipe
 from core.types import Backbone
 from data import datasets, lock
 from data.datasets import Dataset, corrupted
-from precompute.demo import train_backbone, train_clip
+from precompute.demo import shipped, train_backbone, train_clip
 from precompute.intake.identity import fingerprint_data, short_hash
 from precompute.intake.shards import tell
 
@@ -22,7 +23,7 @@ TRAINED_HERE: dict[str, Callable[..., object]] = {
     "aviary": train_backbone,
     "aviary-clip": train_clip,
 }
-"""models of a recipe that are trained on the spot"""
+"""models of a recipe that are the program's own"""
 
 
 @dataclass
@@ -94,9 +95,30 @@ def open_sources(recipe: Recipe, *, out: Path, device: str) -> Sources:
 
 
 def _demo_model(name: str, dataset: Dataset, images: str, seed: int, out: Path, log: Log) -> Path:
-    folder = out / "models" / f"{name}-{short_hash(images, str(seed))}"
+    """The model trained before with the same images and seed, else the shipped one, else a new."""
+    folder = _demo_folder(name, images, seed, out)
+    found = None if folder.exists() else shipped(name, dataset, seed=seed)
+    if found:
+        return found
     with lock.alone(folder, "trains this model", tell):
         if not folder.exists():
             with log.timed("train backbone", len(dataset.images), "images"):
                 TRAINED_HERE[name](dataset, folder, seed=seed)
+    return folder
+
+
+def _demo_folder(name: str, images: str, seed: int, out: Path) -> Path:
+    return out / "models" / f"{name}-{short_hash(images, str(seed))}"
+
+
+def train_demo(recipe: Recipe, *, out: Path) -> Path:
+    """Trains the model of a recipe anew; builds below `out` use it from then on."""
+    spec = recipe.dataset
+    path = Path(spec.path) if spec.path else out / spec.reader
+    dataset = datasets.load(spec.reader, path, limit=spec.limit, options=dict(spec.options))
+    name = recipe.backbone.model
+    folder = _demo_folder(name, fingerprint_data(dataset), recipe.seed, out)
+    with lock.alone(folder, "trains this model", tell):
+        shutil.rmtree(folder, ignore_errors=True)
+        TRAINED_HERE[name](dataset, folder, seed=recipe.seed)
     return folder

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import precompute  # noqa: F401 first of all: it says how threads wait, as in a build
 from data.store import ARTIFACTS, stores
-from tests.bench import building, encoding, intervening, querying, training
+from tests.bench import building, encoding, intervening, querying, shipped, training
 
-PARTS = ("building", "training", "encoding", "intervening", "querying")
+PARTS = ("building", "training", "shipped", "encoding", "intervening", "querying")
 
 
 def main() -> None:
@@ -30,6 +30,8 @@ def main() -> None:
     built = building.report(options.images) if "building" in parts else None
     if "training" in parts:
         training.report(large=not options.quick)
+    if "shipped" in parts:
+        shipped.report()
     if "encoding" in parts:
         encoding.report()
     if "intervening" in parts:

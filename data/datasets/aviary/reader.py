@@ -32,6 +32,8 @@ from data.datasets.types import Dataset
 from data.images import runs
 
 MIN_PIXELS = 6  # of a part, for it to count as visible
+PARAMETERS = "parameters.json"
+"""file of a drawn data set: what was asked for"""
 _CHUNK = 100  # images a worker draws at a time
 _OTHERS = ("name", "root", "altered", "elsewhere")
 _TABLES = tuple(f.name for f in fields(Dataset) if f.name not in _OTHERS)
@@ -95,7 +97,7 @@ def _build(folder: Path, plans: list[Plan], parameters: dict[str, int]) -> None:
         tables = _tables(plans, _draw(building, plans))
         for name, table in tables.items():
             pq.write_table(table, building / f"{name}.parquet")
-        (building / "parameters.json").write_text(json.dumps(parameters, indent=2))
+        (building / PARAMETERS).write_text(json.dumps(parameters, indent=2))
         try:
             building.rename(folder)
         except OSError:
