@@ -20,6 +20,6 @@ METHODS: dict[str, Method] = {
         bottleneck.Bank,
         title="Imported concept bottleneck",
         about="The concept layer of a bottleneck that was trained elsewhere.",
-        code_unit="standard deviation",
+        code_unit="score",
     ),
 }

@@ -13,8 +13,6 @@ from core.concepts.imported.recognised import read
 class Kind(NamedTuple):
     method: str
     """key of `core.concepts.METHODS`"""
-    format: str
-    """the program that wrote it, for people"""
     reconstructs: bool
     reads_classes: bool
     """whether it learned a read-out of classes"""
@@ -25,8 +23,8 @@ def kind_of(path: Path, *, rule: str = "", top_k: int = 0) -> Kind:
 
     Raises ValueError naming the file and what is wrong with it.
     """
-    if bottleneck.is_one(path):
-        return Kind("imported_cbm", "a label-free CBM", False, bottleneck.has_readout(path))
+    if bottleneck.is_label_free(path) or bottleneck.opens(path):
+        return Kind("imported_cbm", False, bottleneck.has_readout(path))
     foreign = read(path, Asked(rule, top_k))
     reconstructs = foreign.rule != "projection"
-    return Kind("imported_sae", foreign.format, reconstructs, foreign.readout is not None)
+    return Kind("imported_sae", reconstructs, foreign.readout is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import fakes
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from core.bottleneck import logits
-from core.concepts import restore
+from core.concepts import kind_of, restore
 from core.concepts.common import concept_layer
 from core.concepts.imported import bottleneck
 from core.types import FitData, words_of
@@ -88,3 +89,114 @@ def test_an_import_of_nothing_or_of_code_is_refused(tmp_path: Path) -> None:
     torch.save(Path("/"), path / "W_c.pt")  # an object: loading it could run code
     with pytest.raises(ValueError, match=r"W_c\.pt cannot be read as tensors"):
         bottleneck.fit(data(), path=str(path))
+
+
+# -- files of a concept layer ----------------------------------------------------------------------
+
+
+def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed + sum(shape)))
+
+
+NAMES, CLASSES = ("red beak", "blue wing", "lake", "tail"), ("wren", "heron", "finch")
+
+
+def post_hoc(path: Path) -> None:
+    """A concept bank and the state of the classifier that reads it, as converted from pickles."""
+    np.savez(
+        path / "pcbm.npz",
+        vectors=drawn(K, D) * 3,
+        intercepts=drawn(K, 1),
+        names=np.array(NAMES),
+        classes=np.array(CLASSES),
+        **{"classifier.weight": drawn(Y, K), "classifier.bias": drawn(Y)},
+    )
+
+
+def joint(path: Path) -> None:
+    """An encoder and a predictor of pytorch_concepts, side by side in one module."""
+    layers = {
+        "encoder_layer.encoder.weight": drawn(K, D),
+        "encoder_layer.encoder.bias": drawn(K),
+        "y_predictor.predictor.weight": drawn(Y, K),
+        "y_predictor.predictor.bias": drawn(Y),
+    }
+    torch.save(layers, path / "model.pt")
+    (path / "concepts.txt").write_text("\n".join(NAMES))
+    (path / "classes.txt").write_text("\n".join(CLASSES))
+
+
+def one_by_one(path: Path) -> None:
+    """An encoder a concept, as its graphical models hold them."""
+    layers: dict[str, torch.Tensor] = {}
+    for i in range(K):
+        layers[f"model.factors.c{i}.parametrization.encoder.0.weight"] = drawn(K, D)[i : i + 1]
+        layers[f"model.factors.c{i}.parametrization.encoder.0.bias"] = drawn(K)[i : i + 1]
+    layers["model.factors.y.parametrization.predictor.weight"] = drawn(Y, K)
+    layers["model.factors.y.parametrization.predictor.bias"] = drawn(Y)
+    torch.save(layers, path / "model.pt")
+    (path / "concepts.txt").write_text("\n".join(NAMES))
+    (path / "classes.txt").write_text("\n".join(CLASSES))
+
+
+@pytest.mark.parametrize("write", [post_hoc, joint, one_by_one])
+def test_a_file_of_a_concept_layer_is_the_layer_that_was_trained(
+    write: Callable[[Path], None], tmp_path: Path
+) -> None:
+    write(tmp_path)
+    x = drawn(6, D, seed=4)
+    weight, bias = drawn(K, D), drawn(K)
+    if write is post_hoc:
+        # the distance to each concept's plane
+        weight, bias = weight * 3, drawn(K, 1)[:, 0]
+        length = (weight**2).sum(1).sqrt()
+        expected = (x @ weight.T + bias) / length
+    else:
+        expected = x @ weight.T + bias
+    assert kind_of(tmp_path) == ("imported_cbm", False, True)
+    bank = bottleneck.fit(data(), path=str(tmp_path))
+    torch.testing.assert_close(bank.encode(x), expected, rtol=1e-5, atol=1e-5)
+    assert words_of(bank) == NAMES
+    assert bank.readout is not None
+    assert bank.readout.classes == CLASSES
+    found = logits(bank.readout.head, expected.numpy())
+    torch.testing.assert_close(
+        torch.from_numpy(found).float(), expected @ drawn(Y, K).T + drawn(Y), rtol=1e-5, atol=1e-5
+    )
+
+
+def test_vectors_of_norm_1_need_no_names_and_no_read_out(tmp_path: Path) -> None:
+    cavs = torch.nn.functional.normalize(drawn(K, D), dim=1)
+    torch.save({"cavs": cavs, "bias": drawn(K), "fitted": torch.tensor(True)}, tmp_path / "c.pt")
+    bank = bottleneck.fit(data(), path=str(tmp_path / "c.pt"))
+    x = drawn(6, D, seed=4)
+    torch.testing.assert_close(bank.encode(x), x @ cavs.T + drawn(K), rtol=1e-5, atol=1e-5)
+    assert words_of(bank) == ()
+    assert bank.readout is None
+    assert kind_of(tmp_path) == ("imported_cbm", False, False)
+
+
+def test_a_hybrid_says_that_its_plain_part_is_left_out(tmp_path: Path) -> None:
+    tensors = {"vectors": drawn(K, D), "intercepts": drawn(K), "classifier.weight": drawn(Y, K)}
+    torch.save(tensors | {"residual_classifier.weight": drawn(Y, D)}, tmp_path / "h.pt")
+    bank = bottleneck.fit(data(), path=str(tmp_path))
+    assert bank.readout is not None
+    assert "plain features is left out" in bank.readout.about
+
+
+@pytest.mark.parametrize(
+    ("tensors", "said"),
+    [
+        ({"vectors": drawn(K, D + 1)}, r"concept layer for 8 features, but .* layer has 7"),
+        ({"vectors": drawn(K, D), "intercepts": drawn(K + 1)}, "4 concepts and 5 intercepts"),
+        ({"vectors": drawn(K, D), "classifier.weight": drawn(Y, K + 1)}, "classes x 4 concepts"),
+        ({"vectors": drawn(K, D) / 0}, "NaN or infinite"),
+        ({"W_enc": drawn(K, D)}, "is no concept layer: it has W_enc"),
+    ],
+)
+def test_a_file_of_a_concept_layer_that_does_not_fit_says_why(
+    tensors: dict[str, torch.Tensor], said: str, tmp_path: Path
+) -> None:
+    torch.save(tensors, tmp_path / "h.pt")
+    with pytest.raises(ValueError, match=said):
+        bottleneck.fit(data(), path=str(tmp_path / "h.pt"))
