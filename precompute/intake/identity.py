@@ -6,15 +6,15 @@ import hashlib
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from core.recipe import Recipe
 from core.types import Backbone
 from data.datasets import Dataset
 from data.store import SCHEMA_VERSION
+from precompute.intake.contents import content_hash, content_hashes
 
-_ENDS = 16_384
-"""bytes hashed at either end of a file"""
 _PACKAGES = ("torch", "transformers", "scikit-learn", "umap-learn", "duckdb", "numpy", "pillow")
 
 
@@ -44,37 +44,39 @@ def fingerprint_store(recipe: Recipe, images: str, backbone: Backbone) -> str:
 
 
 def fingerprint_files(path: Path) -> str:
-    """Of a file, or of all files right inside a folder: names, sizes and both ends."""
+    """Of a file, or of all files right inside a folder: names and whole contents."""
     files = sorted(f for f in path.iterdir() if f.is_file()) if path.is_dir() else [path]
-    return short_hash(*(f"{file.name} {hashlib.sha256(_ends(file)).hexdigest()}" for file in files))
+    return short_hash(*(f"{file.name} {content_hash(file)}" for file in files))
 
 
-def fingerprint_data(dataset: Dataset) -> str:
-    """Of the images' names, sizes and both ends of their bytes, and of all known of them."""
+def fingerprint_data(dataset: Dataset, folder: Path) -> str:
+    """Of the images' names and whole contents, and of all known of them.
+
+    `folder` keeps what the files held, so that only those that changed are read another time.
+    """
     digest = hashlib.sha256(dataset.name.encode())
-    for row in dataset.images.to_dict("records"):
-        digest.update(f"{row['image_id']} {row['file']} {row['label']} {row['split']}\n".encode())
-        digest.update(_ends(dataset.path(row["file"])))
-    for frame in (
+    rows = dataset.images.to_dict("records")
+    known = folder / f"{short_hash(str(dataset.root.absolute()))}.json"
+    held = content_hashes([dataset.path(row["file"]) for row in rows], known)
+    for row, content in zip(rows, held, strict=True):
+        line = f"{row['image_id']} {row['file']} {row['label']} {row['split']} {content}\n"
+        digest.update(line.encode())
+    frames = (
         dataset.skipped,
         dataset.labelled,
         dataset.image_labels,
         dataset.class_labels,
         dataset.parts,
         dataset.masks,
-    ):
-        plain = frame.map(str) if len(frame) < 1_000 else frame.astype(str)
+    )
+    for frame in frames:
+        plain = pd.DataFrame({name: _texts(frame[name]) for name in frame})
         digest.update(pd.util.hash_pandas_object(plain, index=False).to_numpy().tobytes())
     return digest.hexdigest()
 
 
-def _ends(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(0)
-            first = file.read(_ENDS)
-            file.seek(max(0, size - _ENDS))
-            return str(size).encode() + first + file.read(_ENDS)
-    except OSError:
-        return b"unreadable"
+def _texts(column: pd.Series) -> pd.Series:
+    """Whole: the text of an array leaves its middle out, that of a list does not."""
+    if column.dtype == object:
+        column = column.map(lambda held: held.tolist() if isinstance(held, np.ndarray) else held)
+    return column.astype(str)

@@ -70,7 +70,7 @@ def open_sources(recipe: Recipe, *, out: Path, device: str) -> Sources:
     started = time.perf_counter()
     dataset = datasets.load(spec.reader, path, limit=spec.limit, options=dict(spec.options))
     log.stage("read data set", time.perf_counter() - started, len(dataset.images), "images")
-    images = fingerprint_data(dataset)
+    images = fingerprint_data(dataset, out / "contents")
     model = recipe.backbone.model
     if model in TRAINED_HERE:
         model = str(_demo_model(model, dataset, images, recipe.seed, out, log))
@@ -117,7 +117,8 @@ def train_demo(recipe: Recipe, *, out: Path) -> Path:
     path = Path(spec.path) if spec.path else out / spec.reader
     dataset = datasets.load(spec.reader, path, limit=spec.limit, options=dict(spec.options))
     name = recipe.backbone.model
-    folder = _demo_folder(name, fingerprint_data(dataset), recipe.seed, out)
+    images = fingerprint_data(dataset, out / "contents")
+    folder = _demo_folder(name, images, recipe.seed, out)
     with lock.alone(folder, "trains this model", tell):
         shutil.rmtree(folder, ignore_errors=True)
         TRAINED_HERE[name](dataset, folder, seed=recipe.seed)
