@@ -107,7 +107,48 @@ def _app(store: Path) -> str:
     return f"python {name} {shlex.quote(str(store))}"
 
 
-_COMMANDS = {"demo": _demo, "run": _run, "layers": _layers, "doctor": _doctor, "name": _name}
+def _export(options: argparse.Namespace) -> int:
+    from precompute import export
+
+    if bool(options.bank) == bool(options.form):
+        raise ValueError("export needs one of --bank TITLE and --as FORM")
+    whole = {
+        "parquet": export.export_tables,
+        "dataset": export.export_images,
+        "fiftyone": export.export_fiftyone,
+    }
+    path = Path(options.db)
+    if options.bank:
+        print(export.export_bank(path, options.bank, options.to))
+    else:
+        print(whole[options.form](path, options.to))
+    return 0
+
+
+def _push(options: argparse.Namespace) -> int:
+    from precompute.export import push
+
+    print(push(options.folder, options.repository, public=options.public))
+    return 0
+
+
+def _pull(options: argparse.Namespace) -> int:
+    from precompute.export import pull
+
+    print(pull(options.repository, options.to, dataset=options.dataset))
+    return 0
+
+
+_COMMANDS = {
+    "demo": _demo,
+    "run": _run,
+    "layers": _layers,
+    "doctor": _doctor,
+    "name": _name,
+    "export": _export,
+    "push": _push,
+    "pull": _pull,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

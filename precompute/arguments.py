@@ -71,6 +71,8 @@ def parser() -> argparse.ArgumentParser:
     name.add_argument("--out", type=Path, help="folder of the new store (default: the old one's)")
     name.add_argument("--device", default="cpu", help="torch device, e.g. cuda")
 
+    exchange.add_commands(commands)
+
     doctor = commands.add_parser("doctor", help="check a store")
     doctor.add_argument("db", metavar="STORE", help="the file to check")
     return out

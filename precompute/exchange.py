@@ -1,4 +1,5 @@
-"""The flags that bring in what was trained elsewhere, and what they add to a recipe.
+"""The flags that bring in what was trained elsewhere, what they add to a recipe, and the commands
+that hand on what was made here.
 
 The names of the hub are looked up here, so that the recipe says which files were read.
 """
@@ -11,6 +12,8 @@ from pathlib import Path
 
 _WEIGHTS = ("*.safetensors", "*.pt", "*.pth", "*.npz", "*.npy", "*.json", "*.txt", "*.csv", "*.md")
 """what is fetched of a repository of the hub"""
+FORMS = ("parquet", "dataset", "fiftyone")
+"""what a whole store can be written as"""
 _PARAMS: dict[str, type[str] | type[int] | type[float]] = {
     "rule": str,
     "top_k": int,
@@ -31,6 +34,29 @@ def add_flags(run: argparse.ArgumentParser) -> None:
         "OWNER/NAME[/FOLDER] of the hub, with ,top_k=32 and the like after it where the file does "
         "not say; may be given several times (see docs/import.md)",
     )
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Export, push and pull."""
+    export = commands.add_parser("export", help="write a bank or a store for other programs")
+    export.add_argument("db", metavar="STORE", help="the store to read; it stays as it is")
+    export.add_argument("--to", type=Path, required=True, help="new folder")
+    export.add_argument("--bank", default="", help="title of a bank: for SAELens, with a card")
+    export.add_argument(
+        "--as",
+        dest="form",
+        choices=FORMS,
+        help="the whole store: its tables as Parquet, its images for the library datasets, or its "
+        "images and heat maps for FiftyOne",
+    )
+    push = commands.add_parser("push", help="upload an exported folder to the Hugging Face hub")
+    push.add_argument("folder", type=Path, help="that the command export wrote")
+    push.add_argument("repository", help="OWNER/NAME; made private unless it is there")
+    push.add_argument("--public", action="store_true", help="make a new repository public")
+    pull = commands.add_parser("pull", help="fetch a repository of the Hugging Face hub")
+    pull.add_argument("repository", help="OWNER/NAME")
+    pull.add_argument("--to", type=Path, required=True, help="new folder")
+    pull.add_argument("--dataset", action="store_true", help="of a data set, not of a model")
 
 
 def banks_of(imports: list[str], *, alone: bool = False) -> str:

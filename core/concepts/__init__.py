@@ -14,6 +14,7 @@ from core.concepts.factors.craft import Bank as CraftBank
 from core.concepts.factors.hierarchical_semi_nmf import Bank as HierarchicalBank
 from core.concepts.factors.nnls import nnls_codes
 from core.concepts.imported.bank import Bank as ImportedBank
+from core.concepts.imported.exported import exported
 from core.concepts.imported.kinds import kind_of
 from core.concepts.sae.matryoshka import Bank as MatryoshkaBank
 from core.concepts.sae.plan import parameters
@@ -29,6 +30,7 @@ __all__ = [
     "MatryoshkaBank",
     "Method",
     "ScoredBackbone",
+    "exported",
     "kind_of",
     "nnls_codes",
     "numerical_rank",

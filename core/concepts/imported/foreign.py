@@ -28,6 +28,8 @@ without an encoder: non-negative least squares; the token along each direction; 
 orthonormal directions, which also rebuild the token"""
 NORMS = ("none", "constant_norm_rescale", "layer_norm")
 """how every token is rescaled first: not at all; to norm sqrt(d); to mean 0 and deviation 1"""
+ALONE = "dictionary"
+"""in place of SAELens' architecture: directions without an encoder, which this program writes"""
 ESTIMATED = 0.0
 """a scale that the file leaves to the data: sqrt(d) over the mean norm of its tokens"""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from core.concepts.imported import dictionaries, layouts
-from core.concepts.imported.foreign import Asked, Foreign
+from core.concepts.imported.foreign import ALONE, Asked, Foreign
 from core.concepts.imported.named_layout import (
     Plan,
     of_bare,
@@ -46,6 +47,9 @@ def _own(file: Opened, asked: Asked) -> Foreign:
 
 def _saelens(file: Opened, asked: Asked) -> Foreign:
     assert file.beside is not None
+    if file.facts.get("architecture") == ALONE:
+        rule = asked.rule or str(file.facts.get("codes", ""))
+        return dictionaries.alone(file, replace(asked, rule=rule))
     plan = of_saelens(file.facts, file.beside, asked, has=file.tensors, format="SAELens")
     return _named(file, plan)
 
