@@ -23,9 +23,13 @@ LABELLED = (NameSource.LABEL, NameSource.MATCHED)
 """where a labelled concept is behind the name"""
 
 TRAIN = "train"
-"""the split that everything is fitted on; any word may be a split, and two have a meaning"""
+"""the split that everything is fitted on; any word may be a split, and three have a meaning"""
+VAL = "val"
+"""the split on which strengths are chosen where some are, so that nothing is judged by it"""
 TEST = "test"
-"""the split that is reported first; every split but TRAIN is held out"""
+"""the split that is reported first"""
+FITTED = (TRAIN, VAL)
+"""splits that something was fitted to or chosen on; every other is held out"""
 LOGITS = "logits"
 """the unit of importances that add up to a change of a logit; other methods state their own"""
 

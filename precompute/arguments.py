@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from core import recipe as recipes
@@ -44,6 +46,13 @@ def parser() -> argparse.ArgumentParser:
         "--saliency",
         default="default",
         help="comma-separated methods, or none (default: grad_cam of a model that classifies)",
+    )
+    run.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="of the data set's reader, e.g. layout=classes; may be repeated",
     )
     run.add_argument("--limit", type=int, default=0, help="use at most N images (0: all)")
     run.add_argument("--seed", type=int, default=0, help="of everything drawn at random")
@@ -122,6 +131,18 @@ def size(text: str | None) -> tuple[int, int] | None:
     return int(parts[0]), int(parts[1])
 
 
+def _reader_options(given: Sequence[str]) -> list[str]:
+    """Lines of the recipe. Raises ValueError for what is not KEY=VALUE."""
+    out = []
+    for one in given:
+        key, separator, value = one.partition("=")
+        if not separator or not key.isidentifier():
+            raise ValueError(f"--option must be KEY=VALUE, such as layout=classes, not {one!r}")
+        plainly = value in ("true", "false") or re.fullmatch(r"0|[1-9]\d*", value)
+        out.append(f"options.{key} = {value if plainly else json.dumps(value)}")
+    return out
+
+
 def _as_toml(options: argparse.Namespace, source: str) -> str:
     """The recipe that the flags stand for, written out, so that the store can show it."""
     path = Path(getattr(options, source)).resolve()
@@ -138,6 +159,7 @@ def _as_toml(options: argparse.Namespace, source: str) -> str:
         f'reader = "{"folder" if source == "images" else source}"',
         f"path = {json.dumps(str(path))}",
         f"limit = {options.limit}",
+        *_reader_options(options.option),
         "",
         "[backbone]",
         f"model = {json.dumps(options.model)}",

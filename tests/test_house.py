@@ -15,7 +15,7 @@ import pytest
 from paths import ROOT
 
 from app.pages import PAGES
-from core.kinds import TEST, TRAIN
+from core.kinds import TEST, TRAIN, VAL
 
 LONGEST_FILE, FULLEST_FOLDER, MOST_PARAMETERS, UNFORMATTED = 300, 25, 7, 10
 SHELVES = {
@@ -120,17 +120,31 @@ def test_no_file_reaches_past_a_door() -> None:
     assert {name: reached for name, reached in past.items() if reached} == {}
 
 
-def test_the_two_splits_that_have_a_meaning_are_written_once() -> None:
-    """Readers of folders also know them as words that people write."""
+def test_the_splits_that_have_a_meaning_are_written_once() -> None:
+    """Readers also know them as words that people write."""
     written = {
         name
         for name, tree in house.files().items()
         for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and node.value in (TRAIN, TEST)
+        if isinstance(node, ast.Constant) and node.value in (TRAIN, VAL, TEST)
     }
 
-    known = {"core/kinds.py", "data/datasets/folder.py", "core/concepts/bottlenecks/supervised.py"}
+    known = {"core/kinds.py", "data/datasets/split.py", "core/concepts/bottlenecks/supervised.py"}
     assert written == known
+
+
+def test_every_picture_that_is_opened_is_of_a_named_format() -> None:
+    """Without names Pillow tries all that it knows, PostScript as well, which runs programs."""
+    bare = [
+        f"{name}:{node.lineno}"
+        for name, tree in house.files().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        if node.func.attr == "open" and ast.unparse(node.func) == "Image.open"
+        if "formats" not in {word.arg for word in node.keywords}
+    ]
+
+    assert bare == []
 
 
 def test_every_folder_is_a_room_or_a_shelf() -> None:

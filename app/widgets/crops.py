@@ -16,7 +16,7 @@ SIDE = 132
 
 def cut(row: pd.Series, *, side: int = SIDE) -> bytes:
     """JPEG of the part x0, y0, x1, y1 (fractions; what lies outside stays grey) of `picture`."""
-    with Image.open(BytesIO(bytes(row["picture"]))) as picture:
+    with Image.open(BytesIO(bytes(row["picture"])), formats=("JPEG",)) as picture:
         w, h = picture.size
         box = [row["x0"] * w, row["y0"] * h, row["x1"] * w, row["y1"] * h]
         left, top, right, bottom = (round(float(v)) for v in box)

@@ -19,7 +19,7 @@ def strip(jpegs: Sequence[bytes], *, side: int = SIDE) -> str | None:
         return None
     out = Image.new("RGB", (len(jpegs) * side, side))
     for i, jpeg in enumerate(jpegs):
-        with Image.open(BytesIO(jpeg)) as picture:
+        with Image.open(BytesIO(jpeg), formats=("JPEG",)) as picture:
             # the decoder skips what a smaller size does not need
             picture.draft("RGB", (2 * side, 2 * side))
             tile = ImageOps.fit(picture.convert("RGB"), (side, side))

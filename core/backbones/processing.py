@@ -22,6 +22,8 @@ from core.backbones import network_files
 from core.types import Box
 
 PROBES = ((210, 150), (150, 210))  # width, height: landscape and portrait, in pixels
+MOST_RESIZED = 2**25
+"""pixels that an image is resized to at most; as three numbers of 4 bytes they take 400 MB"""
 TOLERANCE = 0.02  # of the image's side; colours have 256 steps and resizing blurs the border
 
 
@@ -39,6 +41,8 @@ class Preprocessor:
     def __call__(self, images: Sequence[Image.Image]) -> Float[Tensor, "b 3 H W"]:
         upright = [image.convert("RGB") for image in images]
         if self.size is None:
+            for image in upright:
+                _check_enlarged(self.processor, image)
             return self.processor(upright, return_tensors="pt")["pixel_values"].float()
         rows, columns = self.size
         chosen = self.processor.resample
@@ -122,6 +126,16 @@ def _resized(processor: Any, height: int, width: int) -> tuple[int, int]:
     short, long = min(height, width), max(height, width)
     other = int(edge * long / short)
     return (edge, other) if height <= width else (other, edge)
+
+
+def _check_enlarged(processor: Any, image: Image.Image) -> None:
+    """Raises ValueError before more memory is taken than an image may cost."""
+    rows, columns = _resized(processor, image.height, image.width)
+    if rows * columns > MOST_RESIZED:
+        raise ValueError(
+            f"the model's image processor would enlarge it from {image.width} x {image.height} to "
+            f"{columns} x {rows} pixels; at most {MOST_RESIZED:,} are made"
+        )
 
 
 def _crop(processor: Any) -> tuple[int, int] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ from data.datasets.cub import cub
 from data.datasets.folder import folder
 from data.datasets.limit import spread
 from data.datasets.manifest import manifest
+from data.datasets.split import check_train
+from data.datasets.summary import told
 from data.datasets.types import Dataset
+from data.images import depth_of_all
 
 __all__ = [
     "CAPTION_PHRASES",
@@ -32,9 +36,11 @@ __all__ = [
     "caption_words",
     "captions_of",
     "check_corruptions",
+    "check_train",
     "corrupted",
     "load",
     "spread",
+    "told",
 ]
 
 READERS: dict[str, Callable[..., Dataset]] = {
@@ -54,8 +60,9 @@ def load(
 ) -> Dataset:
     """At most `limit` images (0: all), spread evenly over classes and splits.
 
-    Raises ValueError for an unknown reader or option, naming the known ones, and for whatever the
-    reader cannot use.
+    What pixels of more than 8 bits have in common is found out here. Raises ValueError for an
+    unknown reader or option, naming the known ones, for whatever the reader cannot use, and where
+    no image is left to fit on.
     """
     if reader not in READERS:
         raise ValueError(f"unknown reader {reader!r}; known are {', '.join(sorted(READERS))}")
@@ -70,4 +77,6 @@ def load(
                 f"reader {reader!r} has no option {option!r}; "
                 + (f"known are {', '.join(known)}" if known else "it has none")
             )
-    return READERS[reader](path, limit=limit, **(options or {}))
+    dataset = READERS[reader](path, limit=limit, **(options or {}))
+    check_train(dataset.images["split"].tolist(), str(path))
+    return replace(dataset, depth=depth_of_all(map(dataset.path, dataset.images["file"])))

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from core.kinds import TEST, TRAIN
+from core.kinds import FITTED, TEST
 from data.datasets.types import Dataset
 from data.images import UnusableImage, encode_jpeg
 
@@ -64,7 +64,7 @@ def _grey(image: Image.Image, rng: np.random.Generator) -> Image.Image:  # noqa:
 
 def _jpeg(image: Image.Image, rng: np.random.Generator) -> Image.Image:  # noqa: ARG001
     small = encode_jpeg(image, long_side=max(image.size), quality=QUALITY)
-    with Image.open(io.BytesIO(small)) as read:
+    with Image.open(io.BytesIO(small), formats=("JPEG",)) as read:
         return read.convert("RGB")
 
 
@@ -92,19 +92,19 @@ def check_corruptions(kinds: Sequence[str]) -> None:
 def corrupted(dataset: Dataset, kinds: Sequence[str], folder: Path, *, seed: int) -> Dataset:
     """`dataset` and, for each kind, its held-out images once more in a split such as `test+blur`.
 
-    Held out is the split `test`, or whatever is not `train` where there is none. Copies lie as PNG
-    below `folder` and are made only if they are not there; the same seed makes the same ones. They
-    keep label, labelled concepts, parts and masks. An image that cannot be read has no copy.
-    Raises ValueError where nothing is held out, and as `check` does.
+    Held out is the split `test`, or whatever is not `train` or `val` where there is none. Copies
+    lie as PNG below `folder` and are made only if they are not there; the same seed makes the same
+    ones. They keep label, labelled concepts, parts and masks. An image that cannot be read has no
+    copy. Raises ValueError where nothing is held out, and as `check` does.
     """
     check_corruptions(kinds)
     if not kinds:
         return dataset
     images = dataset.images
     splits = images["split"]
-    held_out = images[splits == TEST] if (splits == TEST).any() else images[splits != TRAIN]
+    held_out = images[splits == TEST] if (splits == TEST).any() else images[~splits.isin(FITTED)]
     if held_out.empty:
-        raise ValueError("corruptions alter held-out images, and every image is in split 'train'")
+        raise ValueError("corruptions alter held-out images, but no image is held out")
     parts, links, elsewhere = [images], [], dict(dataset.elsewhere)
     n = int(images["image_id"].max()) + 1
     for kind in kinds:

@@ -14,7 +14,7 @@ import pandas as pd
 from core.kinds import TEST, TRAIN
 from data.datasets.cub_names import class_name, labelled_table, merged_parts
 from data.datasets.limit import limited
-from data.datasets.split import image_table
+from data.datasets.split import image_table, settled
 from data.datasets.types import Dataset
 
 NOT_VISIBLE = 1  # certainty of an attribute label; its 0 or 1 says nothing about the bird
@@ -46,6 +46,11 @@ def _official(root: Path) -> Dataset:
     classes = _words(root / "classes.txt", "class_id", "class_name").set_index("class_id")
     listed["file"] = "images/" + listed["file"]
     listed["class_name"] = listed["class_id"].map(classes["class_name"])
+    odd = listed.loc[~listed["training"].isin([0, 1]), "training"]
+    if len(odd):
+        raise ValueError(
+            f"{root / 'train_test_split.txt'}: {odd.iloc[0]} is neither 1 (train) nor 0 (test)"
+        )
     listed["split"] = listed["training"].map({1: TRAIN, 0: TEST})
     images, skipped, number = _images(root, listed)
 
@@ -76,6 +81,10 @@ def _official(root: Path) -> Dataset:
 
 def _compact(root: Path) -> Dataset:
     listed = _csv(root / "images.csv", "image_id", "file", "class_name", "split")
+    splits = settled(
+        listed["split"].astype(str).tolist(), f"{root / 'images.csv'}, column 'split',"
+    )
+    listed["split"] = splits.of_image
     images, skipped, number = _images(root, listed.rename(columns={"image_id": "number"}))
     points = _csv(root / "parts.csv", "image_id", "part", "x", "y", "visible")
     names = _lines(_first(root / "attributes.txt"))
@@ -88,6 +97,7 @@ def _compact(root: Path) -> Dataset:
         labelled=labelled_table(names),
         class_labels=_class_labels(percent["class_name"].tolist(), percent[names], images),
         parts=_parts(points.rename(columns={"image_id": "number"}), number),
+        remarks=splits.remarks,
     )
 
 

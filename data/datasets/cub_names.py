@@ -6,6 +6,8 @@ import re
 
 import pandas as pd
 
+from data.datasets.text import plain
+
 # The family's words -> the part they speak of. Families of the whole bird (shape, size, primary
 # colour, upper and under parts, head pattern) speak of none of the twelve parts.
 FAMILY_PART: dict[str, str] = {
@@ -28,7 +30,7 @@ FAMILY_PART: dict[str, str] = {
 
 def attribute(raw: str) -> tuple[str, str | None, str | None]:
     """`has_bill_shape::hooked_seabird` -> name "bill shape: hooked seabird", grouping, part."""
-    family, separator, value = raw.strip().partition("::")
+    family, separator, value = plain(raw).partition("::")
     words = family.removeprefix("has_").replace("_", " ")
     readable = value.replace("_", " ")
     if not separator:
@@ -46,12 +48,12 @@ def labelled_table(raw_names: list[str]) -> pd.DataFrame:
 
 def class_name(raw: str) -> str:
     """`001.Black_footed_Albatross` -> `Black footed Albatross`"""
-    return re.sub(r"^\d+\.", "", raw.strip()).replace("_", " ")
+    return plain(re.sub(r"^\d+\.", "", raw.strip()).replace("_", " "))
 
 
 def part_name(raw: str) -> str:
     """Left and right eye, leg and wing become eye, leg and wing."""
-    return re.sub(r"^(left|right) ", "", raw.strip())
+    return re.sub(r"^(left|right) ", "", plain(raw))
 
 
 def merged_parts(points: pd.DataFrame) -> pd.DataFrame:

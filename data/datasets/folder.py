@@ -2,131 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
-from core.kinds import TEST, TRAIN
+from core.kinds import TRAIN
+from data.datasets.layout import sorted_out
 from data.datasets.limit import limited
-from data.datasets.split import hashed_splits, image_table
+from data.datasets.split import Splits, hashed_splits, image_table, settled
 from data.datasets.types import Dataset
-
-EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"})
-SPLIT_NAMES = {
-    "train": TRAIN,
-    "training": TRAIN,
-    "test": TEST,
-    "testing": TEST,
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "shifted": "shifted",
-}
-
-Found = tuple[str, str | None, str | None]  # file, label, split
-Skip = tuple[str, str]  # file, reason
+from data.datasets.walk import walk
+from data.images import SUFFIXES
 
 
-def folder(root: str | Path, *, limit: int = 0) -> Dataset:
+def folder(root: str | Path, *, limit: int = 0, layout: str = "", outside: bool = False) -> Dataset:
     """Images below `root`, in any of these layouts:
 
     * `root/<class>/…/image.jpg`, split 80/20 into train and test by a hash of the file's name;
     * `root/image.jpg`, without classes, split the same way;
-    * `root/train/<class>/image.jpg` and the like, if every folder directly below `root` is called
-      train, test, val (also valid, validation) or shifted. Without a test folder, val is the test
+    * `root/train/<class>/…/image.jpg` and `root/<class>/train/…/image.jpg`, the former also without
+      classes, if every folder there is called as a split is: train (training, trn), val (valid,
+      validation, dev), test (testing, holdout) or shifted. Without a test folder val is the test
       split; a train folder alone is split 80/20.
 
-    Hidden files, other kinds of files and links that lead back up are passed over. Raises
-    ValueError when there is no folder or no image in it.
+    Folders around all of it, as unzipping makes them, are passed through. Where only some folders
+    are called as splits are, `layout` has to say that all of the first level are "classes" or that
+    all are "splits". `outside` lets links lead out of `root`. Hidden files are passed over; every
+    other file is used, or in `skipped` with its reason. Raises ValueError when there is no folder
+    or no image in it, and where it is not clear what its folders are.
     """
     root = Path(root)
     if not root.exists():
         raise ValueError(f"{root} does not exist; give a folder that holds images")
     if not root.is_dir():
         raise ValueError(f"{root} is a file; give a folder that holds images")
-    skipped: list[Skip] = []
-    files = [path.relative_to(root) for path in _walk(root, (root.resolve(),), root, skipped)]
-    found, loose = _sorted_out(_readable(files, skipped))
-    skipped += loose
-    if not found:
+    there = walk(root, outside=outside)
+    if not there.files:
+        reasons = "".join(f"; {file}: {reason}" for file, reason in there.skipped[:3])
         raise ValueError(
-            f"{root} holds no image; files ending in {', '.join(sorted(EXTENSIONS))} count, "
-            "directly in the folder or in one sub-folder a class"
+            f"{root} holds no image; files ending in {', '.join(sorted(SUFFIXES))} count, directly "
+            f"in the folder or in one sub-folder a class{reasons}"
         )
-    names = [file for file, _, _ in found]
-    labels = [label for _, label, _ in found]
-    named = {split for _, _, split in found if split}
-    splits = [split or TRAIN for _, _, split in found]
-    if named <= {TRAIN}:
-        splits = hashed_splits(names, labels)
-    elif TEST not in named:
-        splits = [TEST if split == "val" else split for split in splits]
+    found, loose, remarks = sorted_out(there.files, root, layout=layout)
+    names = [one.file for one in found]
+    labels = [one.label for one in found]
+    words = [one.split or "" for one in found]
+    splits = settled(words, str(root)) if any(words) else Splits([TRAIN] * len(names), ())
+    of_image = splits.of_image
     dataset = Dataset(
         name=root.resolve().name,
         root=root,
-        images=image_table(names, labels, splits),
-        skipped=pd.DataFrame(skipped, columns=["file", "reason"], dtype=object),
+        images=image_table(
+            names, labels, hashed_splits(names, labels) if set(of_image) == {TRAIN} else of_image
+        ),
+        skipped=pd.DataFrame([*there.skipped, *loose], columns=["file", "reason"], dtype=object),
+        remarks=(*remarks, *splits.remarks),
     )
     return limited(dataset, limit)
-
-
-def _walk(place: Path, above: tuple[Path, ...], root: Path, skipped: list[Skip]) -> Iterator[Path]:
-    """Image files in order of name. `above`: the real folders on the way here."""
-    try:
-        entries = sorted(place.iterdir())
-    except PermissionError:
-        skipped.append((_printable(place.relative_to(root)), "folder may not be read"))
-        return
-    for entry in entries:
-        if entry.name.startswith(".") or entry.name == "__MACOSX":
-            continue
-        if entry.is_dir():
-            real = entry.resolve()
-            if real not in above:
-                yield from _walk(entry, (*above, real), root, skipped)
-            continue
-        if entry.suffix.lower() not in EXTENSIONS:
-            continue
-        if entry.is_file():
-            yield entry
-        else:
-            skipped.append((_printable(entry.relative_to(root)), "a link that leads nowhere"))
-
-
-def _printable(path: Path) -> str:
-    return path.as_posix().encode("utf-8", "replace").decode()
-
-
-def _readable(files: list[Path], skipped: list[Skip]) -> list[Path]:
-    """Those whose names are text; a database cannot hold the others."""
-    kept = []
-    for file in files:
-        if _printable(file) == file.as_posix():
-            kept.append(file)
-        else:
-            skipped.append((_printable(file), "the file's name is not valid Unicode"))
-    return kept
-
-
-def _sorted_out(files: list[Path]) -> tuple[list[Found], list[Skip]]:
-    tops = {file.parts[0] for file in files if len(file.parts) > 1}
-    if not tops:
-        return [(file.as_posix(), None, None) for file in files], []
-    has_splits = all(top.lower() in SPLIT_NAMES for top in tops)
-    level = 1 if has_splits else 0  # where in the path the class is
-    in_classes = any(len(file.parts) > level + 1 for file in files)
-    found: list[Found] = []
-    loose: list[Skip] = []
-    for file in files:
-        if len(file.parts) == 1:
-            loose.append((file.as_posix(), "lies beside the folders, so it belongs to none"))
-            continue
-        split = SPLIT_NAMES[file.parts[0].lower()] if has_splits else None
-        if len(file.parts) > level + 1:
-            found.append((file.as_posix(), file.parts[level], split))
-        elif in_classes:
-            loose.append((file.as_posix(), "lies beside the class folders, so it has no class"))
-        else:
-            found.append((file.as_posix(), None, split))
-    return found, loose

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
+from core.kinds import TRAIN
 from data.datasets.types import Dataset
 
 
 def spread(splits: Sequence[str], labels: Sequence[str | None], *, limit: int) -> list[int]:
     """Positions to keep, ascending; all of them when limit is 0.
 
-    Groups (class, split) are served in turn until `limit` images are found; within a group the
-    picks are evenly spaced. Raises ValueError for a negative limit.
+    Groups (class, split) are served in turn, train first, until `limit` images are found; within a
+    group the picks are evenly spaced. Raises ValueError for a negative limit.
     """
     if limit < 0:
         raise ValueError(f"limit is {limit}; it must be 0 (all images) or a positive number")
     if limit == 0 or limit >= len(splits):
         return list(range(len(splits)))
-    groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    groups: defaultdict[tuple[str, bool, str], list[int]] = defaultdict(list)
     for position, (split, label) in enumerate(zip(splits, labels, strict=True)):
-        groups[(label or "", split)].append(position)
+        groups[(label or "", split != TRAIN, split)].append(position)
     keys = sorted(groups)
     quota = dict.fromkeys(keys, 0)
     left = limit
@@ -57,12 +59,9 @@ def limited(dataset: Dataset, limit: int) -> Dataset:
 
     present = set(kept["label"].dropna())
     class_rows = dataset.class_labels["label"].isin(present)
-    return Dataset(
-        name=dataset.name,
-        root=dataset.root,
+    return replace(
+        dataset,
         images=kept,
-        skipped=dataset.skipped,
-        labelled=dataset.labelled,
         image_labels=follow(dataset.image_labels),
         class_labels=dataset.class_labels[class_rows].reset_index(drop=True),
         parts=follow(dataset.parts),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from data.images import open_image
+from data.images import Depth, open_image
 
 
 def _empty(*columns: str) -> pd.DataFrame:
@@ -28,7 +28,7 @@ class Dataset:
     root: Path
     images: pd.DataFrame
     """image_id (0.., in order of file), file (relative to root, forward slashes),
-    label (class name or None), split ("train" | "test" | any further name)"""
+    label (class name or None), split ("train" | "val" | "test" | any further name)"""
     skipped: pd.DataFrame = field(default_factory=lambda: _empty("file", "reason"))
     labelled: pd.DataFrame = field(
         default_factory=lambda: _empty("labelled_id", "name", "grouping", "part")
@@ -58,6 +58,10 @@ class Dataset:
     """images made from others: of which, how (key of CORRUPTIONS), and that in words"""
     elsewhere: Mapping[str, Path] = field(default_factory=dict)
     """files that do not lie below the root"""
+    remarks: tuple[str, ...] = ()
+    """what a reader decided or left out, in sentences"""
+    depth: Depth = field(default_factory=Depth)
+    """scale of pixels of more than 8 bits, the same for all images"""
 
     def path(self, file: str) -> Path:
         return self.elsewhere.get(file) or self.root / file
@@ -67,5 +71,8 @@ class Dataset:
 
         Raises UnusableImage with the reason.
         """
-        image, _ = open_image(self.path(file))
-        return image
+        return self.read(file)[0]
+
+    def read(self, file: str) -> tuple[Image.Image, str]:
+        """As `open`, and a note on what had to be done ("" when nothing)."""
+        return open_image(self.path(file), self.depth)

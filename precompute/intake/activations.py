@@ -17,7 +17,7 @@ from torch import Tensor
 
 from core.types import Backbone
 from data.datasets import Dataset
-from data.images import UnusableImage, encode_jpeg, open_image
+from data.images import encode_jpeg
 from precompute.intake import shards
 
 SHARD = 256
@@ -107,8 +107,9 @@ def _decoded(
 
     def decode(row: Any) -> Decoded | dict[str, str]:
         try:
-            image, note = open_image(dataset.path(row.file))
-        except UnusableImage as error:
+            image, note = dataset.read(row.file)
+            pixels = backbone.preprocess([image])[0]
+        except ValueError as error:
             return {"file": row.file, "reason": str(error)}
         box = backbone.view(*image.size)
         facts = {
@@ -126,7 +127,7 @@ def _decoded(
             "thumb": encode_jpeg(image, long_side=THUMB, quality=82),
             "picture": encode_jpeg(image, long_side=PICTURE, quality=90),
         }
-        return Decoded(facts, backbone.preprocess([image])[0])
+        return Decoded(facts, pixels)
 
     group: list[Decoded] = []
     with ThreadPoolExecutor(2) as pool:

@@ -19,6 +19,7 @@ from precompute.demo import shipped, train_backbone, train_clip
 from precompute.intake.identity import fingerprint_data, short_hash
 from precompute.intake.shards import tell
 
+READ_STAGE = "read data set"
 TRAINED_HERE: dict[str, Callable[..., object]] = {
     "aviary": train_backbone,
     "aviary-clip": train_clip,
@@ -69,7 +70,10 @@ def open_sources(recipe: Recipe, *, out: Path, device: str) -> Sources:
     path = Path(spec.path) if spec.path else out / spec.reader
     started = time.perf_counter()
     dataset = datasets.load(spec.reader, path, limit=spec.limit, options=dict(spec.options))
-    log.stage("read data set", time.perf_counter() - started, len(dataset.images), "images")
+    log.stage(READ_STAGE, time.perf_counter() - started, len(dataset.images), "images")
+    tell(datasets.told(dataset))
+    for remark in dataset.remarks:
+        log.notice(READ_STAGE, dataset.name, ValueError(remark))
     images = fingerprint_data(dataset, out / "contents")
     model = recipe.backbone.model
     if model in TRAINED_HERE:

@@ -156,6 +156,11 @@ def test_overview_shows_what_was_skipped_and_markup_as_text(
         (["run", "--images", "IMAGES"], "--model"),
         (["run", "--images", "IMAGES", "--model", "MODEL", "--family", "timm"], "huggingface"),
         (["run", "nowhere.toml"], "no recipe"),
+        (["run", "--images", "IMAGES", "--model", "MODEL", "--option", "flat"], "KEY=VALUE"),
+        (
+            ["run", "--images", "IMAGES", "--model", "MODEL", "--option", "layout=flat"],
+            "'classes', 'splits'",
+        ),
     ],
 )
 def test_wrong_arguments_end_in_one_sentence(

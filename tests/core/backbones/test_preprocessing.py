@@ -123,3 +123,13 @@ def test_grey_and_transparent_images_become_colour() -> None:
     grey = Image.new("L", (30, 20), 128)
     expected = preprocessor([Image.new("RGB", (30, 20), (128, 128, 128))])
     torch.testing.assert_close(preprocessor([grey, grey.convert("RGBA")])[:1], expected)
+
+
+def test_no_image_is_enlarged_beyond_bounds() -> None:
+    """A strip of 8 x 1,000,000 pixels would have taken 14 GB."""
+    enlarging = PROCESSORS["shortest edge, crop"]()
+    strip = Image.new("L", (150_000, 8))
+    with pytest.raises(
+        ValueError, match="from 150000 x 8 to 900000 x 48 pixels; at most 33,554,432"
+    ):
+        enlarging([strip])

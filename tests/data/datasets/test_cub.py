@@ -103,6 +103,19 @@ def test_a_missing_table_is_named(official, name):
         cub(official)
 
 
+def test_names_are_stripped_and_composed(official):
+    (official / "classes.txt").write_text("1 001.Ba\u0308r_\n2 002.Jay\n3 003.Unseen\n")
+    dataset = cub(official)
+    assert dataset.images["label"].tolist() == ["B\u00e4r", "Jay", "Jay"]
+    assert dataset.class_labels["label"].unique().tolist() == ["B\u00e4r", "Jay"]
+
+
+def test_a_split_that_is_neither_is_refused(official):
+    (official / "train_test_split.txt").write_text("1 0\n2 1\n3 2\n4 1\n")
+    with pytest.raises(ValueError, match=r"train_test_split.txt: 2 is neither 1 .* nor 0"):
+        cub(official)
+
+
 def test_a_damaged_table_is_named(official):
     (official / "classes.txt").write_text("1 001.Black footed Albatross\n2 002.Blue Jay x\n")
     with pytest.raises(ValueError, match=r"classes.txt has 4 columns; 2 were expected"):
@@ -148,3 +161,18 @@ def test_the_compact_form_of_real_data_is_whole():
     assert few.images.groupby(["label", "split"]).size().tolist() == [2] * 20
     assert few.parts["image_id"].between(0, 39).all()
     assert len(few.class_labels) == 3120
+
+
+def test_the_compact_form_knows_the_words_for_splits(official):
+    (official / "images.txt").unlink()
+    rows = [
+        "image_id,file,class_name,split",
+        "1,images/001.Black_footed_Albatross/z.jpg,001.A,Holdout",
+    ]
+    rows += ["2,images/002.Jay/b.jpg,002.Jay,Training"]
+    (official / "images.csv").write_text("\n".join(rows) + "\n")
+    (official / "parts.csv").write_text("image_id,part,x,y,visible\n1,back,1,1,1\n")
+    (official / "attributes.txt").write_text("has_size::small\n")
+    percent = "class_name,has_size::small\n001.A,10\n002.Jay,20\n"
+    (official / "class_attributes_percent.csv").write_text(percent)
+    assert cub(official).images["split"].tolist() == ["test", "train"]

@@ -43,7 +43,12 @@ def test_other_files_hidden_files_and_loops_are_passed_over(tmp_path):
     (tmp_path / "owl" / "gone.png").symlink_to(tmp_path / "nowhere.png")
     dataset = folder(tmp_path)
     assert dataset.images["file"].tolist() == ["owl/a.gif"]
-    assert dataset.skipped.values.tolist() == [["owl/gone.png", "a link that leads nowhere"]]
+    assert dataset.skipped["file"].tolist() == [
+        "__MACOSX",
+        "owl/gone.png",
+        "owl/loop",
+        "owl/notes.txt",
+    ]
 
 
 def test_images_beside_the_class_folders_are_left_out_and_reported(tmp_path):
@@ -75,8 +80,9 @@ def test_split_folders_may_be_flat(tmp_path):
     assert images["label"].isna().all()
 
 
-def test_a_class_called_train_beside_others_is_a_class(tmp_path):
-    images = folder(_put(tmp_path, "train/a.png", "plane/b.png")).images
+def test_a_class_called_train_beside_others_is_a_class_where_the_recipe_says_so(tmp_path):
+    _put(tmp_path, "train/a.png", "plane/b.png")
+    images = load("folder", tmp_path, options={"layout": "classes"}).images
     assert images["label"].tolist() == ["plane", "train"]
 
 
@@ -117,6 +123,18 @@ def test_odd_names_pass_through_unchanged(tmp_path):
     images = folder(_put(tmp_path, f"{label}/{long}/{long}.png")).images
     assert images["label"].tolist() == [label]
     assert images["file"].tolist() == [f"{label}/{long}/{long}.png"]
+
+
+def test_classes_are_stripped_and_their_accents_composed(tmp_path):
+    _put(tmp_path, "cat/a.png", "cat /b.png", "B\u00e4r/c.png", "Ba\u0308r/d.png")
+    dataset = folder(tmp_path)
+    assert sorted(dataset.images["label"]) == ["B\u00e4r", "B\u00e4r", "cat", "cat"]
+    assert len(dataset.remarks) == 2
+
+
+def test_a_limit_keeps_an_image_to_fit_on(tmp_path):
+    _put(tmp_path, "test/owl/a.png", "train/owl/b.png")
+    assert load("folder", tmp_path, limit=1).images["split"].tolist() == ["train"]
 
 
 def test_names_that_are_not_text_are_reported(tmp_path):
@@ -162,5 +180,5 @@ def test_unknown_readers_and_options_are_refused_with_the_known_ones(tmp_path):
     with pytest.raises(ValueError, match="no option 'colour'; known are n_train, n_test"):
         load("aviary", tmp_path, options={"colour": 1})
     with pytest.raises(ValueError, match="no option 'limit'; it has none"):
-        load("folder", tmp_path, options={"limit": 1})
+        load("cub", tmp_path, options={"limit": 1})
     assert list(READERS) == ["aviary", "cub", "folder", "manifest"]

@@ -11,7 +11,6 @@ from PIL import Image
 
 from data.images import (
     UnusableImage,
-    decode_image,
     encode_jpeg,
     from_runs,
     open_image,
@@ -92,30 +91,6 @@ def test_of_an_animation_the_first_frame_is_read(tmp_path):
     image, note = open_image(path)
     assert image.getpixel((3, 4)) == (255, 0, 0)
     assert "first frame" in note
-
-
-@pytest.mark.parametrize("suffix", ["png", "tif"])
-def test_sixteen_bit_grey_keeps_its_range(tmp_path, suffix):
-    ramp = np.linspace(0, 65535, W * H).astype(np.uint16).reshape(H, W)
-    image, note = open_image(_saved(tmp_path, Image.fromarray(ramp), f"a.{suffix}"))
-    expected = np.round(ramp / 65535 * 255).astype(np.uint8)
-    np.testing.assert_array_equal(np.asarray(image)[:, :, 1], expected)
-    assert "16 bit" in note
-
-
-def test_sixteen_bit_colour_keeps_its_range(pixels):
-    deep = (pixels.astype(np.uint16) * 256 + 9).astype(">u2")
-    rows = b"".join(b"\x00" + row.tobytes() for row in deep)
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        crc = struct.pack(">I", zlib.crc32(kind + body))
-        return struct.pack(">I", len(body)) + kind + body + crc
-
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", W, H, 16, 2, 0, 0, 0))
-    body = chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    image, note = decode_image(b"\x89PNG\r\n\x1a\n" + head + body)
-    assert np.abs(np.asarray(image).astype(int) - pixels).max() <= 1
-    assert "16 bit" in note
 
 
 def test_values_without_a_fixed_range_are_spread_over_their_own(tmp_path):
