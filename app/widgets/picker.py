@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import address, db
 from app.format import plain, short
-from core.kinds import TRAIN
+from core.kinds import FITTED
 from data.queries import build, images
 from data.queries.images import ImageFacts
 
@@ -74,7 +74,8 @@ def choose(
 def _first(chosen: np.ndarray, everything: np.ndarray, head_id: int | None) -> int:
     """The most telling of those chosen: explained by saliency, wrong, held out from fitting; where
     none is explained, wrong and held out."""
-    held_out = np.setdiff1d(chosen, _ids(None, TRAIN, None, False))
+    fitted = [_ids(None, split, None, False) for split in FITTED]
+    held_out = np.setdiff1d(chosen, np.concatenate(fitted))
     explained = np.intersect1d(held_out, _ids(None, None, None, False, True))
     wrong = _ids(None, None, head_id, True)
     both = (np.intersect1d(explained, wrong), explained, np.intersect1d(held_out, wrong))

@@ -167,7 +167,7 @@ def splits(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         """
         SELECT split, count(*) AS n, count(class_id) AS n_labelled
         FROM image GROUP BY split
-        ORDER BY CASE split WHEN 'train' THEN 0 WHEN 'test' THEN 1 ELSE 2 END, split
+        ORDER BY list_position(['train', 'val', 'test'], split) NULLS LAST, split
         """
     ).df()
 
@@ -213,7 +213,7 @@ def sample_images(con: duckdb.DuckDBPyConnection, *, per_split: int = 6) -> pd.D
         SELECT image_id, file, split, class.name AS class, thumb, view_x0, view_y0, view_x1, view_y1
         FROM numbered JOIN picture USING (image_id) LEFT JOIN class USING (class_id)
         WHERE place <= $per_split
-        ORDER BY CASE split WHEN 'train' THEN 0 WHEN 'test' THEN 1 ELSE 2 END, split, place
+        ORDER BY list_position(['train', 'val', 'test'], split) NULLS LAST, split, place
         """,
         {"per_split": per_split},
     ).df()

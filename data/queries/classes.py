@@ -114,7 +114,7 @@ def confusions(con: duckdb.DuckDBPyConnection, head_id: int, class_id: int) -> p
         ),
         counted AS (SELECT *, count(*) AS n FROM pair GROUP BY ALL)
         FROM counted
-        ORDER BY CASE split WHEN 'train' THEN 0 WHEN 'test' THEN 1 ELSE 2 END, split, n DESC,
+        ORDER BY list_position(['train', 'val', 'test'], split) NULLS LAST, split, n DESC,
             label_id, predicted_id
         """,
         {"head_id": head_id, "class_id": class_id},
@@ -153,7 +153,7 @@ def dominance(con: duckdb.DuckDBPyConnection, head_id: int) -> pd.DataFrame:
         JOIN concept ON concept.bank_id = head.bank_id
             AND concept.concept_id = dominance.concept_id
         WHERE head_id = $head_id
-        ORDER BY CASE split WHEN 'train' THEN 0 WHEN 'test' THEN 1 ELSE 2 END, split, n DESC,
+        ORDER BY list_position(['train', 'val', 'test'], split) NULLS LAST, split, n DESC,
             concept_id
         """,
         {"head_id": head_id},

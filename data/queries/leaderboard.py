@@ -35,9 +35,7 @@ _TIMES = """
         SELECT bank_id, coalesce(name, 'total') AS part, sum(seconds) AS seconds,
             if(name = 'fit', n_train, n_images) AS n
         FROM part, (
-            SELECT count(*) AS n_images,
-                coalesce(nullif(count(*) FILTER (split = 'train'), 0), count(*)) AS n_train
-            FROM image
+            SELECT count(*) AS n_images, count(*) FILTER (split = 'train') AS n_train FROM image
         )
         GROUP BY GROUPING SETS ((bank_id, name, n_train, n_images), (bank_id, n_train, n_images))
     )

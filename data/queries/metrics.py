@@ -77,7 +77,7 @@ def showing(
         """
         WITH candidate AS (
             SELECT concept_id, image_id, score, coalesce(present, FALSE) AS shown,
-                split <> 'train' AS held_out
+                split NOT IN ('train', 'val') AS held_out
             FROM score
             JOIN concept USING (bank_id, concept_id)
             JOIN image USING (image_id)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from core import bottleneck
 from core.importance import METHODS, Function, LinearLogit, c_deletion, c_insertion, mu_fidelity
-from core.kinds import TRAIN
+from core.kinds import FITTED
 from core.sampling import evenly
 from core.types import Head
 from data import write
@@ -87,7 +87,7 @@ def by_class(
     best: Integer[np.ndarray, " n"], splits: np.ndarray, most: int
 ) -> Integer[np.ndarray, " m"]:
     """At most so many rows, held-out ones if any, evenly over the classes they are taken for."""
-    held_out = np.flatnonzero(splits != TRAIN)
+    held_out = np.flatnonzero(~np.isin(splits, FITTED))
     pool = held_out if len(held_out) else np.arange(len(splits))
     # in order of the predicted class, so that even steps meet every class
     pool = pool[np.argsort(best[pool], kind="stable")]

@@ -13,12 +13,12 @@ import pandas as pd
 from jaxtyping import Float, Integer
 from torch import Tensor
 
-from core.kinds import TEST, TRAIN
+from core.kinds import FITTED, TEST, TRAIN, VAL
 from core.metrics.enlarge import Picture
 from core.recipe import Recipe
 from core.sampling import evenly
 from core.types import Backbone, Box, Grid, Labels
-from data.datasets import Dataset
+from data.datasets import Dataset, check_train
 from precompute.intake import truth
 from precompute.intake.activations import ActivationStore
 from precompute.intake.classes import Classes
@@ -133,11 +133,14 @@ class Build:
         return " + ".join(dict.fromkeys(self.split[self.held_out]))
 
     @property
+    def chosen_on(self) -> Integer[np.ndarray, " v"]:
+        """Images of the split on which strengths are chosen; there may be none."""
+        return np.flatnonzero(self.split == VAL)
+
+    @property
     def judged(self) -> list[str]:
-        """Splits that nothing was fitted on, in order."""
-        rows = np.ones(len(self.split), dtype=bool)
-        rows[self.train] = False
-        return list(dict.fromkeys(self.split[rows]))
+        """Splits that nothing was fitted to or chosen on, in order."""
+        return [split for split in dict.fromkeys(self.split) if split not in FITTED]
 
 
 def gather(
@@ -189,16 +192,15 @@ def gather(
 def _sides(
     dataset: Dataset, rows: pd.DataFrame
 ) -> tuple[Integer[np.ndarray, " a"], Integer[np.ndarray, " b"]]:
-    """Images to fit on, and images to judge by."""
+    """Images to fit on, and images to judge by. Raises ValueError without an image to fit on."""
     split = rows["split"].to_numpy()
     train = np.flatnonzero(split == TRAIN)
+    check_train(split.tolist(), f"the images of {dataset.name} that can be used")
     # further splits may be shifted on purpose, so "test" is preferred where it exists
     held_out = np.flatnonzero(split == TEST)
     if held_out.size == 0:
         copies = rows["image_id"].isin(dataset.altered["image_id"]).to_numpy()
-        held_out = np.flatnonzero((split != TRAIN) & ~copies)
-    if train.size == 0:
-        train, held_out = np.arange(len(rows)), np.arange(0)
+        held_out = np.flatnonzero(~np.isin(split, FITTED) & ~copies)
     return train, held_out
 
 

@@ -12,7 +12,7 @@ from app import address, db
 from app.format import short
 from app.widgets import set_boxes
 from app.widgets.set_boxes import JUDGED, Box
-from core.kinds import TEST, TRAIN
+from core.kinds import FITTED, TEST, TRAIN
 from data.queries import build, comparing, images
 
 MOST = 5000
@@ -51,13 +51,13 @@ def classes() -> dict[int, str]:
 def pairs(splits: list[str], classes: dict[int, str], *, judged: bool) -> dict[str, tuple]:
     """Comparisons worth a button, best first."""
     out: dict[str, tuple[ImageSet, ImageSet]] = {}
-    further = [s for s in splits if s not in (TRAIN, TEST)]
+    further = [s for s in splits if s not in (*FITTED, TEST)]
     if TEST in splits:
         out |= {f"test | {s}": (ImageSet(TEST), ImageSet(s)) for s in further[:4]}
     if TRAIN in splits and TEST in splits:
         out["train | test"] = (ImageSet(TRAIN), ImageSet(TEST))
     if judged:
-        for s in (further or [x for x in splits if x != TRAIN] or splits)[:1]:
+        for s in (further or [x for x in splits if x not in FITTED] or splits)[:1]:
             pair = (ImageSet(s, judged="right"), ImageSet(s, judged="wrong"))
             out[f"right | wrong on {s}"] = pair
     if len(classes) > 1:

@@ -12,7 +12,7 @@ from app import db
 from app.views.intervene import batch, head_lab, levels
 from core import bottleneck
 from core.intervention import presence, propagation
-from core.kinds import TEST, TRAIN
+from core.kinds import TEST, TRAIN, VAL
 from data.queries import edits, heads
 from data.queries.build import HeadFacts
 
@@ -20,7 +20,7 @@ MOST = 40_000_000
 """numbers of a table of scores held at once, 320 MB"""
 MOST_CONCEPTS = levels.MOST_CONCEPTS
 """of a covariance between concepts"""
-ORDER = {TEST: 0, "shifted": 1, TRAIN: 9}
+ORDER = {TEST: 0, "shifted": 1, VAL: 8, TRAIN: 9}
 """splits that nothing was fitted on come first"""
 
 

@@ -8,7 +8,7 @@ from app import address, db
 from app.format import plain, short
 from app.views.leaderboard import standings
 from app.widgets import figures, learnability
-from core.kinds import TRAIN
+from core.kinds import FITTED
 from data.queries import build, leaderboard, methods
 
 st.title("Leaderboard", anchor=False)
@@ -48,7 +48,7 @@ def all_banks() -> None:
         key="rows",
         label_visibility="collapsed",
     )
-    splits = sorted(build.splits(con)["split"], key=lambda split: split == TRAIN)
+    splits = sorted(build.splits(con)["split"], key=lambda split: split in FITTED)
     wanted = standings.measures(groups, splits, rows)
     made_by = [
         methods.method(con, "bank", name) for name in dict.fromkeys(bank.method for bank in banks)

@@ -46,8 +46,8 @@ def pick_split() -> str:
         on_change=address.write,
         args=("x", "split"),
         format_func=lambda s: plain(short(s, 30)),
-        help="Images measured on. Banks and heads were fitted on train; what is measured on one "
-        "split only stays the same.",
+        help="Images measured on. Banks and heads were fitted on train, and strengths "
+        "chosen on val; what is measured on one split only stays the same.",
     )
     return chosen
 

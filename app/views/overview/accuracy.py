@@ -7,10 +7,15 @@ import plotly.graph_objects as go
 
 from app.format import MISSING, number, short
 from app.widgets import figures, palette
-from core.kinds import TEST, TRAIN
+from core.kinds import FITTED, TEST, TRAIN, VAL
 
-COLOURS = {TRAIN: palette.REST, TEST: palette.BLUE, "shifted": palette.VERMILION}
-FURTHER = (palette.GREEN, palette.PURPLE, palette.ORANGE, palette.OLIVE)
+COLOURS = {
+    TRAIN: palette.REST,
+    VAL: palette.OLIVE,
+    TEST: palette.BLUE,
+    "shifted": palette.VERMILION,
+}
+FURTHER = (palette.GREEN, palette.PURPLE, palette.ORANGE)
 
 TARGETS = {"label": "label", "backbone": "backbone"}
 
@@ -47,7 +52,7 @@ def chart(accuracies: pd.DataFrame, splits: list[str]) -> go.Figure:
     titles = list(dict.fromkeys(frame["title"]))
     figure = go.Figure()
     for title in titles:
-        held = frame[(frame["title"] == title) & (frame["split"] != TRAIN)]
+        held = frame[(frame["title"] == title) & ~frame["split"].isin(FITTED)]
         figure.add_scatter(
             x=100 * held["accuracy"],
             y=[title] * len(held),

@@ -80,6 +80,14 @@ def test_what_cannot_be_corrupted_is_told(original, tmp_path: Path) -> None:
     assert corrupted(original, (), tmp_path, seed=0) is original
 
 
+def test_what_strengths_are_chosen_on_is_not_altered(original, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    images = original.images.assign(split=["train", "val", *["night"] * (len(original.images) - 2)])
+    found = corrupted(replace(original, images=images), ("dark",), tmp_path, seed=0)
+    assert set(found.images["split"]) == {"train", "val", "night", "night+dark"}
+
+
 def test_pairs_see_a_small_change_that_sets_do_not() -> None:
     rng = np.random.default_rng(1)
     a = rng.normal(size=(60, 2))

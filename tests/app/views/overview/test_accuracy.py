@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from app.views.overview.accuracy import wide
+from app.views.overview.accuracy import chart, wide
 
 
 def test_n_and_chance_stand_in_the_last_row_and_where_they_differ() -> None:
@@ -38,3 +38,12 @@ def test_each_target_has_its_own_chance() -> None:
 
     assert found["Target"].tolist() == ["label", "label", "backbone", "backbone"]
     assert found["test"].tolist() == ["75 %", "25 % · n 12", "75 %", "50 % · n 12"]
+
+
+def test_the_bar_spans_splits_that_nothing_was_fitted_to_or_chosen_on() -> None:
+    splits = {"train": 1.0, "val": 0.9, "test": 0.7, "night": 0.4}
+    frame = pd.DataFrame({"model": "cav", "split": list(splits), "accuracy": list(splits.values())})
+
+    bar = chart(frame.assign(target="label", n=9, chance=0.1), list(splits)).data[0]
+
+    assert list(bar.x) == [70, 40]
