@@ -1,12 +1,15 @@
 """Heads on concept scores: trained, folded from a backbone, or read off texts and labels."""
 
+from core.heads.chosen import STRENGTHS, choose_strength
 from core.heads.last_layer import fold_backbone
 from core.heads.profiles import match_profiles
 from core.heads.soft_trim import soft_trimmed_mean
 from core.heads.trained import SparseSettings, fit_probe, fit_residual, fit_sparse
 
 __all__ = [
+    "STRENGTHS",
     "SparseSettings",
+    "choose_strength",
     "fit_probe",
     "fit_residual",
     "fit_sparse",

@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from core.bottleneck import logits
+from core.heads.chosen import USUAL
 from core.intervention.refit import STRENGTH, refit
 from core.types import Head
 
@@ -25,8 +26,8 @@ from core.types import Head
 class SparseSettings:
     """What a recipe may set of a sparse head."""
 
-    c: float = 1.0
-    """inverse strength of the penalty"""
+    c: float = 0.0
+    """inverse strength of the penalty; 0: what is best on the val split, 1 without such a split"""
     per_class: int = 0
     """above 0 chooses the strength along the regularisation path instead: the fit whose mean number
     of non-zero weights a class comes nearest to it (what GLM-SAGA is asked for by Wong et al. 2021,
@@ -78,7 +79,7 @@ def fit_sparse(
             warnings.simplefilter("ignore", ConvergenceWarning)
             return model.fit(x, classes)
 
-    model = _nearest(fitted, per_class) if per_class else fitted(settings.c)
+    model = _nearest(fitted, per_class) if per_class else fitted(settings.c or USUAL)
     return _unstandardised(model, scaler), present
 
 

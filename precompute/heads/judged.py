@@ -10,7 +10,8 @@ from jaxtyping import Float, Integer
 
 from core import heads as core_heads
 from core.bottleneck import logits, probabilities
-from precompute.heads.types import Fitted, labelled
+from core.types import Head
+from precompute.heads.types import Fitted, choose_on_val, labelled
 from precompute.intake import Build
 
 
@@ -22,9 +23,16 @@ class Probe:
 
 
 def probe(build: Build) -> Probe:
-    """The plain linear probe on pooled activations: what a head has to be measured against."""
+    """The plain linear probe on pooled activations: what a head has to be measured against.
+
+    Its strength is chosen on the val split, where there is one, as that of a sparse head is.
+    """
     rows, pooled = labelled(build), build.pooled
-    head, present = core_heads.fit_probe(pooled[rows], build.class_of[rows], seed=build.seed)
+
+    def fit(strength: float) -> tuple[Head, np.ndarray]:
+        return core_heads.fit_probe(pooled[rows], build.class_of[rows], c=strength, seed=build.seed)
+
+    head, present = fit(choose_on_val(build, fit, pooled)[0])
     return Probe(present[logits(head, pooled).argmax(1)], present)
 
 

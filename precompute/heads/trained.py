@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from core import heads as core_heads
-from precompute.heads.types import Fitted, HeadInput, labelled
+from core.types import Head
+from precompute.heads.types import Fitted, HeadInput, choose_on_val, labelled
 
 
 def sparse(given: HeadInput, **params: Any) -> Fitted:
@@ -21,7 +22,19 @@ def sparse(given: HeadInput, **params: Any) -> Fitted:
     rows = labelled(build)
     targets = build.class_of[rows]
     settings = core_heads.SparseSettings(**params)
-    head, present = core_heads.fit_sparse(given.scores[rows], targets, settings, seed=build.seed)
+    scores = given.scores[rows]
+
+    def fitted(strength: float) -> tuple[Head, np.ndarray]:
+        return core_heads.fit_sparse(
+            scores, targets, replace(settings, c=strength), seed=build.seed
+        )
+
+    chosen = ""
+    if not settings.c and not settings.per_class:
+        c, n = choose_on_val(build, fitted, given.scores)
+        settings = replace(settings, c=c)
+        chosen = f", penalised as is best on {n:,} val images (c = {c:g})" if n else ""
+    head, present = core_heads.fit_sparse(scores, targets, settings, seed=build.seed)
     share = np.count_nonzero(head.weight) / head.weight.size
     each = np.count_nonzero(head.weight) / len(head.weight)
     aimed = f", {each:.3g} a class where {settings.per_class} were asked for"
@@ -29,7 +42,7 @@ def sparse(given: HeadInput, **params: Any) -> Fitted:
         head,
         present,
         f"Sparse linear layer on concept scores, trained on the labels of {len(rows):,} train "
-        f"images; {100 * share:.0f} % of its weights are not zero"
+        f"images{chosen}; {100 * share:.0f} % of its weights are not zero"
         f"{aimed if settings.per_class else ''}.",
         refit=lambda scores: sparse(replace(given, scores=scores), **params),
     )

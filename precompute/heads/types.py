@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Integer
 
+from core import heads
 from core.types import ConceptBank, Head
 from precompute.intake import Build, Texts
 
@@ -56,6 +57,17 @@ class HeadInput:
     label_of: Integer[np.ndarray, " k"]
     """labelled concept that each concept is fitted to or named for; -1: none"""
     texts: Texts = field(default_factory=Texts)
+
+
+def choose_on_val(
+    build: Build,
+    fit: Callable[[float], tuple[Head, Integer[np.ndarray, " y"]]],
+    x: Float[np.ndarray, "n k"],
+) -> tuple[float, int]:
+    """The inverse strength that is best on the val split, and on how many images; see
+    `core.heads.choose_strength`. `x`: rows of every image."""
+    rows = build.chosen_on
+    return heads.choose_strength(fit, x[rows], build.class_of[rows])
 
 
 def labelled(build: Build) -> Integer[np.ndarray, " m"]:

@@ -70,6 +70,25 @@ def test_a_class_gets_as_many_weights_as_asked(per_class: int) -> None:
     assert right(fitted, taken) > 0.8
 
 
+def test_the_strength_is_chosen_on_the_val_split_and_on_no_other() -> None:
+    """What the test images are called changes nothing; what the val images are called does."""
+    taken = given()
+    parts = np.repeat(["train", "val", "test"], (30, 12, 18)).astype(object)
+    classes = np.arange(N) % Y
+
+    def fitted(*wrong: str) -> Fitted:
+        of_image = np.where(np.isin(parts, wrong), (classes + 1) % Y, classes)
+        known = fake_builds.classes(of_image, *NAMES)
+        build = replace(taken.build, classes=known, split=parts, train=np.arange(30))
+        return HEADS["sparse"].make(replace(taken, build=build))
+
+    usual = fitted()
+    assert "penalised as is best on 12 val images (c = 0.01)" not in usual.about
+    np.testing.assert_array_equal(fitted("test").head.weight, usual.head.weight)
+    assert "penalised as is best on 12 val images (c = 0.01)" in fitted("val").about
+    assert "val" not in HEADS["sparse"].make(taken).about
+
+
 def test_more_weights_than_concepts_are_refused() -> None:
     with pytest.raises(ValueError, match="between 0 and the 5 concepts"):
         HEADS["sparse"].make(given(), per_class=6)
