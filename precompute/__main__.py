@@ -47,6 +47,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _build(recipe: Recipe, text: str, options: argparse.Namespace) -> int:
     from precompute import forecast, pipeline  # torch takes seconds to import; --help does not wait
+    from precompute.ending import ending
 
     if options.dry_run:
         print(forecast.forecast(recipe, out=options.out, device=options.device))
@@ -54,7 +55,7 @@ def _build(recipe: Recipe, text: str, options: argparse.Namespace) -> int:
     path = pipeline.run(
         recipe, text=text, out=options.out, device=options.device, keep_work=options.keep_work
     )
-    print(f"{path}\nlook at it with: {_app(path)}")
+    print(f"{ending(path)}\n{path}\nlook at it with: {_app(path)}")
     return 0
 
 

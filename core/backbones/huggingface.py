@@ -220,7 +220,13 @@ def _open(model: str, *, size: tuple[int, int] | None, device: str) -> Opened:
 
 
 def call(network: nn.Module, pixels: Tensor) -> Any:
-    """Position embeddings are interpolated where a family can, so that any grid may be used."""
+    """Position embeddings are interpolated where a family can, so that any grid may be used.
+
+    Not at the size that the network was made for: where it is no square, some families fail at it.
+    """
+    made_for = getattr(network.config, "image_size", None)
+    if isinstance(made_for, list | tuple) and tuple(made_for) == tuple(pixels.shape[2:]):
+        return network(pixel_values=pixels)
     keyword = "interpolate_pos_encoding"
     named = inspect.signature(network.forward).parameters
     inside = [inspect.signature(child.forward).parameters for child in network.children()]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from transformers import ViTConfig, ViTModel
 
 from core import backbones
 from core.backbones import default_layer, huggingface, layers, mean_readout
@@ -189,3 +190,10 @@ def test_a_model_without_a_default_asks_for_a_layer(
     assert listing.refused == "it shuffles"
     assert not any(info.default for info in listing.layers)
     assert backbones.load(path, layer="vit.layers.0").layer == "vit.layers.0"
+
+
+def test_a_vit_made_for_a_size_that_is_no_square_runs_at_it() -> None:
+    """Interpolating its position embeddings fails there, and nothing needs it."""
+    config = ViTConfig(**(zoo.BODY | {"image_size": [24, 40]}))
+    network = ViTModel(config).eval()
+    assert huggingface.call(network, torch.zeros(1, 3, 24, 40)).last_hidden_state.shape[1] == 16
