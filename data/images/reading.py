@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from PIL import Image
@@ -59,17 +60,18 @@ def depth_of_all(paths: Iterable[Path]) -> Depth:
 
     Formats of 8 bits are not decoded.
     """
-    found = []
-    for path in paths:
-        if format_of(head_of(path)) in (*_SHALLOW, None):
-            continue
-        try:
-            deep = decoded(read_bytes(path)).deep
-            if deep is not None:
-                found.append(depth_of(deep))
-        except UnusableImage:
-            continue  # reading it for good will say why
-    return joined(found)
+    with ThreadPoolExecutor(2) as pool:
+        return joined(pool.map(_depth, paths))
+
+
+def _depth(path: Path) -> Depth:
+    if format_of(head_of(path)) in (*_SHALLOW, None):
+        return Depth()
+    try:
+        deep = decoded(read_bytes(path)).deep
+        return Depth() if deep is None else depth_of(deep)
+    except UnusableImage:
+        return Depth()  # reading it for good will say why
 
 
 def _check_shape(width: int, height: int) -> None:
