@@ -41,7 +41,7 @@ CREATE TABLE image (
     image_id        UINTEGER PRIMARY KEY,
     file            VARCHAR NOT NULL,    -- relative to the data set's root, forward slashes
     class_id        UINTEGER,            -- label; NULL: unlabelled
-    split           VARCHAR NOT NULL,    -- "train", "test" or a further name; banks and heads fit on train
+    split           VARCHAR NOT NULL,    -- "train" (banks and heads fit on it), "val" (strengths are chosen on it), "test" or a further name
     width           UINTEGER NOT NULL,   -- pixels, upright
     height          UINTEGER NOT NULL,   -- pixels, upright
     note            VARCHAR NOT NULL,    -- what decoding had to do ("first of 12 frames"); "" if nothing

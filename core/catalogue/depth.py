@@ -35,8 +35,8 @@ DEPTH = keyed(
         Definition(
             "depth.best",
             "Best layer's AUC",
-            "Five-fold cross-validated, on images that nothing was fitted on. Being the "
-            "best of several layers makes it a little too high.",
+            "Five-fold cross-validated, on held-out images where there are any. Being the best of "
+            "several layers makes it a little too high.",
             source=COMMON,
             unit="AUC",
             better="higher",
