@@ -3,13 +3,44 @@ that writes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import errno
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_OF_ROWS = (duckdb.DataError, duckdb.IntegrityError, duckdb.ProgrammingError)
+"""faults that leave the database as it was before the rows"""
+
+
+@contextmanager
+def taken_back_on_failure(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Writes all that is put inside, or nothing of it. Does not nest."""
+    con.begin()
+    try:
+        yield
+    except Exception:
+        con.rollback()
+        raise
+    con.commit()
+
+
+def ends_build(error: Exception, *, taken_back: bool) -> bool:
+    """Whether a build must not go on after a fault of one of its parts.
+
+    There is no memory or no room on the disk left, or the database itself failed: in a way that
+    nothing takes back, unless what the part wrote was, which `taken_back` says.
+    """
+    if isinstance(error, duckdb.Error):
+        return not (taken_back and isinstance(error, _OF_ROWS))
+    if isinstance(error, OSError):
+        return error.errno in _FULL
+    return isinstance(error, MemoryError)
 
 
 def put(con: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, Any]) -> int:

@@ -21,6 +21,13 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except MemoryError as error:
+        print(
+            f"error: there is not enough memory ({error}); the same command resumes where this one "
+            "left off. A smaller batch, fewer concepts or a layer with fewer tokens needs less",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         print("\nstopped; the same command resumes where this one left off", file=sys.stderr)
         return 130

@@ -17,7 +17,7 @@ from data.datasets import Dataset
 from precompute.intake.activations import ActivationStore
 from precompute.intake.build import Build, Masks, Points
 from precompute.intake.classes import Classes
-from precompute.intake.sources import Log
+from precompute.intake.log import Log
 
 NO_IMAGES = np.arange(0)
 RECIPE = parse(fakes.recipe_text(Path("shapes.csv"), "fake"))

@@ -46,7 +46,7 @@ def payload(rows: pd.DataFrame, *, title: str, height: int = 430) -> dict[str, A
     for row in rows.to_dict("records"):
         concept = int(row["concept_id"])
         label = row["label"] if isinstance(row["label"], str) else None
-        wrong = label is not None and not bool(row["correct"])
+        wrong = not pd.isna(row["correct"]) and not bool(row["correct"])
         points.append(
             {
                 "id": int(row["image_id"]),

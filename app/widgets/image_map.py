@@ -35,7 +35,9 @@ def _points() -> pd.DataFrame:
     rows = layouts.images(db.cursor())
     rows["src"] = [minis.strip([bytes(t)], side=72) for t in rows["thumb"]]
     right = rows["correct"].astype("boolean")
-    rows["right"] = right.map({True: "right", False: "wrong"}).fillna("no label or prediction")
+    rows["right"] = right.map({True: "right", False: "wrong"}).fillna(
+        "not judged: no label that the model knows"
+    )
     rows["class"] = rows["class"].fillna("unlabelled")
     return rows.drop(columns=["thumb"])
 

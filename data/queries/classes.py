@@ -80,12 +80,13 @@ def importances(
 
 def cluster(con: duckdb.DuckDBPyConnection, head_id: int, class_id: int) -> pd.DataFrame:
     """Images that the head takes for the class: x, y, concept_id (-1: none) with its name, value,
-    thumb, file, split, label and whether that is the class."""
+    thumb, file, split, label and whether that is the class (NULL: the head does not know it)."""
     return con.execute(
         """
         SELECT image_id::BIGINT AS image_id, x, y, coalesce(cluster.concept_id::BIGINT, -1)
             AS concept_id, concept.name, value, thumb, file, split, class.name AS label,
-            image.class_id = cluster.class_id AS correct
+            CASE WHEN image.class_id IN (SELECT class_id FROM head_bias WHERE head_id = $head_id)
+                 THEN image.class_id = cluster.class_id END AS correct
         FROM cluster JOIN head USING (head_id) JOIN image USING (image_id)
         JOIN picture USING (image_id)
         LEFT JOIN concept ON concept.bank_id = head.bank_id
@@ -124,7 +125,8 @@ def confusions(con: duckdb.DuckDBPyConnection, head_id: int, class_id: int) -> p
 def confused(
     con: duckdb.DuckDBPyConnection, head_id: int, class_id: int, *, most: int = 12
 ) -> pd.DataFrame:
-    """Images of the class taken for another, and of another taken for it, the surest first:
+    """Images of the class taken for another, and of another of the head's classes taken for it,
+    the surest first:
     missed, image_id, file, split, label, predicted, prob, thumb and view box."""
     return con.execute(
         """
@@ -135,6 +137,7 @@ def confused(
         JOIN class AS label ON label.class_id = image.class_id
         JOIN class AS predicted ON predicted.class_id = guess.class_id
         WHERE guess.head_id = $head_id AND image.class_id <> guess.class_id
+          AND image.class_id IN (SELECT class_id FROM head_bias WHERE head_id = $head_id)
           AND (image.class_id = $class_id OR guess.class_id = $class_id)
         QUALIFY row_number() OVER (PARTITION BY missed ORDER BY prob DESC, image_id) <= $most
         ORDER BY missed DESC, prob DESC, image_id

@@ -13,15 +13,18 @@ def members(
 ) -> pd.DataFrame:
     """image_id and class_id (-1: unlabelled) of the images that pass, ascending; None passes all.
 
-    `right`: labelled images that the backbone takes for their label, or for another class.
+    `right`: images whose label is an output of the backbone and that it takes for their label, or
+    for another class.
     """
     return con.execute(
         """
         SELECT image_id::BIGINT AS image_id, coalesce(image.class_id::BIGINT, -1) AS class_id
         FROM image LEFT JOIN prediction USING (image_id)
+        LEFT JOIN class ON class.class_id = image.class_id
         WHERE ($split IS NULL OR split = $split)
           AND ($class_id IS NULL OR image.class_id = $class_id)
-          AND ($right IS NULL OR (image.class_id = prediction.class_id) = $right)
+          AND ($right IS NULL
+               OR output IS NOT NULL AND (image.class_id = prediction.class_id) = $right)
         ORDER BY image_id
         """,
         {"split": split, "class_id": class_id, "right": right},
@@ -77,6 +80,7 @@ def shown(
     """Some images by falling score, with thumb, view box, label and the backbone's prediction.
 
     The strongest whose score is positive; with `spread`, evenly from the strongest to the weakest.
+    `correct` is NULL where the label is no output of the model.
     """
     return con.execute(
         """
@@ -96,7 +100,8 @@ def shown(
                        ELSE place < $most AND score > 0 END
         )
         SELECT image_id, score, file, split, class.name AS class, guess.name AS predicted, prob,
-            image.class_id = prediction.class_id AS correct,
+            CASE WHEN class.output IS NOT NULL
+                 THEN image.class_id = prediction.class_id END AS correct,
             thumb, view_x0, view_y0, view_x1, view_y1
         FROM picked JOIN image USING (image_id) JOIN picture USING (image_id)
         LEFT JOIN class ON class.class_id = image.class_id

@@ -125,12 +125,16 @@ def example_groups(con: duckdb.DuckDBPyConnection, bank_id: int, concept_id: int
 
 
 def examples(con: duckdb.DuckDBPyConnection, bank_id: int, concept_id: int) -> pd.DataFrame:
-    """The images kept for each group, with thumb, view box, label and the backbone's prediction."""
+    """The images kept for each group, with thumb, view box, label and the backbone's prediction.
+
+    `correct` is NULL where the label is no output of the model.
+    """
     return con.execute(
         """
         SELECT group_id, rank, image_id, score, peak, peak_token, file, split,
             class.name AS class, guess.name AS predicted, prob,
-            image.class_id = prediction.class_id AS correct,
+            CASE WHEN class.output IS NOT NULL
+                 THEN image.class_id = prediction.class_id END AS correct,
             thumb, view_x0, view_y0, view_x1, view_y1
         FROM example JOIN image USING (image_id) JOIN picture USING (image_id)
         LEFT JOIN class ON class.class_id = image.class_id

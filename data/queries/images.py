@@ -42,6 +42,8 @@ class ImageFacts:
     """None: the backbone does not classify"""
     prob: float | None
     """softmax probability of predicted, 0..1"""
+    correct: bool | None
+    """None: there is no label, or it is no output of the backbone"""
 
     @property
     def box(self) -> Box:
@@ -85,7 +87,9 @@ def image(con: duckdb.DuckDBPyConnection, image_id: int) -> ImageFacts | None:
         SELECT image_id, file, split, image.width, image.height, note,
                view_x0, view_y0, view_x1, view_y1,
                image.class_id AS label_id, label.name AS label,
-               prediction.class_id AS predicted_id, predicted.name AS predicted, prob
+               prediction.class_id AS predicted_id, predicted.name AS predicted, prob,
+               CASE WHEN label.output IS NOT NULL
+                    THEN image.class_id = prediction.class_id END AS correct
         FROM image
         LEFT JOIN class AS label ON label.class_id = image.class_id
         LEFT JOIN prediction USING (image_id)
@@ -123,19 +127,25 @@ def image_ids(
     wrong: bool = False,
     explained: bool = False,
 ) -> Integer[np.ndarray, " n"]:
-    """Ids in order. `wrong`: labelled images whose top class, by the head (None: by the backbone),
-    is another than the label. `explained`: images with saliency maps."""
+    """Ids in order. `explained`: images with saliency maps.
+
+    `wrong`: images whose top class, by the head (None: by the backbone), is another than the label,
+    where that is one of its classes.
+    """
     found = con.execute(
         """
         SELECT image_id FROM image
+        LEFT JOIN class USING (class_id)
         LEFT JOIN prediction USING (image_id)
         LEFT JOIN head_prediction
           ON head_prediction.image_id = image.image_id AND head_prediction.head_id = $head_id
         WHERE ($class_id IS NULL OR image.class_id = $class_id)
           AND ($split IS NULL OR split = $split)
-          AND (NOT $wrong OR image.class_id <>
-               CASE WHEN $head_id IS NULL THEN prediction.class_id
-                    ELSE head_prediction.class_id END)
+          AND (NOT $wrong OR CASE
+               WHEN $head_id IS NULL
+               THEN output IS NOT NULL AND image.class_id <> prediction.class_id
+               ELSE image.class_id IN (SELECT class_id FROM head_bias WHERE head_id = $head_id)
+                    AND image.class_id <> head_prediction.class_id END)
           AND (NOT $explained OR image.image_id IN (SELECT image_id FROM saliency))
         ORDER BY image_id
         """,

@@ -27,11 +27,16 @@ class LayoutQuality:
 
 
 def images(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The images laid out: image_id, x, y, split, class, predicted, correct and thumb, by id."""
+    """The images laid out: image_id, x, y, split, class, predicted, thumb and correct, by id.
+
+    `correct` is NULL where the label is no output of the model.
+    """
     return con.execute(
         """
         SELECT image_id::BIGINT AS image_id, x, y, split, class.name AS class,
-            guess.name AS predicted, image.class_id = prediction.class_id AS correct, thumb
+            guess.name AS predicted, thumb,
+            CASE WHEN class.output IS NOT NULL
+                 THEN image.class_id = prediction.class_id END AS correct
         FROM image_layout JOIN image USING (image_id) JOIN picture USING (image_id)
         LEFT JOIN class ON class.class_id = image.class_id
         LEFT JOIN prediction USING (image_id)

@@ -30,10 +30,8 @@ def put_text_effects(con: duckdb.DuckDBPyConnection, run: BankRun, build: Build)
     mean = side.images_in.mean(0, dtype=np.float64)
     classes = None
     if texts.embed is not None and build.n_classes > 1:
-        try:
+        with build.log.attempt("texts", "names of classes"):  # that the text model cannot read
             classes = texts.embed(build.class_names).astype(np.float64)
-        except ValueError as error:  # names that the text model cannot read
-            build.log.notice("texts", "names of classes", error)
     images = side.images_in_test.astype(np.float64)
     for concept, axis in enumerate(axes):
         codes = text_edits.code(side.images_in.astype(np.float64), axis, mean=mean)

@@ -85,9 +85,9 @@ def check(spec: HeadSpec) -> None:
 def fit_head(given: HeadInput, spec: HeadSpec) -> Fitted | None:
     """None where the head cannot be had from this bank; the log says why."""
     log = given.build.log
-    try:
-        with log.timed(f"head {spec.title}", len(given.scores), "images"):
-            return HEADS[spec.kind].make(given, **spec.params)
-    except ValueError as error:
-        log.notice("heads", spec.title, error)
-        return None
+    with (
+        log.attempt("heads", spec.title),
+        log.timed(f"head {spec.title}", len(given.scores), "images"),
+    ):
+        return HEADS[spec.kind].make(given, **spec.params)
+    return None

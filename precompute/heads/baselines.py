@@ -19,11 +19,9 @@ def put_baselines(build: Build, predicted: np.ndarray | None) -> list[dict[str, 
     if predicted is not None:
         rows = accuracies(predicted, truth, build.split, countable=build.output_classes)
         out += [{"model": "backbone", "target": "label", **row} for row in rows]
-    try:
+    with build.log.attempt("heads", "linear probe"):
         with build.log.timed("linear probe", len(build.train), "images"):
             fitted = probe(build)
-    except ValueError as error:
-        build.log.notice("heads", "linear probe", error)
-        return out
-    rows = accuracies(fitted.predicted, truth, build.split, countable=fitted.classes)
-    return [*out, *({"model": "linear probe", "target": "label", **row} for row in rows)]
+        rows = accuracies(fitted.predicted, truth, build.split, countable=fitted.classes)
+        out += [{"model": "linear probe", "target": "label", **row} for row in rows]
+    return out

@@ -10,13 +10,14 @@ from precompute.intake.build import (
     notice_missing,
     pixels_of,
 )
-from precompute.intake.classes import Classes, classes_of
+from precompute.intake.classes import Classes, classes_of, doubts, named_outputs
 from precompute.intake.crops import ImageCrops, lend_crops
 from precompute.intake.embed_texts import read_texts
 from precompute.intake.identity import fingerprint_files, fingerprint_store, short_hash, versions
+from precompute.intake.log import Log
 from precompute.intake.parameters import check_parameters
 from precompute.intake.shards import facts_of, is_whole, publish, put_facts, run_shards, tell
-from precompute.intake.sources import Log, Sources, open_sources, train_demo
+from precompute.intake.sources import Sources, open_sources, train_demo
 from precompute.intake.streams import StoredImages, StoredTokens
 from precompute.intake.texts import Texts
 from precompute.intake.truth import cell_share, labels_of
@@ -40,6 +41,7 @@ __all__ = [
     "cell_share",
     "check_parameters",
     "classes_of",
+    "doubts",
     "extract",
     "facts_of",
     "fingerprint_files",
@@ -48,6 +50,7 @@ __all__ = [
     "is_whole",
     "labels_of",
     "lend_crops",
+    "named_outputs",
     "notice_missing",
     "open_sources",
     "pixels_of",

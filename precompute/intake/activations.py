@@ -190,6 +190,12 @@ class ActivationStore:
             return None
         return np.concatenate([np.load(f / "logits.npy") for f in self.folders])
 
+    @cached_property
+    def n_outputs(self) -> int:
+        """Logits of an image; 0: the model does not classify."""
+        file = self.folders[0] / "logits.npy"
+        return np.load(file, mmap_mode="r").shape[1] if file.exists() else 0
+
     def embedding(self) -> Float[np.ndarray, "n e"] | None:
         """Vectors of the images beside a CLIP-like model's texts; None: not such a model."""
         if not (self.folders[0] / "embedding.npy").exists():

@@ -22,7 +22,8 @@ from data.datasets import Dataset, check_train
 from precompute.intake import truth
 from precompute.intake.activations import ActivationStore
 from precompute.intake.classes import Classes
-from precompute.intake.sources import Log, Sources
+from precompute.intake.log import Log
+from precompute.intake.sources import Sources
 
 MASKED = 300
 """images whose masks judge maps, at most: so many held out, and so many to train on"""

@@ -31,11 +31,9 @@ def read_texts(build: Build) -> Texts:
     spec = build.recipe.text
     if spec == TextSpec():
         return Texts()
-    try:
+    with build.log.attempt("texts", spec.vectors or spec.vocabulary or "text"):
         return _read(build)
-    except (ValueError, OSError) as error:
-        build.log.notice("texts", spec.vectors or spec.vocabulary or "text", error)
-        return Texts()
+    return Texts()
 
 
 def _read(build: Build) -> Texts:

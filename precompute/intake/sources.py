@@ -1,12 +1,11 @@
-"""Opening what a recipe names, and the log of what was done with it."""
+"""Opening what a recipe names."""
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from core import backbones
@@ -17,6 +16,7 @@ from data import datasets, lock
 from data.datasets import Dataset, corrupted
 from precompute.demo import shipped, train_backbone, train_clip
 from precompute.intake.identity import fingerprint_data, short_hash
+from precompute.intake.log import Log
 from precompute.intake.shards import tell
 
 READ_STAGE = "read data set"
@@ -25,28 +25,6 @@ TRAINED_HERE: dict[str, Callable[..., object]] = {
     "aviary-clip": train_clip,
 }
 """models of a recipe that are the program's own"""
-
-
-@dataclass
-class Log:
-    """What goes into the tables `stage` and `notice`."""
-
-    stages: list[tuple[str, float, int, str, int | None]] = field(default_factory=list)
-    notices: list[tuple[str, str, str]] = field(default_factory=list)
-    bank_id: int | None = None
-    """the bank that stages are for from now on; None: for all"""
-
-    def stage(self, name: str, seconds: float, n: int, unit: str) -> None:
-        self.stages.append((name, seconds, n, unit, self.bank_id))
-
-    @contextmanager
-    def timed(self, name: str, n: int, unit: str) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self.stage(name, time.perf_counter() - started, n, unit)
-
-    def notice(self, stage: str, subject: str, error: Exception) -> None:
-        self.notices.append((stage, subject, str(error)))
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,12 @@ def put_image_layout(con: duckdb.DuckDBPyConnection, build: Build) -> Callable[[
     The layout is begun here; what is returned waits for it and writes it. The page that shows it
     counts its images; fewer activations than images are a notice.
     """
+    with build.log.attempt("layout", "images", con):
+        return _begun(con, build)
+    return lambda: None
+
+
+def _begun(con: duckdb.DuckDBPyConnection, build: Build) -> Callable[[], None]:
     pooled, ids, seed, log = build.pooled, build.image_ids, build.seed, build.log
     # about the mean: activations of one model all point the same way, and differ beside that
     centred = pooled - pooled.mean(0)
@@ -98,10 +104,11 @@ def put_image_layout(con: duckdb.DuckDBPyConnection, build: Build) -> Callable[[
         )
 
     def put() -> None:
-        x, y, seconds = placing.result()
-        log.stage("layout of images", seconds, len(chosen), "images")
-        if not np.isnan(x).any():
-            write.put(con, "image_layout", {"image_id": ids[chosen], "x": x, "y": y})
-            write.frame(con, "layout_quality", layout_trust(mine, x, y, seed=seed))
+        with log.attempt("layout", "images", con):
+            x, y, seconds = placing.result()
+            log.stage("layout of images", seconds, len(chosen), "images")
+            if not np.isnan(x).any():
+                write.put(con, "image_layout", {"image_id": ids[chosen], "x": x, "y": y})
+                write.frame(con, "layout_quality", layout_trust(mine, x, y, seed=seed))
 
     return put

@@ -58,6 +58,8 @@ def prepare_names(con: Con, texts: Texts, build: Build) -> Callable[[BankRun], N
     model = "" if spec.vectors else spec.model or build.model
     known = Vocabulary(texts.words, texts.words_in, texts.origin, model, spec.template)
     n = min(_PROBES, len(texts.words))
+    with log.attempt(NAMES_STAGE, "vocabulary"):
+        notice_read_alike(texts.words, texts.words_in, log)
     write.put_row(
         con,
         "text_space",
@@ -69,7 +71,6 @@ def prepare_names(con: Con, texts: Texts, build: Build) -> Callable[[BankRun], N
         words=list(texts.words[:n]),
         vectors=texts.words_in[:n].astype(np.float32).ravel(),
     )
-    notice_read_alike(texts.words, texts.words_in, log)
 
     def named(run: BankRun) -> None:
         with log.timed(f"name {run.title}", run.codes.n_concepts, "concepts"):
@@ -130,10 +131,10 @@ def name_concepts(con: Con, bank: PlacedBank, known: Vocabulary, log: Log) -> No
     words, words_in = known.words, known.words_in
     alike = vocabulary.read_alike(words, words_in)
     kept = np.array([i for i in range(len(words)) if i not in alike], dtype=np.int64)
-    try:
+    names = None
+    with log.attempt(NAMES_STAGE, bank.title):
         names = vocabulary.name(placed.vectors, placed.control, words_in[kept])
-    except ValueError as error:
-        log.notice(NAMES_STAGE, bank.title, error)
+    if names is None:
         return
     write.put_row(
         con,

@@ -36,10 +36,8 @@ def put_quality(con: duckdb.DuckDBPyConnection, run: BankRun, held: HeldOut) -> 
         random = _control(bank, codes, held)
         seen = _seen(bank, codes, held, image_wise=METHODS[method].image_wise)
         figures = [*_codes(bank, random, *seen), *_directions(bank, random), *_promised(bank)]
-        try:
+        with log.attempt("quality", f"read-out of {title}"):
             figures += readout.figures(bank, random, codes, held)
-        except ValueError as error:
-            log.notice("quality", f"read-out of {title}", error)
         against = None if method == "random" else run.control
         figures += meaning.figures(concept, codes, against, held.build)
     with log.timed(f"probes of {title}", codes.n_concepts, "concepts"):

@@ -32,22 +32,23 @@ def put_depth(con: duckdb.DuckDBPyConnection, build: Build) -> None:
     The images are held-out ones where there are any, spread over classes. What keeps it, or one
     layer, from being done becomes a notice.
     """
+    layers = build.recipe.depth.layers
+    if layers:
+        with build.log.attempt("depth", ", ".join(layers), con):
+            _put(con, build)
+
+
+def _put(con: duckdb.DuckDBPyConnection, build: Build) -> None:
     spec, log = build.recipe.depth, build.log
-    if not spec.layers:
-        return
-    try:
-        layers = open_layers(build.backbone, spec.layers)
-        rows, y = _images(build, limit=spec.limit)
-        seconds, pooled, used = _pooled(
-            layers,
-            build.dataset,
-            build.rows.iloc[rows],
-            build.work / "depth" / short_hash(*layers.names, str(rows)),
-            batch=build.recipe.backbone.batch,
-        )
-    except ValueError as error:
-        log.notice("depth", ", ".join(spec.layers), error)
-        return
+    layers = open_layers(build.backbone, spec.layers)
+    rows, y = _images(build, limit=spec.limit)
+    seconds, pooled, used = _pooled(
+        layers,
+        build.dataset,
+        build.rows.iloc[rows],
+        build.work / "depth" / short_hash(*layers.names, str(rows)),
+        batch=build.recipe.backbone.batch,
+    )
     log.stage("depth: one pass", seconds, len(used), "images")
     with log.timed("depth: probes", len(layers.names), "layers"):
         y, classes = y[used], build.class_of[rows[used]]

@@ -17,7 +17,8 @@ _BLOCK = 256
 """concepts described at once"""
 
 
-def describe(fitted: FittedBank, codes: Codes, build: Build) -> Description:
+def describe(title: str, fitted: FittedBank, codes: Codes, build: Build) -> Description:
+    """`title`: of the bank."""
     directions = fitted.bank.directions.numpy()
     placing = begin_layout(directions, seed=build.seed)
     parts = [
@@ -29,9 +30,11 @@ def describe(fitted: FittedBank, codes: Codes, build: Build) -> Description:
         name: pd.concat([part.tables[name] for part in parts], ignore_index=True)
         for name in parts[0].tables
     }
-    x, y, _ = placing.result()
+    x = y = np.full(len(directions), np.nan, dtype=np.float32)
+    with build.log.attempt("layout", title):
+        x, y, _ = placing.result()
+        tables["layout_quality"] = layout_trust(directions, x, y, seed=build.seed)
     concept["umap_x"], concept["umap_y"] = x, y
-    tables["layout_quality"] = layout_trust(directions, x, y, seed=build.seed)
     tables["neighbour"] = nearest_concepts(directions, codes.scores)
     return Description(concept, tables)
 

@@ -63,6 +63,9 @@ def draw_held_out(con: duckdb.DuckDBPyConnection, build: Build) -> HeldOut:
         )
     if len(readable) > IMAGES:
         readable = np.sort(rng.choice(readable, IMAGES, replace=False))
+    plain = None
+    with build.log.attempt("probes", "labels", con):
+        plain = baseline(con, build)
     return HeldOut(
         build=build,
         tokens=tokens,
@@ -70,5 +73,5 @@ def draw_held_out(con: duckdb.DuckDBPyConnection, build: Build) -> HeldOut:
         shown=build.held_out[readable],
         outputs=outputs[readable],
         likeness=concept_quality.mean_cosine(pooled),
-        baseline=baseline(con, build),
+        baseline=plain,
     )

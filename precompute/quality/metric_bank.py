@@ -12,7 +12,7 @@ from core.measure import Measure
 from core.recipe import HeadSpec
 from precompute.banks import BankRun, LabelledScores
 from precompute.heads import Fitted
-from precompute.intake import MEASURE_STAGE, Build
+from precompute.intake import MEASURE_STAGE, Build, Log
 from precompute.naming import control_scores
 from precompute.quality import leakage, metric_heads, metric_maps
 from precompute.quality.leakage import HeadAccuracy
@@ -40,24 +40,25 @@ def measure_bank(
     What cannot be measured of a head is a notice; what cannot be measured of any bank is one that
     `notice_missing` wrote.
     """
-    concepts, bank_id = run.concepts, run.bank_id
-    random = control_scores(concepts, run.control)
-    rows = _concepts(concepts, build)
-    put_metrics(con, rows, control=_concepts(random, build), bank_id=bank_id)
+    concepts, bank_id, log = run.concepts, run.bank_id, build.log
+    random, unsaid = control_scores(concepts, run.control), Log()
+    rows = _concepts(concepts, build, run.title, log)
+    control = _concepts(random, build, run.title, unsaid)
+    put_metrics(con, rows, control=control, bank_id=bank_id)
     refits: dict[int, Fitted] = {}
     right: list[HeadAccuracy] = []
     # as many random directions as an activation has numbers leave nothing out: the linear probe
     k, d = run.control.directions.rows.shape
     spanning = k >= d
     for head in heads:
-        rows, missing = _head(_reading(head, concepts, build), concepts, build)
-        if missing is not None:
-            build.log.notice(MEASURE_STAGE, head.spec.title, missing)
+        title = head.spec.title
+        rows = _head(_reading(head, concepts, build), concepts, build, title, log)
         others: list[MetricRow] = []
         if head.fitted.refit is not None and not (spanning and head.fitted.linear):
-            refits[head.head_id] = head.fitted.refit(random.scores)
-            again = head._replace(fitted=refits[head.head_id])
-            others, _ = _head(_reading(again, random, build), random, build)
+            with log.attempt(MEASURE_STAGE, title, undone="no control by random directions"):
+                refits[head.head_id] = head.fitted.refit(random.scores)
+                again = head._replace(fitted=refits[head.head_id])
+                others = _head(_reading(again, random, build), random, build, title, unsaid)
         put_metrics(con, rows, control=others, bank_id=bank_id, head_id=head.head_id)
         drawn = _accuracies(others)
         right += [
@@ -73,28 +74,24 @@ def _accuracies(rows: Sequence[MetricRow]) -> dict[str, Measure]:
     return {row.split: row.measure for row in rows if row.name == "class_accuracy"}
 
 
-def _concepts(concepts: LabelledScores, build: Build) -> list[MetricRow]:
-    return [
-        *metric_maps.in_masks(concepts, build),
-        *metric_maps.right_side(concepts, build),
-        *leakage.rows(concepts, build),
-    ]
+def _concepts(concepts: LabelledScores, build: Build, subject: str, log: Log) -> list[MetricRow]:
+    found: list[MetricRow] = []
+    for measure in (metric_maps.in_masks, metric_maps.right_side, leakage.rows):
+        with log.attempt(MEASURE_STAGE, subject):
+            found += measure(concepts, build)
+    return found
 
 
 def _head(
-    reading: Reading, concepts: LabelledScores, build: Build
-) -> tuple[list[MetricRow], ValueError | None]:
-    if not reading.linear:  # it has no weights, so nothing else can be asked
-        return metric_heads.accuracies(reading, concepts, build), None
-    rows = [
-        *metric_heads.accuracies(reading, concepts, build),
-        *metric_heads.presence(reading, concepts, build),
-        *metric_heads.location(reading, concepts, build),
-    ]
-    try:
-        return [*rows, *metric_heads.importance(reading, concepts, build)], None
-    except ValueError as error:
-        return rows, error
+    reading: Reading, concepts: LabelledScores, build: Build, subject: str, log: Log
+) -> list[MetricRow]:
+    """A head without weights can be asked for nothing but its accuracies."""
+    of_weights = (metric_heads.presence, metric_heads.location, metric_heads.importance)
+    found: list[MetricRow] = []
+    for measure in (metric_heads.accuracies, *(of_weights if reading.linear else ())):
+        with log.attempt(MEASURE_STAGE, subject):
+            found += measure(reading, concepts, build)
+    return found
 
 
 def _reading(head: MeasuredHead, concepts: LabelledScores, build: Build) -> Reading:

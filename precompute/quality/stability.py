@@ -30,11 +30,9 @@ def figures(
         ("stability_seed", "with another seed", _other_seeds),
         ("stability_split", "on a share of the train images", _other_images),
     ):
-        try:
+        fits: list[Float[Tensor, "_ d"]] = []
+        with log.attempt("stability", spec.title, undone=f"not fitted again {words}"):
             fits = refit(spec, bank, data, folder, seed=seed, log=log) if spec.stability else []
-        except ValueError as error:
-            log.notice("stability", spec.title, ValueError(f"not fitted again {words}: {error}"))
-            continue
         if len(fits) > 1:
             random = [dictionary.random_like(bank.directions, seed=seed + i) for i in range(2)]
             value, n = _matched(fits, signed=bank.signed)

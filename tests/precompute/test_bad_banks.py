@@ -263,20 +263,21 @@ def odd(turn: Callable[[Tensor], Tensor]) -> Odd:
 
 
 def test_silent_activations_are_told_bank_by_bank(shapes: Path, tmp_path: Path) -> None:
-    built = Built(
-        shapes,
-        tmp_path,
-        *(bank(method) for method in LABELLED),
-        bank("craft", n=2),
-        bank("nmf", n=2),
-        backbone=odd(torch.zeros_like),
-    )
-    assert built.banks == []
+    with pytest.raises(ValueError, match="no concept bank could be made") as told:
+        Built(
+            shapes,
+            tmp_path,
+            *(bank(method) for method in LABELLED),
+            bank("craft", n=2),
+            bank("nmf", n=2),
+            backbone=odd(torch.zeros_like),
+        )
     for method in LABELLED:
-        built.said("banks", method, method, "of all 17 train images are equal", "another layer")
+        assert f"banks, {method}: {method} tells concepts by activations" in str(told.value)
+    assert str(told.value).count("of all 17 train images are equal; choose another layer") == 5
     for method in ("craft", "nmf"):
-        built.said("banks", method, "every activation is zero")
-    built.said("banks", "good", "all 255 tokens are equal")
+        assert f"banks, {method}: every activation is zero" in str(told.value)
+    assert "banks, good: all 255 tokens are equal" in str(told.value)
 
 
 def test_silent_tokens_a_single_concept_and_a_head_without_weights_harm_nothing(

@@ -14,6 +14,7 @@ from data import store
 from data.store import StoreError
 from precompute import pipeline
 from precompute.doctor import is_finished
+from precompute.every_bank import Made
 from tests.precompute import test_pipeline
 
 
@@ -49,8 +50,8 @@ def test_a_build_does_not_end_at_a_damaged_store(
 def test_a_store_that_breaks_a_promise_is_not_published(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "_concepts", lambda _con, _build: ([], []))
-    monkeypatch.setattr(pipeline, "put_image_layout", lambda _con, _build: None)
+    monkeypatch.setattr(pipeline, "put_banks", lambda _con, _build: Made())
+    monkeypatch.setattr(pipeline, "put_image_layout", lambda _con, _build: lambda: None)
     monkeypatch.setattr(pipeline.assemble, "put_images", lambda _con, _build: None)
     text = test_pipeline.fake_text(shapes)
     with pytest.raises(StoreError, match=r"not published: predictions carry .* not so 30 times"):

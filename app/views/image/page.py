@@ -19,16 +19,10 @@ def header(facts: ImageFacts, head: HeadFacts | None) -> None:
     label, predicted = facts.label, facts.predicted
     words = [f"**{plain(short(label))}**" if label else "*unlabelled*"]
     if predicted is not None:
-        badge = (
-            ""
-            if label is None
-            else (
-                " :green-badge[correct]"
-                if facts.label_id == facts.predicted_id
-                else " :red-badge[wrong]"
-            )
+        badge = {None: "", True: " :green-badge[correct]", False: " :red-badge[wrong]"}
+        words.append(
+            f"backbone: **{plain(short(predicted))}** {number(facts.prob)}{badge[facts.correct]}"
         )
-        words.append(f"backbone: **{plain(short(predicted))}** {number(facts.prob)}{badge}")
     words += [
         f"split {plain(facts.split)}",
         f"{facts.width} x {facts.height} px",

@@ -25,6 +25,7 @@ INSERT INTO prediction VALUES
     (3, 0, 0.75, [0.5, 2, 1]), (4, 2, 0.5, [1, 1, 1]), (7, 1, 0.5, [1, 1, 1]),
     (9, 1, 0.5, [3, 1, 1]);
 INSERT INTO head_prediction VALUES (5, 3, 1, 0.9), (5, 4, 1, 0.9), (5, 7, 1, 0.9), (5, 9, 0, 0.6);
+INSERT INTO head_bias VALUES (5, 0, 0), (5, 1, 0), (6, 0, 0);
 INSERT INTO labelled_concept VALUES (0, 'long tail', 'tail', 'tail'), (1, 'red', NULL, NULL);
 INSERT INTO image_label VALUES (3, 0, FALSE), (3, 1, TRUE), (4, 0, TRUE);
 INSERT INTO part VALUES (3, 'wing', 8, 9, TRUE), (3, 'wing', 5, 6, TRUE), (3, 'beak', NULL, NULL,

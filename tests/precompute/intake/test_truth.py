@@ -12,7 +12,7 @@ import reference
 from core.types import Box, Grid
 from data.datasets.types import Dataset
 from data.images import runs
-from precompute.intake.classes import classes_of
+from precompute.intake.classes import classes_of, doubts, named_outputs
 from precompute.intake.truth import cell_share, coverage, labels_of
 
 
@@ -57,6 +57,48 @@ def test_ambiguous_or_unlike_names_match_none(name: str, outputs: list[str]) -> 
 def test_exact_name_wins_over_a_synonym() -> None:
     found = matched(["maillot", "tank suit"], ["maillot", "maillot, tank suit"])
     assert found == {"maillot": "maillot", "tank suit": "maillot, tank suit"}
+
+
+@pytest.mark.parametrize(
+    "names", [["20_speed", "30_speed"], ["0.0", "1.0"], ["1 Euro", "2 Euro"], ["a b", "a_b"]]
+)
+def test_equal_names_are_matched_whatever_they_look_like(names: list[str]) -> None:
+    assert matched(names, [*names, "something else"]) == {name: name for name in names}
+
+
+@pytest.mark.parametrize(
+    ("names", "outputs", "none"),
+    [
+        (["1 Euro", "2 Euro"], ["1 Euro", "Euro"], "2 Euro"),
+        (["20_speed", "Speed"], ["20_speed", "30_speed"], "Speed"),
+        (["cat", "dog"], ["LABEL_0", "LABEL_1"], "cat"),
+    ],
+)
+def test_what_another_name_may_mean_as_well_is_not_matched(
+    names: list[str], outputs: list[str], none: str
+) -> None:
+    assert matched(names, outputs)[none] is None
+
+
+def test_outputs_of_one_name_are_told_apart() -> None:
+    outputs = ["crane", "wren", "crane"]
+    found = classes_of(pd.Series(["crane", "wren"], dtype=object), outputs)
+
+    assert found.frame["name"].tolist() == ["crane", "wren", "crane (output 0)", "crane (output 2)"]
+    assert found.frame["output"].fillna(9).tolist() == [9, 1, 0, 2]
+    told = dict(doubts(found, outputs, 3))
+    assert "2 outputs of the model are called 'crane' (numbers 0, 2)" in told["crane"]
+    assert "1 of 2 labels" in told["labels"]
+
+
+def test_logits_and_names_of_another_number_are_told() -> None:
+    assert named_outputs(["wren"], 3) == ("wren", "output 1", "output 2")
+    assert named_outputs(["wren", "auk"], 1) == ("wren",)
+    found = classes_of(pd.Series(["wren"], dtype=object), named_outputs(["wren"], 3))
+    told = dict(doubts(found, ["wren"], 3))
+    assert list(told) == ["names of outputs"]
+    assert "3 logits and names 1 classes" in told["names of outputs"]
+    assert list(doubts(found, ["wren"], 0)) == []
 
 
 def test_classes_are_labels_then_outputs_left_over() -> None:

@@ -1,0 +1,162 @@
+"""The banks of a recipe, one after the other: fitted, judged, named, read by heads, and edited."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+import duckdb
+
+from core.concepts import METHODS
+from core.recipe import BankSpec
+from precompute import assemble, heads
+from precompute.banks import BankRun, bank_key, draw_control, encode_bank, fit_bank, fit_data
+from precompute.explain import (
+    JudgedHead,
+    concept_faithfulness,
+    put_backbone_importance,
+    put_effects,
+    put_fidelity,
+    put_importance,
+    put_text_effects,
+    put_trees,
+)
+from precompute.intake import Build, Texts, lend_crops, read_texts
+from precompute.naming import NAMES_STAGE, label_concepts, prepare_names
+from precompute.quality import (
+    HeadAccuracy,
+    MeasuredHead,
+    describe,
+    draw_held_out,
+    measure_bank,
+    put_metrics,
+    put_quality,
+)
+
+
+class Made(NamedTuple):
+    """What later banks and tables need of the banks so far and their heads."""
+
+    accuracy: tuple[dict[str, Any], ...] = ()
+    """rows of that table"""
+    right: tuple[HeadAccuracy, ...] = ()
+    n_banks: int = 0
+    n_heads: int = 0
+    n_effects: int = 0
+
+
+def put_banks(con: duckdb.DuckDBPyConnection, build: Build) -> Made:
+    """Everything of the banks and their heads. A bank that fails leaves a notice and no rows.
+
+    Raises ValueError with all notices where the recipe names banks and none could be made.
+    """
+    log = build.log
+    texts = read_texts(build)
+    name_concepts = prepare_names(con, texts, build)
+    held = draw_held_out(con, build)
+    made = Made()
+    for bank_id, spec in enumerate(build.recipe.banks):
+        log.bank_id = bank_id
+        with log.attempt("banks", spec.title, con):
+            run = _bank(build, texts, bank_id, spec)
+            put_quality(con, run, held)
+            with log.attempt("trees", spec.title):
+                put_trees(con, run, held)
+            with log.timed(f"write {spec.title}", len(build.rows), "images"):
+                assemble.put_bank(con, run, build)
+            with log.attempt(NAMES_STAGE, spec.title):
+                name_concepts(run)
+            with log.attempt("texts", spec.title):
+                put_text_effects(con, run, build)
+            found = _heads(con, run, build, made)
+            made = found._replace(
+                n_banks=made.n_banks + 1,
+                n_effects=made.n_effects + _edits(con, run, build, made.n_effects),
+            )
+    log.bank_id = None
+    if build.recipe.banks and not made.n_banks:
+        told = "\n".join(f"  {stage}, {about}: {why}" for stage, about, why in log.notices)
+        raise ValueError(f"no concept bank could be made, so there is no store:\n{told}")
+    return made
+
+
+def _bank(build: Build, texts: Texts, bank_id: int, spec: BankSpec) -> BankRun:
+    """Fits a bank and encodes every image. Raises ValueError where it cannot be fitted."""
+    log, seed = build.log, build.seed
+    folder = build.work / (bank_key(spec, seed) + texts.tag)
+    data = lend_crops(fit_data(spec, build, texts), build)
+    fitted = fit_bank(spec, data, folder / "bank", seed=seed)
+    bank, pool = fitted.bank, METHODS[spec.method].pool
+    log.stage(f"fit {spec.title}", fitted.seconds, len(bank.directions), "concepts")
+    codes, seconds = encode_bank(
+        bank, build.activations, folder / "codes", title=spec.title, pool=pool
+    )
+    log.stage(f"maps of {spec.title}", seconds, len(build.rows), "images")
+    with log.timed(f"describe {spec.title}", codes.n_concepts, "concepts"):
+        description = describe(spec.title, fitted, codes, build)
+    control = draw_control(bank, codes, build, pool=pool)
+    concepts = label_concepts(description.concept, codes, bank, labels=build.label_names)
+    return BankRun(
+        bank_id, spec, data, folder, fitted, codes, control, description, concepts, texts
+    )
+
+
+def _heads(con: duckdb.DuckDBPyConnection, run: BankRun, build: Build, before: Made) -> Made:
+    """Makes the heads of a bank and measures it with them; returns `before` and what they add."""
+    scores, log = run.concepts.scores, build.log
+    given = heads.HeadInput(build, run.bank, scores, run.concepts.label_of, run.texts)
+    made: list[MeasuredHead] = []
+    accuracy = list(before.accuracy)
+    explained: dict[int, list[str]] = {}
+    for spec in (h for h in build.recipe.heads if h.bank == run.title):
+        result = heads.fit_head(given, spec)
+        if result is None:
+            continue
+        head = MeasuredHead(before.n_heads + len(made), spec, result)
+        predicted = assemble.put_head(
+            con, head.head_id, run.bank_id, spec, result, scores, build.image_ids
+        )
+        found = heads.accuracies(predicted, build.class_of, build.split, countable=result.classes)
+        accuracy.extend({"model": spec.title, "target": "label", **row} for row in found)
+        explained[head.head_id] = []
+        with log.attempt("importance", spec.title):
+            methods = put_importance(con, build, head.head_id, spec.title, result, scores)
+            explained[head.head_id] = methods
+        made.append(head)
+    with log.timed(f"measure {run.title}", run.codes.n_concepts, "concepts"):
+        refits, right = measure_bank(con, run, made, build)
+    judged = [
+        JudgedHead(m.head_id, m.spec.title, m.fitted, refits.get(m.head_id), explained[m.head_id])
+        for m in made
+    ]
+    with log.attempt("importance", run.title, undone="fidelity not measured"):
+        put_fidelity(con, build, judged, scores, run.control.scores)
+    return before._replace(
+        accuracy=tuple(accuracy),
+        right=(*before.right, *right),
+        n_heads=before.n_heads + len(made),
+    )
+
+
+def _edits(con: duckdb.DuckDBPyConnection, run: BankRun, build: Build, n_effects: int) -> int:
+    """Asks the model again with maps shown alone and latents edited; returns how many edits.
+
+    `n_effects`: of the banks before. What cannot be done is a notice.
+    """
+    log, recipe, found = build.log, build.recipe, 0
+    with (
+        log.attempt("measure", run.title, undone="faithfulness not measured"),
+        log.timed(f"faithfulness {run.title}", recipe.saliency.faithfulness, "images"),
+    ):
+        put_metrics(con, concept_faithfulness(run, build), bank_id=run.bank_id)
+    with (
+        log.attempt("effects", run.title),
+        log.timed(f"effects {run.title}", recipe.effects.latents, "latents"),
+    ):
+        found = put_effects(con, run, build, first=n_effects)
+    started = time.perf_counter()
+    with log.attempt("importance", run.title):
+        n = put_backbone_importance(con, run, build)
+        if n:
+            log.stage(f"own logits by {run.title}", time.perf_counter() - started, n, "images")
+    return found
