@@ -11,6 +11,7 @@ from app import address, db
 from app.format import MISSING, number, percent, plain, rate, seconds, short, size
 from app.views.overview import accuracy
 from app.widgets import defined, figures, gallery, image_map
+from core.kinds import VAL
 from data.queries import build, methods
 
 USES = (
@@ -50,10 +51,16 @@ def uses() -> None:
 def not_done() -> None:
     """Parts of the recipe that were not done: nothing is left out in silence."""
     notices = build.notices(con)
-    if not notices.empty:
+    of_reading = notices["stage"] == "read data set"
+    for title, rows in (
+        ("How the images were read", notices[of_reading]),
+        ("Parts of the recipe that were not done", notices[~of_reading]),
+    ):
+        if rows.empty:
+            continue
         with st.container(border=True):
-            st.markdown(":material/info: **Parts of the recipe that were not done**")
-            for _, row in notices.iterrows():
+            st.markdown(f":material/info: **{title}**")
+            for _, row in rows.iterrows():
                 st.markdown(
                     f"- {plain(row['stage'])}, {plain(row['subject'])}: {plain(row['message'])}"
                 )
@@ -65,13 +72,14 @@ def accuracies() -> None:
     if measured.empty:
         st.info("Nothing was measured: the images carry no labels, or there is no head.")
         return
+    order = list(splits["split"])
     goal = "label" if set(measured["target"]) == {"label"} else "target"
     st.caption(
         f"Share of images whose most probable class is the {goal}. Ticks mark chance: the share "
-        "of the most frequent class. The bar spans the splits that nothing was fitted on."
+        "of the most frequent class. The bar spans the splits that nothing was fitted on"
+        + (f" or chosen on; strengths were chosen on {VAL}." if VAL in order else ".")
     )
     left, right = st.columns([4, 6], gap="medium")
-    order = list(splits["split"])
     with left:
         figures.show(accuracy.chart(measured, order), key="accuracy")
     columns = {
