@@ -34,8 +34,8 @@ class BackboneSpec:
     """The vision model, and the layer in which concepts are sought."""
 
     model: str = ""
-    """what the family opens: a Hugging Face directory or hub name; "aviary" and "aviary-clip" are
-    the demos' own"""
+    """what the family opens: a Hugging Face directory or hub name; "aviary", "aviary-clip"
+    and "aviary-vit" are the demos' own"""
     family: str = "huggingface"
     """key of core.backbones.BACKBONES"""
     layer: str = ""

@@ -37,7 +37,7 @@ from data.datasets import (
     caption_words,
     captions_of,
 )
-from precompute.demo.aviary_backbone import COLUMNS, GREY, ROWS, SHIFT, normalised, read
+from precompute.demo.training import COLUMNS, GREY, ROWS, SHIFT, normalised, read
 
 PATCH = 16  # pixels: 6 x 8 tokens
 WIDTH = 96  # e, of the space of images and words

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from data.datasets import Dataset
-from precompute.demo.aviary_backbone import MADE, drawn_with
+from precompute.demo.training import MADE, drawn_with
 
 WEIGHTS = Path(__file__).with_name("weights")
 

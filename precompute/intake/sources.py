@@ -14,7 +14,7 @@ from core.recipe import Recipe
 from core.types import Backbone
 from data import datasets, lock
 from data.datasets import Dataset, corrupted
-from precompute.demo import shipped, train_backbone, train_clip
+from precompute.demo import shipped, train_backbone, train_clip, train_vit
 from precompute.intake.identity import fingerprint_data, short_hash
 from precompute.intake.log import Log
 from precompute.intake.shards import tell
@@ -23,6 +23,7 @@ READ_STAGE = "read data set"
 TRAINED_HERE: dict[str, Callable[..., object]] = {
     "aviary": train_backbone,
     "aviary-clip": train_clip,
+    "aviary-vit": train_vit,
 }
 """models of a recipe that are the program's own"""
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from data.datasets import load
 from precompute.demo import WEIGHTS, train_backbone, weights_hash
-from precompute.demo.aviary_backbone import MADE
+from precompute.demo.training import MADE
 
 _CLOSE = 0.02
 """by which accuracies may differ; other processors round otherwise, and training adds that up"""

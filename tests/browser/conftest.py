@@ -44,6 +44,29 @@ def app_url(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture(scope="session")
+def vit_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The ViT on the birds, trained and built as its recipe says, with a tenth of the images."""
+    from core.recipe import parse
+    from precompute import pipeline
+    from precompute.__main__ import DEMO
+
+    recipe = parse(DEMO.with_name("aviary_vit.toml").read_text(encoding="utf-8"))
+    few = {"n_train": 260, "n_test": 70, "n_shifted": 70}
+    recipe = replace(
+        recipe,
+        dataset=replace(recipe.dataset, options=few),
+        saliency=replace(recipe.saliency, limit=8),
+    )
+    return pipeline.run(recipe, out=tmp_path_factory.mktemp("vit"))
+
+
+@pytest.fixture(scope="session")
+def vit_url(vit_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serve(vit_store, log=tmp_path_factory.mktemp("vit app") / "log.txt") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[object]:
     pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     if CHROMIUM is None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.pages import PAGES
+from data.store import open_readonly
 
 VIEWS = list(PAGES)
 READY = "h1, h2"
@@ -32,6 +34,24 @@ def test_page_opens_by_link_in_a_fresh_tab(view: str, app_url: str, tab: Any) ->
     tab.wait_for_selector(READY, timeout=60_000)
     tab.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
     assert tab.locator("[data-testid=stException]").count() == 0
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_page_opens_on_a_vit(view: str, vit_url: str, tab: Any) -> None:
+    test_page_opens_by_link_in_a_fresh_tab(view, vit_url, tab)
+
+
+def test_nothing_is_left_undone_on_a_vit(vit_store: Path) -> None:
+    """What the default layer, banks and heads cannot do would be a notice."""
+    with open_readonly(vit_store) as con:
+        banks = [name for (name,) in con.execute("SELECT method FROM bank").fetchall()]
+        heads = con.execute("SELECT count(*) FROM head").fetchall()[0][0]
+        assert banks == ["semi_nmf", "sae", "random", "cav"]
+        assert heads == len(banks)
+        assert con.execute("SELECT layer FROM backbone").fetchall() == [("vit.layers.2",)]
+        for table in ("effect", "backbone_importance", "saliency", "depth"):
+            assert con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] > 0
+        assert con.execute("SELECT * FROM notice").fetchall() == []
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -5,50 +5,33 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
-from PIL import Image
 
 from core import backbones
 from data.datasets.types import Dataset
-from precompute.demo import aviary_backbone
-
-COLOURS = {"wren": (200, 60, 40), "heron": (40, 90, 200), "finch": (60, 180, 60)}
+from precompute.demo import aviary_backbone, training
+from tests.precompute.demo.coloured import coloured
 
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """Three classes told apart by colour; in split "shifted" the colours are exchanged."""
-    root = tmp_path_factory.mktemp("images")
-    generator = np.random.default_rng(0)
-    rows = []
-    names = list(COLOURS)
-    for index in range(96):
-        label = names[index % 3]
-        split = "train" if index < 66 else "test" if index < 81 else "shifted"
-        shown = label if split != "shifted" else names[(index + 1) % 3]
-        noise = generator.normal(0, 12, (96, 128, 3))
-        picture = np.clip(np.array(COLOURS[shown]) + noise, 0, 255).astype(np.uint8)
-        file = f"{index}.png"
-        Image.fromarray(picture).save(root / file)
-        rows.append({"image_id": index, "file": file, "label": label, "split": split})
-    return Dataset(name="colours", root=root, images=pd.DataFrame(rows))
+    return coloured(tmp_path_factory.mktemp("images"))
 
 
 @pytest.fixture(scope="module")
-def trained(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> aviary_backbone.Trained:
+def trained(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> training.Trained:
     out = tmp_path_factory.mktemp("backbone") / "colours"
     return aviary_backbone.train_backbone(dataset, out, seed=0, epochs=9, progress=False)
 
 
-def test_accuracy_is_told_for_every_split(trained: aviary_backbone.Trained) -> None:
+def test_accuracy_is_told_for_every_split(trained: training.Trained) -> None:
     assert trained.n_images == {"train": 66, "test": 15, "shifted": 15}
     assert trained.accuracy["test"] > 0.9
     assert trained.accuracy["shifted"] < 0.1
 
 
-def test_loader_reads_what_was_saved(dataset: Dataset, trained: aviary_backbone.Trained) -> None:
+def test_loader_reads_what_was_saved(dataset: Dataset, trained: training.Trained) -> None:
     backbone = backbones.load(str(trained.path))
     assert backbone.outputs == ("finch", "heron", "wren")
     assert backbone.view(128, 96) == (0, 0, 1, 1)
@@ -67,10 +50,10 @@ def test_loader_reads_what_was_saved(dataset: Dataset, trained: aviary_backbone.
 
 
 def test_training_pixels_are_those_of_the_saved_processor(
-    dataset: Dataset, trained: aviary_backbone.Trained
+    dataset: Dataset, trained: training.Trained
 ) -> None:
     files = dataset.images["file"].tolist()[:3]
-    read = aviary_backbone.normalised(aviary_backbone.read(dataset, files, progress=False))
+    read = training.normalised(training.read(dataset, files, progress=False))
     processed = backbones.load(str(trained.path)).preprocess([dataset.open(files[0])])
     torch.testing.assert_close(read[:1], processed, rtol=1e-5, atol=1e-5)
 
@@ -90,7 +73,7 @@ def test_same_seed_same_weights(dataset: Dataset, tmp_path: Path) -> None:
 
 
 def test_nothing_is_overwritten_and_nothing_is_left_behind(
-    dataset: Dataset, trained: aviary_backbone.Trained
+    dataset: Dataset, trained: training.Trained
 ) -> None:
     with pytest.raises(FileExistsError, match="remove it to train"):
         aviary_backbone.train_backbone(dataset, trained.path, epochs=1, progress=False)

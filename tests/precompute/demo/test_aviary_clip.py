@@ -17,7 +17,7 @@ from data.datasets.aviary import captions
 from data.datasets.aviary.species import GROUPS
 from data.datasets.types import Dataset
 from precompute.demo import aviary_clip
-from precompute.demo.aviary_backbone import normalised, read
+from precompute.demo.training import normalised, read
 
 KINDS = {"Ember Finch": (200, 60, 40), "Moss Shrike": (60, 170, 60), "Glacier Jay": (40, 90, 210)}
 """three species, told apart by colour alone; kind k shows value k of every group"""

@@ -20,7 +20,7 @@ from data.datasets.aviary.reader import aviary
 from data.datasets.aviary.render import render
 from precompute.__main__ import DEMO
 from precompute.demo import WEIGHTS, shipped, weights_hash
-from precompute.demo.aviary_backbone import MADE
+from precompute.demo.training import MADE
 
 FOLDER = WEIGHTS / "aviary"
 FACTS = json.loads((FOLDER / MADE).read_text(encoding="utf-8"))
