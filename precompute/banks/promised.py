@@ -15,7 +15,7 @@ from core.concepts import ImportedBank
 from core.types import ConceptBank
 from precompute.intake import Log
 
-_FVU_FACTOR, _FVU_LEAST = 1.15, 0.02
+_FVU_FACTOR, _FVU_LEAST = 1.25, 0.02
 _L0_FACTOR = 1.5
 _NOTHING = 1.0
 """the FVU of the mean token: what knows nothing of the activations"""
@@ -25,16 +25,17 @@ def judge_promise(bank: ConceptBank, *, r2: float, l0: float, log: Log, title: s
     """States FVU and L0 here beside what the checkpoint promises; a difference is a notice, too.
 
     `r2` and `l0` are over all tokens of all images; FVU here is 1 - r2. They differ where FVU here
-    is above the promised one by 15 % and by 0.02 at least, or is 1 or more; or where L0 is more
-    than 1.5 times, or less than two thirds, of the promised one.
+    is above the promised one by a quarter and by 0.02 at least, or is 1 or more; or where L0 is
+    more than 1.5 times, or less than two thirds, of the promised one.
 
     The bounds are from a trial: TopK and BatchTopK autoencoders of 512 latents at two layers of a
     MobileNetV2, trained on photographs of ImageNet and given what other photographs measure as
     their promise. On birds of CUB-200-2011, FVU was 0.93 to 1.02 times the promised one and L0 0.89
     to 1. On the next layer FVU was 1.09 to 1.22 times, on a MobileNetV2 that was trained on birds
     1.6 to 1.7 times, on tokens of norm sqrt(d) 1.14 to 3.4 times it, and L0 of BatchTopK 1.9 to 2.2
-    times or almost 0. Of these 12 mistakes the bounds find 11, and they take no other images for
-    one.
+    times or almost 0. Of these 12 mistakes the bounds find 9; the others rebuild nearly as well as
+    promised. They take no other images for a mistake, and would not where a promise was measured on
+    the images of the training: FVU was 1.18 times that.
     """
     if not isinstance(bank, ImportedBank):
         return
@@ -44,7 +45,8 @@ def judge_promise(bank: ConceptBank, *, r2: float, l0: float, log: Log, title: s
         _beside("FVU", fvu, promise.fvu) if fvu is not None else "it does not reconstruct",
         _beside("L0", l0, promise.l0),
     ]
-    statement = f"{title} ({bank.format}): {', '.join(said)}"
+    origin = f"{bank.format}, trained on {promise.model}" if promise.model else bank.format
+    statement = f"{title} ({origin}): {', '.join(said)}"
     tqdm.write(statement, file=sys.stderr)
     reasons = _differences(fvu, promise.fvu, l0, promise.l0)
     if not reasons:

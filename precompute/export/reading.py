@@ -41,6 +41,7 @@ class StoredBank:
     title: str
     """of the method, for people"""
     r2: float | None
+    """on held-out tokens where there are any; None: it does not reconstruct"""
     l0: float
     code_unit: str
     bank: ConceptBank
@@ -73,8 +74,10 @@ def bank_of(con: Con, title: str) -> StoredBank:
 
 def banks_of(con: Con) -> Iterator[StoredBank]:
     rows = con.execute(
-        "SELECT bank_id, name, bank.method, title, r2, l0, code_unit, tensors FROM bank "
-        "JOIN method ON method.kind = 'bank' AND method.method = bank.method ORDER BY bank_id"
+        "SELECT bank.bank_id, name, bank.method, title, coalesce(value, r2), l0, code_unit, "
+        "tensors FROM bank JOIN method ON method.kind = 'bank' AND method.method = bank.method "
+        "LEFT JOIN quality ON quality.bank_id = bank.bank_id AND measure = 'r2' "
+        "ORDER BY bank.bank_id"
     ).fetchall()
     for bank_id, name, method, title, r2, l0, code_unit, tensors in rows:
         concepts = con.execute(

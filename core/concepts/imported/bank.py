@@ -45,6 +45,7 @@ class Bank(Stored):
     promised: Float[Tensor, " two"]
     """FVU and L0 that the file states; below 0: it does not"""
     format_text: UInt8[Tensor, " f"]
+    """the program that wrote the file, and the model that it names"""
     read_weight: Float[Tensor, "y k"] | None = None
     """logit per unit of score; None: no classes were learned"""
     read_about: UInt8[Tensor, " a"] | None = None
@@ -68,7 +69,7 @@ class Bank(Stored):
     @property
     def promise(self) -> Promise:
         fvu, l0 = (None if v < 0 else v for v in self.promised.tolist())
-        return Promise(fvu, l0)
+        return Promise(fvu, l0, "".join(lines_of(self.format_text)[1:]))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -159,7 +160,7 @@ def of(foreign: Foreign) -> Bank:
         norm=torch.tensor(NORMS.index(foreign.norm)),
         squashed=torch.tensor(foreign.squashed),
         promised=torch.tensor([-1.0 if v is None else float(v) for v in promise]),
-        format_text=packed((foreign.format,)),
+        format_text=packed((foreign.format, foreign.promise.model)),
         read_weight=None if readout is None else torch.from_numpy(readout.head.weight).float(),
         read_about=None if readout is None else packed((readout.about,)),
         concept_text=packed(foreign.names) if foreign.names else None,

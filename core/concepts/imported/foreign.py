@@ -51,6 +51,8 @@ class Promise:
     """share of token variance that it leaves unexplained, 0 or more"""
     l0: float | None = None
     """non-zero codes a token"""
+    model: str = ""
+    """the backbone that it was trained on, as the checkpoint calls it; "": it does not say"""
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,8 @@ class Plan:
     certain: bool
     """a person wrote the rule down"""
     top_k: int = 0
+    kept: float = 0.0
+    """codes a token that it was trained to keep; 0: the file does not say"""
     threshold: float = 0.0
     layer: str = ""
     hook: str = ""
@@ -150,7 +152,8 @@ def of_saelens(
     told = _SAELENS_RULES[architecture]
     rule = asked.rule if architecture.endswith("batchtopk") and asked.rule else told
     rule = _agreed("rule", asked.rule, rule, beside)
-    k = int(facts.get("k") or (facts.get("activation_fn_kwargs") or {}).get("k", 0))
+    kept = float(facts.get("k") or (facts.get("activation_fn_kwargs") or {}).get("k", 0))
+    k = int(kept)
     if rule in ("relu", "topk"):  # others are made from training with a k, and no longer use it
         _counted(rule, _agreed("top_k", asked.top_k, k, beside), beside)
     keys = dict(_BARE) | (_GATED if rule == "gated" else {})
@@ -169,6 +172,7 @@ def of_saelens(
         centred=bool(facts.get("apply_b_dec_to_input", True)),
         certain=bool(asked.rule),
         top_k=k or asked.top_k,
+        kept=kept,
         hook=str(hook),
         by_norm=bool(facts.get("rescale_acts_by_decoder_norm", False)),
         width=int(facts.get("d_in") or 0),

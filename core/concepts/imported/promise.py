@@ -20,6 +20,7 @@ _EXPLAINED = {
     "variance_explained",
 }
 _SPARSE = {"l0", "avg_l0", "average_l0", "mean_l0", "l0_norm"}
+_MODELS = ("model_name", "lm_name", "backbone", "model_id")
 _RESULTS = ("eval_results.json", "eval.json", "metrics.json", "results.json")
 _METRIC = re.compile(r"-?\s*type:\s*(\S+)\s*\n\s*value:\s*([-+.\deE]+)")
 
@@ -38,7 +39,9 @@ def promised(opened: Opened, l0: float | None = None) -> Promise:
         # cards state percents, programs shares
         fvu = 1 - (explained / 100 if explained > 1 else explained)
     measured = next((v for n, v in found.items() if n in _SPARSE), None)
-    return Promise(fvu, l0 if measured is None else measured)
+    settings_of = [one for facts in (opened.facts, opened.header) for one in _tables(facts)]
+    models = [one[n] for one in settings_of for n in _MODELS if isinstance(one.get(n), str)]
+    return Promise(fvu, l0 if measured is None else measured, models[0] if models else "")
 
 
 def _stated(opened: Opened) -> Iterator[tuple[str, float]]:
@@ -55,9 +58,16 @@ def _stated(opened: Opened) -> Iterator[tuple[str, float]]:
         yield from ((name, float(value)) for name, value in _METRIC.findall(front))
 
 
-def _numbers(facts: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    for name, value in facts.items():
+def _tables(facts: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The table and those within it."""
+    yield facts
+    for value in facts.values():
         if isinstance(value, Mapping):
-            yield from _numbers(value)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            yield name, float(value)
+            yield from _tables(value)
+
+
+def _numbers(facts: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    for one in _tables(facts):
+        for name, value in one.items():
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                yield name, float(value)

@@ -138,7 +138,7 @@ def _shaped(opened_file: Opened, plan: Plan) -> Foreign:
         squashed=plan.squashed,
         norm=plan.norm,
         scale=plan.scale,
-        promise=promised(opened_file, plan.top_k or None),
+        promise=promised(opened_file, plan.kept or plan.top_k or None),
     )
 
 

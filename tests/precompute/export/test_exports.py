@@ -42,7 +42,9 @@ def front(folder: Path) -> dict[str, Any]:
 
 def test_a_bank_says_where_it_is_from_and_what_it_does(tiny_store: Path, tmp_path: Path) -> None:
     title, k, r2, l0 = rows(
-        tiny_store, "SELECT name, n_concepts, r2, l0 FROM bank WHERE r2 IS NOT NULL LIMIT 1"
+        tiny_store,
+        "SELECT name, n_concepts, value, l0 FROM bank JOIN quality USING (bank_id) "
+        "WHERE measure = 'r2' ORDER BY bank_id",
     )[0]
     folder = export_bank(tiny_store, title, tmp_path / "out")
     cfg = json.loads((folder / "cfg.json").read_text())
@@ -120,7 +122,15 @@ def test_fiftyone_has_labels_and_heat_maps(tiny_store: Path, tmp_path: Path) -> 
     samples = json.loads((folder / "samples.json").read_text())["samples"]
     assert len(samples) == rows(tiny_store, "SELECT count(*) FROM image")[0][0]
     bank_id, bank = rows(tiny_store, "SELECT bank_id, name FROM bank ORDER BY bank_id")[0]
-    seen = 0
+    scores = {
+        (name, concept, image): score
+        for name, concept, image, score in rows(
+            tiny_store,
+            "SELECT name, concept_id, image_id, score FROM score JOIN bank USING (bank_id) "
+            "WHERE NOT signed",
+        )
+    }
+    means: dict[str, list[tuple[float, float]]] = {}
     for sample in samples:
         assert (folder / sample["filepath"]).is_file()
         assert sample["prediction"]["_cls"] == "Classification"
@@ -131,8 +141,15 @@ def test_fiftyone_has_labels_and_heat_maps(tiny_store: Path, tmp_path: Path) -> 
             picture = np.asarray(Image.open(folder / value["map_path"]))
             assert value == {"_cls": "Heatmap", "map_path": value["map_path"], "range": [0, 255]}
             assert picture.dtype == np.uint8
-            seen = max(seen, int(picture.max()))
-    assert seen > 200
+            _, name, concept, _ = field.split("_", 3)
+            image = Path(sample["filepath"]).stem
+            known = scores.get((name, int(concept), int(image)), 0.0)
+            means.setdefault(field, []).append((known, float(picture.mean())))
+    unsigned = [np.array(pairs) for pairs in means.values() if any(score for score, _ in pairs)]
+    assert unsigned
+    for pairs in unsigned:
+        assert np.corrcoef(pairs.T)[0, 1] > 0.98
+        assert pairs[pairs[:, 0] == 0, 1].sum() == 0
     listed = samples[0][f"concepts_{bank.replace(' ', '_')}"]["classifications"]
     image = int(Path(samples[0]["filepath"]).stem)
     ((best,),) = rows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -56,6 +57,7 @@ def test_what_a_file_promises_is_known(tmp_path: Path) -> None:
         ("Prisma", 0.183, 4.5),
         ("dictionary_learning AutoEncoder", 0.25, 3.0),
         ("SAELens topk", None, 3.0),
+        ("SAELens batchtopk", None, 2.5),
         ("SAELens standard", None, None),
     ):
         folder = tmp_path / name
@@ -64,6 +66,16 @@ def test_what_a_file_promises_is_known(tmp_path: Path) -> None:
         assert (found.fvu is None) == (fvu is None)
         assert math.isclose(found.fvu or 0, fvu or 0, abs_tol=1e-6)
         assert (found.l0 or 0) == pytest.approx(l0 or 0)
+
+
+def test_the_model_that_a_file_names_is_kept(tmp_path: Path) -> None:
+    programs.TWINS["SAELens topk"].write(tmp_path)
+    facts = json.loads((tmp_path / "cfg.json").read_text())
+    facts["metadata"] = {"model_name": "vit-b"}
+    (tmp_path / "cfg.json").write_text(json.dumps(facts))
+    bank = autoencoder.fit(data(), path=str(tmp_path))
+    assert bank.promise.model == "vit-b"
+    assert bank.format == "SAELens"
 
 
 def test_latents_that_were_named_and_read_elsewhere_keep_both(tmp_path: Path) -> None:
