@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,12 +31,13 @@ _STARTS = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"GIF8", "GIF"),
-    (b"BM", "BMP"),
     (b"II*\x00", "TIFF"),
     (b"MM\x00*", "TIFF"),
     (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "JPEG 2000"),
     (b"\xff\x4f\xff\x51", "JPEG 2000"),
 )
+_BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
+"""bytes of what follows a BMP's first 14"""
 _BRANDS = (
     ("AVIF", {b"avif", b"avis"}),
     ("HEIC", {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}),
@@ -50,8 +52,10 @@ def format_of(head: bytes) -> str | None:
     """The format that a file of this beginning is in, of those that are read; `HEAD` bytes do."""
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WebP"
-    if head[:1] == b"P" and head[1:2] in b"123456fF" and head[2:3].isspace():
+    if re.match(rb"P[1-6fF]\s+(#|\d+\s)", head):
         return "PNM"
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
+        return "BMP"
     if head[128:132] == b"DICM":
         return "DICOM"
     if head[4:8] == b"ftyp":

@@ -28,13 +28,16 @@ def test_files_are_used_by_what_they_hold_where_their_names_say_nothing(tmp_path
         tmp_path, "owl/a.jpg", "owl/b.jfif", "owl/c.ppm", "owl/no ending", "owl/d.dat", "owl/.e.png"
     )
     (tmp_path / "owl" / "movie.mp4").write_bytes(b"\0\0\0\x20ftypisom" + bytes(200))
-    (tmp_path / "owl" / "notes").write_text("no image")
+    for name, text in (("notes", "no image"), ("cars", "BMW and others"), ("next", "P1 of two")):
+        (tmp_path / "owl" / name).write_text(text)
     (tmp_path / "owl" / "z.png").write_bytes(b"")
     dataset = folder(tmp_path)
     used = ["owl/a.jpg", "owl/b.jfif", "owl/c.ppm", "owl/d.dat", "owl/no ending"]
     assert dataset.images["file"].tolist() == used
     assert _skipped(tmp_path) == {
+        "owl/cars": "a file without an ending, and its content is no image",
         "owl/movie.mp4": "a .mp4 file, and its content is no image",
+        "owl/next": "a file without an ending, and its content is no image",
         "owl/notes": "a file without an ending, and its content is no image",
         "owl/z.png": "the file is empty (0 bytes)",
     }
