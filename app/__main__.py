@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -94,6 +95,15 @@ def _serve(options: argparse.Namespace) -> None:
     main_script = HERE / "main.py"
     guards = [] if secret is None else [Middleware(password.PasswordRequired, password=secret)]
 
+    def failed(error: Exception) -> bool:
+        """A sentence in the page's place; where it happened is in the log alone."""
+        logging.getLogger("lucidarium").error("a page failed", exc_info=error)
+        st.error(
+            "This page could not be shown, for a reason that nobody foresaw. Where the app was "
+            "started is written why; `python -m precompute doctor` says whether the store is sound."
+        )
+        return True
+
     @asynccontextmanager
     async def told(_app: st.App) -> AsyncIterator[None]:
         _say(address, guarded=secret is not None, browser=not options.no_browser)
@@ -101,7 +111,9 @@ def _serve(options: argparse.Namespace) -> None:
 
     # settings are looked for beside the script, and the script reads what follows
     sys.argv = [str(main_script), *(word for path in stores for word in ("--db", str(path)))]
-    st.App(main_script, middleware=guards, lifespan=told).run(config=settings)
+    st.App(main_script, middleware=guards, lifespan=told, on_script_error=failed).run(
+        config=settings
+    )
 
 
 def _port(text: str) -> int:

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 import duckdb
 import streamlit as st
 
+from app.timeout import TIMEOUT
 from data import store
+from data.structure import check_structure
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -79,7 +81,13 @@ class StoreFile(NamedTuple):
 
 @st.cache_resource(max_entries=8, show_spinner=False, on_release=lambda con: con.close())
 def _open(file: StoreFile) -> duckdb.DuckDBPyConnection:
-    return store.open_readonly(Path(file.path))
+    con = store.open_readonly(Path(file.path))
+    try:
+        check_structure(TIMEOUT.limit(con.cursor()), Path(file.path).name)
+    except Exception:
+        con.close()
+        raise
+    return con
 
 
 def cursor(stem: str | None = None) -> duckdb.DuckDBPyConnection:
@@ -90,7 +98,7 @@ def cursor(stem: str | None = None) -> duckdb.DuckDBPyConnection:
     path = store_path(stem)
     if not path.is_file():
         return store.open_readonly(path)  # raises, and says why
-    return _open(key(stem)).cursor()
+    return TIMEOUT.limit(_open(key(stem)).cursor())
 
 
 def key(stem: str | None = None) -> StoreFile:

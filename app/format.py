@@ -9,6 +9,13 @@ from typing import SupportsFloat, SupportsInt
 
 MISSING = "n/a"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
+_READ_AS = re.compile(
+    r"(?<=[:@])(?=\S)|(?<=\bwww)(?=\.)|(?<=[<>~=-])(?=[<>=-])", flags=re.IGNORECASE
+)
+"""inside icons, emoji, addresses and arrows, which are read even where every sign is escaped"""
+_APART = "\u200b"
+"""no width"""
+_NUMBER = re.compile(r"[+-][\d.,]+(e[+-]?\d+)?( ?%)?( \(n?[ =\d.,%+-]*\))?", flags=re.IGNORECASE)
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
@@ -68,7 +75,16 @@ def short(text: str, limit: int = 48) -> str:
 
 def plain(text: str) -> str:
     """Text from data, for a place that reads Markdown: shown letter by letter."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    return _MARKDOWN.sub(r"\\\1", _READ_AS.sub(_APART, " ".join(text.split())))
+
+
+def cell(text: str) -> str:
+    """Text from data, for a table that can be saved: no spreadsheet takes it for a formula.
+
+    A sign of no width comes before what begins as a formula does; numbers stay as they are.
+    """
+    formula = text.lstrip(" ")[:1] in set("=+-@\t\r\n") and not _NUMBER.fullmatch(text)
+    return _APART + text if formula and text else text
 
 
 def listed(pieces: Sequence[str], most: int = 4) -> str:

@@ -10,11 +10,13 @@ ROOT = str(Path(__file__).resolve().parents[1])
 if ROOT not in sys.path:  # streamlit puts app/ there instead
     sys.path.insert(0, ROOT)
 
+import duckdb
 import streamlit as st
 
 from app import address, db, password
 from app.format import plain, short
 from app.pages import PAGES
+from app.timeout import TIMEOUT
 from data.queries import build
 from data.store import StoreError
 
@@ -54,6 +56,16 @@ def provenance() -> None:
         f"**{plain(short(facts.dataset, 40))}** · {facts.n_images:,} images  \n"
         f"{plain(short(facts.backbone, 40))} · {plain(facts.layer)}  \n"
         f"grid {facts.grid_h} x {facts.grid_w} · build `{facts.fingerprint[:10]}`"
+    )
+
+
+def stopped() -> None:
+    """A question to the store took too long."""
+    st.warning(
+        f"A question to this store took longer than {TIMEOUT.seconds:.0f} s and was stopped. Load "
+        "the page again; if it happens once more, `python -m precompute doctor` says whether the "
+        "store is sound.",
+        icon=":material/timer_off:",
     )
 
 
@@ -104,3 +116,5 @@ try:
     page.run()
 except StoreError as error:
     sorry(error)
+except duckdb.InterruptException:
+    stopped()

@@ -22,6 +22,7 @@ BLOCK = 32_768
 _LOCKED: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
     "lock_configuration": "true",
+    "python_enable_replacements": "false",
 }
 
 
@@ -122,7 +123,7 @@ def open_readonly(path: Path) -> duckdb.DuckDBPyConnection:
     try:
         con = duckdb.connect(str(path), read_only=True, config=_LOCKED)
     except duckdb.Error as error:
-        if "lock" in str(error).lower():
+        if "set lock" in str(error).lower():
             raise StoreError(
                 f"{path.name} is open for writing in another process; close that one first"
             ) from error

@@ -114,9 +114,9 @@ def choose_map(bank_id: int, concept_id: int) -> tuple[str, pd.DataFrame]:
         required=True,
         on_change=address.write,
         args=("m", "map_of"),
-        format_func=lambda m: known[m].title,
+        format_func=lambda m: plain(known[m].title),
         label_visibility="collapsed",
-        help=known[method].about,
+        help=plain(known[method].about),
     )
     return method, rows[rows["method"] == method]
 

@@ -66,7 +66,7 @@ def table(bank: Bank, ids: Sequence[int], *, order: str, key: str) -> int | None
             continue
         width = 110 if known.format == "text" else 92
         config[column] = defined.column(known, about=_FURTHER.get(column, ""), width=width)
-    event = st.dataframe(
+    event = defined.table(
         rows,
         key=key,
         hide_index=True,

@@ -7,12 +7,48 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from pandas.io.formats.style import Styler
 
+from app.format import cell, plain
 from core import catalogue
 from core.catalogue import Definition
+from data.queries.methods import Method
 
 _FORMATS = {"count": "%d", "signed": "%+.3g"}
 """of Definition.format; others are written "%.3g" """
+
+
+def table(frame: pd.DataFrame | Styler, *, within: Any = st, **options: Any) -> Any:
+    """st.dataframe, in the container `within`. People can save it, so no cell is a formula.
+
+    The frame of a Styler has gone through `harmless` before.
+    """
+    kept = harmless(frame) if isinstance(frame, pd.DataFrame) else frame
+    for name in ("column_config", "column_order"):
+        given = options.get(name)
+        if isinstance(given, Mapping):
+            options[name] = {cell(c) if isinstance(c, str) else c: v for c, v in given.items()}
+        elif given is not None:
+            options[name] = [cell(c) if isinstance(c, str) else c for c in given]
+    return within.dataframe(kept, **options)
+
+
+def harmless(frame: pd.DataFrame) -> pd.DataFrame:
+    """With texts, and names of columns, that no spreadsheet takes for a formula."""
+
+    def written(value: Any) -> Any:
+        return cell(value) if isinstance(value, str) else value
+
+    kept = frame.rename(columns=written, index=written)
+    for name, kind in kept.dtypes.items():
+        if not pd.api.types.is_numeric_dtype(kind):
+            kept[name] = kept[name].map(written)
+    return kept
+
+
+def told(method: Method) -> str:
+    """Title and description of a method, for a place that reads Markdown."""
+    return f"**{plain(method.title)}**: {plain(method.about)}"
 
 
 def column(

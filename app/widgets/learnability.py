@@ -31,7 +31,7 @@ def summary(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary_table(rows: pd.DataFrame) -> None:
-    st.dataframe(
+    defined.table(
         rows,
         key="probe-summary",
         hide_index=True,
@@ -113,7 +113,7 @@ def table(rows: pd.DataFrame, *, key: str) -> int | None:
         "n_positive": defined.column("probe.n_positive", width=60),
         "n": defined.column("probe.n", width=56),
     }
-    event = st.dataframe(
+    event = defined.table(
         rows,
         key=key,
         hide_index=True,

@@ -7,7 +7,9 @@ import re
 import sys
 from collections.abc import Iterator
 
+import house
 import opening
+import pandas as pd
 import pytest
 import streamlit as st
 from paths import ROOT
@@ -15,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.pages import PAGES
 from app.views.leaderboard import standing_columns
+from app.widgets import defined
 from core import catalogue
 from data.store import open_readonly
 
@@ -126,3 +129,24 @@ def test_columns_of_numbers_are_made_in_one_place() -> None:
     """Whatever state their table is shown in, their words are those of the catalogue."""
     made = {p.name for p, text in zip(FILES, SOURCES, strict=True) if BY_HAND.search(text)}
     assert made == {"defined.py"}
+
+
+def test_every_table_goes_where_formulas_are_taken_out() -> None:
+    shown = {
+        house.relative(path)
+        for path in (ROOT / "app").rglob("*.py")
+        if re.search(r"\.(dataframe|data_editor)\(", path.read_text(encoding="utf-8"))
+    }
+
+    assert shown == {"app/widgets/defined.py"}
+
+
+def test_cells_columns_and_rows_of_a_table_are_no_formulas() -> None:
+    frame = pd.DataFrame({"=a": ["=1+1", "wren"], "n": [1, 2]}, index=["@x", "y"])
+
+    kept = defined.harmless(frame)
+    assert kept.columns.tolist() == ["\u200b=a", "n"]
+    assert kept["\u200b=a"].tolist() == ["\u200b=1+1", "wren"]
+    assert kept.index.tolist() == ["\u200b@x", "y"]
+    assert kept["n"].tolist() == [1, 2]
+    assert frame.columns.tolist() == ["=a", "n"]

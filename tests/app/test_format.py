@@ -7,6 +7,7 @@ import math
 import pytest
 
 from app.format import (
+    cell,
     concept_titles,
     number,
     percent,
@@ -53,6 +54,37 @@ def test_shares_carry_their_counts() -> None:
     assert rate(1, 3) == "33.3 % (1 of 3)"
     assert rate(0, 0) == "n/a (0 of 0)"
     assert percent(1.0) == "100 %"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (":material/bolt:", ":\u200bmaterial/bolt:"),
+        (":streamlit: :+1:", ":\u200bstreamlit: :\u200b+1:"),
+        ("http://a.b", "http:\u200b//a.b"),
+        ("WWW.a.b", "WWW\u200b.a.b"),
+        ("me@a.b", "me@\u200ba.b"),
+        ("a->b--c", "a-\u200b>b-\u200b-c"),
+        ("colour: red, a-b", "colour: red, a-b"),
+    ],
+)
+def test_nothing_is_read_as_an_icon_an_address_or_an_arrow(text: str, shown: str) -> None:
+    assert plain(text).replace("\\", "") == shown
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+cmd|' /C calc'!A0", "-2+3+cmd|' /C'!A0", "@SUM(A1)", "\t=1", "\r=1", " =1"]
+)
+def test_no_cell_is_a_formula(text: str) -> None:
+    assert cell(text) == f"\u200b{text}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["-0.5", "+1.20e-04", "+3.1 %", "-1,234", "-0.25 (n = 31)", "", "–", "wren", "a=b", "1-2"],
+)
+def test_a_number_stays_one_in_a_cell(text: str) -> None:
+    assert cell(text) == text
 
 
 def test_times_and_sizes_have_units() -> None:

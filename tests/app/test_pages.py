@@ -15,6 +15,7 @@ from paths import ROOT
 from streamlit.testing.v1 import AppTest
 
 from app.pages import PAGES
+from data.queries import build
 from data.store import open_readonly
 
 VIEWS = list(PAGES)
@@ -97,6 +98,7 @@ def _emptied(source: Path, target: Path, keep: Callable[[str], bool]) -> Path:
         for (name,) in names:
             if not keep(name):
                 con.execute(f'DELETE FROM "{name}"')
+        con.execute("UPDATE build SET n_images = (SELECT count(*) FROM image)")
     return target
 
 
@@ -123,6 +125,38 @@ def test_page_opens_on_a_store_with_nothing_in_it(
 ) -> None:
     store = _emptied(tiny_store, tmp_path / "nothing.duckdb", lambda t: t in ("build", "backbone"))
     _ok(open_page(store, view))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("DROP TABLE score; CREATE VIEW score AS SELECT 1", "holds the view score"),
+        ("UPDATE picture SET thumb = 'no picture'::BLOB", "pictures are JPEG"),
+    ],
+)
+def test_a_store_that_no_build_made_is_refused_in_a_sentence(
+    change: str, told: str, tiny_store: Path, tmp_path: Path, open_page: Open
+) -> None:
+    path = Path(shutil.copy(tiny_store, tmp_path / "hostile.duckdb"))
+    with duckdb.connect(str(path)) as con:
+        con.execute(change)
+    at = open_page(path, "overview")
+
+    assert not at.exception
+    assert told in at.warning[0].value.replace("\\", "")
+
+
+def test_a_question_that_takes_too_long_is_answered_in_a_sentence(
+    tiny_store: Path, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(_con: object) -> None:
+        raise duckdb.InterruptException("Interrupted!")
+
+    monkeypatch.setattr(build, "build", endless)
+    at = open_page(tiny_store, "overview")
+
+    assert not at.exception
+    assert "took longer than 60 s" in at.warning[0].value
 
 
 def test_unknown_concept_says_which_there_are(tiny_store: Path, open_page: Open) -> None:

@@ -67,7 +67,7 @@ def warning(explained: Explanation, rows: pd.DataFrame) -> str | None:
 
 def table(frame: pd.DataFrame, *, key: str) -> int | None:
     """The parts in numbers; returns the concept of the row that was clicked."""
-    event = st.dataframe(
+    event = defined.table(
         frame,
         key=key,
         hide_index=True,

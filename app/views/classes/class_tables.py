@@ -36,7 +36,7 @@ def _percent(n: int, total: int) -> float:
 
 
 def splits(confusions: pd.DataFrame, class_id: int) -> None:
-    st.dataframe(
+    defined.table(
         per_split(confusions, class_id),
         hide_index=True,
         column_config={
@@ -68,7 +68,7 @@ def others(confusions: pd.DataFrame, class_id: int, *, key: str) -> int | None:
         wide[how] = wide.get(how, 0)
     wide = wide.assign(sum=wide["taken for"] + wide["mistaken from"])
     wide = wide.sort_values(["sum", "other_id"], ascending=[False, True])
-    event = st.dataframe(
+    event = defined.table(
         wide[["other", "taken for", "mistaken from"]],
         hide_index=True,
         key=key,
@@ -127,7 +127,7 @@ def dominance(rows: pd.DataFrame, *, key: str) -> int | None:
         unit = ", %" if one.format == "percent" else ""
         form = "localized" if one.format == "count" else None
         config[column] = defined.column(one, title=f"{one.title} {split}{unit}", form=form)
-    event = st.dataframe(
+    event = defined.table(
         frame,
         hide_index=True,
         key=key,
@@ -176,4 +176,4 @@ def fidelity(rows: pd.DataFrame) -> None:
         for what, one in BESIDE.items():
             config[f"{metric} {what}"] = defined.column(one, about=f"The measure: {measure}.")
     known = methods.methods(db.cursor(), "importance")
-    st.dataframe(by_method(rows, known), hide_index=True, column_config=config)
+    defined.table(by_method(rows, known), hide_index=True, column_config=config)

@@ -117,7 +117,7 @@ def _head(head_id: int, bank_name: str, class_id: int, now: Asked) -> None:
     method = _method(known, {m: int(frame["n"].iloc[0]) for m, frame in rows.items()}, now)
     same = classes.same(con, head_id)
     if len(same):
-        names = ", ".join(known[m].title.lower() for m in same["method"])
+        names = ", ".join(plain(known[m].title.lower()) for m in same["method"])
         st.caption(
             f"Not listed apart: {names}. On a linear head they give weight x score once more: run "
             f"on {int(same['n'].max()):,} images, they differ from it by at most "
@@ -200,8 +200,8 @@ def _method(known: dict[str, Method], n_of: dict[str, int], now: Asked) -> str:
         order,
         key="im_method",
         required=True,
-        format_func=lambda m: f"{known[m].title} · n = {n_of[m]:,}",
-        help="  \n".join(f"**{known[m].title}**: {_about(known[m])}" for m in order)
+        format_func=lambda m: f"{plain(known[m].title)} · n = {n_of[m]:,}",
+        help="  \n".join(f"**{plain(known[m].title)}**: {_about(known[m])}" for m in order)
         + "  \nn: images of the class behind the mean",
         on_change=_write,
         args=("im_method", now),
@@ -210,7 +210,8 @@ def _method(known: dict[str, Method], n_of: dict[str, int], now: Asked) -> str:
 
 
 def _about(method: Method) -> str:
-    return f"{method.about} Unit: {method.unit}{'' if method.signed else '; it has no sign'}."
+    sign = "" if method.signed else "; it has no sign"
+    return f"{plain(method.about)} Unit: {plain(method.unit)}{sign}."
 
 
 def _table(rows: pd.DataFrame, method: Method, bank_name: str, *, key: str) -> None:
@@ -224,7 +225,7 @@ def _table(rows: pd.DataFrame, method: Method, bank_name: str, *, key: str) -> N
             "n": rows["n"],
         }
     )
-    event = st.dataframe(
+    event = defined.table(
         frame,
         key=f"importance-{key}",
         hide_index=True,

@@ -144,7 +144,7 @@ def titles(side: pd.DataFrame, places: np.ndarray) -> list[str]:
 
 def _table(columns: dict[str, Any], *, key: str) -> tuple[int, str] | None:
     n = len(next(iter(columns.values())))
-    event = st.dataframe(
+    event = defined.table(
         pd.DataFrame(columns),
         hide_index=True,
         key=key,

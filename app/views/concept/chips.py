@@ -29,8 +29,8 @@ def chips(concept: Concept, bank: Bank, *, n_images: int) -> None:
         (
             f"{plain(short(bank.name, 30))} #{concept.concept_id}",
             "blue",
-            f"Bank and number; made by {plain(made_by.title)}. {made_by.about} A number never "
-            "changes in a store.",
+            f"Bank and number; made by {plain(made_by.title)}. {plain(made_by.about)} A number "
+            "never changes in a store.",
         )
     ]
     for flag in filter(None, concept.flags.split(", ")):
@@ -59,7 +59,7 @@ def chips(concept: Concept, bank: Bank, *, n_images: int) -> None:
 
 def numbers(concept: Concept, bank: Bank, *, n_tokens: int) -> None:
     """The figures under the header."""
-    unit = bank.code_unit
+    unit = plain(bank.code_unit)
     shown = [
         _figure("peak_p99", number(concept.peak_p99), f"In {unit}."),
         _figure(

@@ -53,7 +53,7 @@ def show(probed: pd.DataFrame, learnable: pd.DataFrame, *, label: str | None, ke
         return
     shown = rows(probed)
     shown["wins"] = shown["winner"].replace({PLAIN: "▲ plain"})
-    st.dataframe(
+    defined.table(
         shown,
         key=key,
         hide_index=True,

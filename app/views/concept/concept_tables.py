@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app.format import concept_titles
+from app.format import concept_titles, plain
 from app.widgets import defined, minis
 
 
@@ -29,9 +29,9 @@ def classes(scores: pd.DataFrame, weights: pd.DataFrame, *, key: str) -> None:
     }
     for head in heads:
         config[f"w {head}"] = defined.column(
-            "head_weight.weight", title=f"w {head}", about=f"Head: {head}."
+            "head_weight.weight", title=f"w {head}", about=f"Head: {plain(head)}."
         )
-    st.dataframe(
+    defined.table(
         rows,
         key=key,
         hide_index=True,
@@ -50,7 +50,7 @@ def labels(scores: pd.DataFrame, *, key: str) -> None:
     rows = scores
     place = ["iou", "iou_chance", "iou_n"]
     shown = ["name", "auc", "n", *(place if rows["iou"].notna().any() else [])]
-    st.dataframe(
+    defined.table(
         rows,
         key=key,
         hide_index=True,
@@ -95,7 +95,7 @@ def neighbours(found: pd.DataFrame, *, key: str) -> int | None:
         minis.strip([bytes(t)], side=40) if isinstance(t, bytes | bytearray) else None
         for t in rows["thumb"]
     ]
-    event = st.dataframe(
+    event = defined.table(
         rows,
         key=f"{key}-{kind}",
         hide_index=True,

@@ -16,6 +16,7 @@ from app.widgets import (
     concept_names,
     concept_order,
     concept_table,
+    defined,
     figures,
     image_map,
     paging,
@@ -72,7 +73,7 @@ def about_bank() -> None:
         f"{loss}{number(bank.l0)} non-zero codes a token · a code is "
         f"{plain(bank.code_unit)}{', signed' if bank.signed else ''} · "
         f"fitted in {seconds(bank.seconds)}",
-        help=f"**{plain(made_by.title)}**: {made_by.about}  \n"
+        help=f"{defined.told(made_by)}  \n"
         "Dead: no image activates it. R²: share of the variance of all images' tokens that "
         "the bank reconstructs. Code: how strongly a token shows the concept.",
     )

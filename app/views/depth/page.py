@@ -135,7 +135,7 @@ titles = {f"at {p}": last_part(names[p]) for p in positions}
 DEFINED = ("best", "lo", "hi", "control", "gain", "n", "n_positive", "layer")
 config = {catalogue.of(f"depth.{name}").title: defined.column(f"depth.{name}") for name in DEFINED}
 config |= {at: defined.column("depth.auc", title=title) for at, title in titles.items()}
-event = st.dataframe(
+event = defined.table(
     table.sort_values(["Gain over last", "labelled_id"], ascending=[False, True]),
     hide_index=True,
     key="depth_table",

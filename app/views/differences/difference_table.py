@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app.format import concept_titles
+from app.format import concept_titles, plain
 from app.widgets import defined
 from core import catalogue
 
@@ -72,11 +72,11 @@ def show(
         "Change": 100 * (rows["active_b"] - rows["active_a"]).to_numpy(),
     }
     st.markdown(
-        f"**All {len(rows):,} concepts**, largest differences first · scores are {unit}; a row "
-        "opens the concept"
+        f"**All {len(rows):,} concepts**, largest differences first · scores are {plain(unit)}; a "
+        "row opens the concept"
     )
     config = {name: defined.column(one) for name, one in DEFINED.items()}
-    event = st.dataframe(
+    event = defined.table(
         pd.DataFrame(columns),
         hide_index=True,
         key=key,

@@ -151,7 +151,7 @@ def _table(lab: head_lab.Lab, columns: dict[int, float], told: Outcome) -> None:
     )
     if told.told.n is not None:
         frame["n"] = told.told.n[at]
-    st.dataframe(
+    defined.table(
         frame,
         hide_index=True,
         height=min(36 * (len(frame) + 1), 36 * N_SHOWN),

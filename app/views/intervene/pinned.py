@@ -127,7 +127,7 @@ def _values(lab: head_lab.Lab, a: dict[int, float], b: dict[int, float]) -> None
         k: defined.column("edit.score", title=k, about=_NOT_EDITED, form="%.4g")
         for k in ("Model", "A", "B")
     }
-    st.dataframe(frame, hide_index=True, column_config=number_of, placeholder="–")
+    defined.table(frame, hide_index=True, column_config=number_of, placeholder="–")
 
 
 def _classes(lab: head_lab.Lab, a: dict[int, float], b: dict[int, float]) -> None:
@@ -142,7 +142,7 @@ def _classes(lab: head_lab.Lab, a: dict[int, float], b: dict[int, float]) -> Non
         }
     )
     st.markdown("**Classes**", help="z: logits. p: probabilities. Most probable classes of any")
-    st.dataframe(
+    defined.table(
         frame,
         hide_index=True,
         column_config={

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
-from app.format import number, plain
+from app.format import number
 from app.views.leaderboard.standing_columns import GROUPS, HEADS, HELD_OUT, OTHER, column
 from app.widgets import defined, palette
 from data.queries.build import Bank
@@ -121,7 +121,7 @@ def table(
             help="\n\n".join(
                 [
                     ". ".join(f"{kind.capitalize()}: {about}" for kind, about in WHICH.items()),
-                    *(f"**{plain(method.title)}**: {method.about}" for method in made_by),
+                    *map(defined.told, made_by),
                 ]
             ),
         ),
@@ -129,7 +129,7 @@ def table(
     }
     for measure in wanted:
         config[measure] = defined.column(column(measure), form="", width=110)
-    st.dataframe(
+    defined.table(
         styled(rows, counts, wanted),
         key="standings",
         hide_index=True,
@@ -142,7 +142,7 @@ def table(
 
 def styled(rows: pd.DataFrame, counts: pd.DataFrame, wanted: Sequence[str]) -> Styler:
     """The numbers themselves, written with their n; rows to compare with are faint."""
-    style = rows.style
+    style = defined.harmless(rows).style
     for at in rows.index:
         told: dict[Any, str | Callable[[object], str] | None] = {
             m: partial(_cell, n=counts.at[at, m]) for m in wanted

@@ -45,7 +45,7 @@ def show(found: pd.DataFrame) -> None:
         )
         for one in (of(f"metric.{name}") for name in NAMES)
     }
-    st.dataframe(
+    defined.table(
         table(mine),
         hide_index=True,
         column_config={**config, "n": defined.column("metric.n", form="localized")},

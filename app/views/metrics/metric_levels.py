@@ -61,7 +61,7 @@ def show(pair: pd.DataFrame, rows: pd.DataFrame) -> None:
         for line in (_evidence(rows), _point(rows)):
             if line:
                 st.write(line)
-    right.dataframe(
+    defined.table(
         pd.DataFrame(
             {
                 "": rows["what"],
@@ -85,6 +85,7 @@ def show(pair: pd.DataFrame, rows: pd.DataFrame) -> None:
             ),
             "Chance": defined.written("metric.chance"),
         },
+        within=right,
     )
 
 

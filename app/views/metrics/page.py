@@ -71,7 +71,7 @@ def question(asked: Question, split: str) -> None:
     figures.show(plot.dots(mine, lines, looks), key=f"dots {asked.title}")
     table = wide(mine, lines)
     with st.expander("Numbers, with n"):
-        st.dataframe(
+        defined.table(
             table,
             hide_index=True,
             key=f"table {asked.title}",
@@ -175,7 +175,7 @@ def saliency(split: str) -> None:
     by_method = {
         method: defined.written("metric.relevance", title=method) for method in table.columns[1:]
     }
-    st.dataframe(
+    defined.table(
         table.loc[order].reset_index(),
         hide_index=True,
         column_config={"Chance": defined.written("metric.chance"), **by_method},
@@ -184,7 +184,7 @@ def saliency(split: str) -> None:
 
 def everything() -> None:
     with st.expander("Every number, with its settings"):
-        st.dataframe(
+        defined.table(
             pd.DataFrame(
                 {
                     "Of": numbers["subject"],
@@ -208,7 +208,7 @@ def everything() -> None:
     with st.expander("Definitions"):
         listed = [*METRICS, *sorted(set(numbers["name"]) - METRICS.keys())]
         shown = [of(f"metric.{n}") for n in listed if (numbers["name"] == n).any()]
-        st.dataframe(
+        defined.table(
             pd.DataFrame(
                 {
                     "Metric": [d.title for d in shown],

@@ -86,18 +86,19 @@ def accuracies() -> None:
         split: defined.written(
             "accuracy.accuracy",
             title=split,
-            about=f"On {split}; n and chance stand in the last row. Random: the same head of as "
-            "many random directions, where they do not span the whole activation.",
+            about=f"On {plain(split)}; n and chance stand in the last row. Random: the same head "
+            "of as many random directions, where they do not span the whole activation.",
         )
         for split in order
     }
     columns["Target"] = defined.column("accuracy.target")
-    right.dataframe(
+    defined.table(
         accuracy.wide(measured),
         hide_index=True,
         height="content",
         column_order=["Model", *(["Target"] if goal == "target" else []), *order],
         column_config=columns,
+        within=right,
     )
 
 
@@ -120,14 +121,12 @@ def contents() -> None:
                 "Fit": [seconds(bank.seconds) for bank in banks],
             }
         )
-        st.dataframe(
+        defined.table(
             shown,
             hide_index=True,
             column_config={
                 "Method": st.column_config.Column(
-                    help="  \n".join(
-                        f"**{method.title}**: {method.about}" for method in known.values()
-                    )
+                    help="  \n".join(defined.told(method) for method in known.values())
                 ),
                 "Concepts": defined.column("bank.n_concepts", form="localized"),
                 "Dead": defined.column("bank.n_dead", form="localized"),
@@ -156,7 +155,7 @@ def contents() -> None:
             address.link(f"**{plain(short(head.name, 24))}**", "intervene", h=head.name)
         about.caption(
             f"{plain(head.about)} {head.n_classes:,} classes, {head.n_weights:,} non-zero weights.",
-            help=f"**{plain(kind.title)}**: {kind.about}",
+            help=defined.told(kind),
         )
 
 
@@ -177,7 +176,7 @@ def images() -> None:
     skipped = build.skipped(con)
     if facts.n_skipped:
         with st.expander(f"{facts.n_skipped:,} inputs could not be used", expanded=True):
-            st.dataframe(skipped, hide_index=True)
+            defined.table(skipped, hide_index=True)
             if len(skipped) < facts.n_skipped:
                 st.caption(f"The first {len(skipped):,} are listed.")
 
@@ -228,9 +227,10 @@ def provenance() -> None:
         "File": f"{path.name}, {size(path.stat().st_size)}",
         "Time": seconds(float(stages["seconds"].sum())),
     }
-    left.dataframe(pd.DataFrame({"": about.keys(), "Built from": about.values()}), hide_index=True)
+    facts_of = pd.DataFrame({"": about.keys(), "Built from": about.values()})
+    defined.table(facts_of, within=left, hide_index=True)
     total = max(float(stages["seconds"].sum()), 1e-9)
-    right.dataframe(
+    defined.table(
         pd.DataFrame(
             {
                 "Stage": stages["name"],
@@ -245,13 +245,14 @@ def provenance() -> None:
             "Share": defined.written("stage.share"),
             "Work": defined.written("stage.n"),
         },
+        within=right,
     )
     with st.expander("Recipe, verbatim"):
         st.code(facts.recipe, language="toml")
     with st.expander("Versions"):
         st.json(json.loads(facts.versions))
     with st.expander("Classes"):
-        st.dataframe(
+        defined.table(
             classes[["class_id", "name", "n", "output"]],
             hide_index=True,
             column_config={"n": defined.column("class.n", form="localized")},

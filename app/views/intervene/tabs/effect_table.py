@@ -79,7 +79,7 @@ def show(bank_id: int, *, live: bool) -> None:
         }
     )
 
-    picked = st.dataframe(
+    picked = defined.table(
         table,
         key=f"effects-{bank_id}-{mode}",
         hide_index=True,

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 from jaxtyping import Int64
+from pandas.io.formats.style import Styler
 
 from app.format import plain, short, with_id
 from app.views.intervene import edited_head, whole
@@ -63,6 +64,8 @@ def _table(labelled: whole.Whole, edited: Head) -> None:
     titles = _unique([short(labelled.loaded.class_names[y], 24) for y in classes])
     frame = pd.DataFrame(np.where((now == 0) & (before == 0), np.nan, now), columns=titles)
     frame.insert(0, "Concept", names)
+    frame = defined.harmless(frame)
+    titles = list(frame.columns[1:])
     ids = labelled.loaded.concept_ids[concepts]
 
     def clicked() -> None:
@@ -73,7 +76,7 @@ def _table(labelled: whole.Whole, edited: Head) -> None:
         at = titles.index(title) if title in titles else None
         _picked(int(ids[row]), None if at is None else int(labelled.loaded.class_ids[classes[at]]))
 
-    st.dataframe(
+    defined.table(
         _painted(frame, now, now != before),
         key=KEY,
         hide_index=True,
@@ -111,7 +114,7 @@ def _table(labelled: whole.Whole, edited: Head) -> None:
     )
 
 
-def _painted(frame: pd.DataFrame, weight: np.ndarray, changed: np.ndarray) -> object:
+def _painted(frame: pd.DataFrame, weight: np.ndarray, changed: np.ndarray) -> Styler:
     """Colours by the share of the largest |weight|."""
     top = max(float(np.abs(weight).max(initial=0.0)), 1e-12)
 
