@@ -7,9 +7,8 @@ OPEN   ?=
 
 .PHONY: demo test bench app docs lint check clean
 
-demo: $(VENV)/.installed  ## build the demo store and open the app
-	$(PY) -m precompute demo
-	$(PY) -m app $(OPEN)
+demo: $(VENV)/.installed  ## build the demo store, in the app from the start
+	$(PY) -m precompute demo --open
 
 app: $(VENV)/.installed  ## open the app on DB=store.duckdb, a store or a folder of stores
 	$(PY) -m app $(OPEN) $(if $(DB),"$(DB)")

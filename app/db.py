@@ -33,7 +33,8 @@ def _asked() -> list[Path]:
     return [Path(p).expanduser() for p in known.db if p]
 
 
-def _folders() -> list[Path]:
+def folders() -> list[Path]:
+    """The folders of stores that are looked at."""
     asked = _asked()
     return [p for p in asked if p.is_dir()] if asked else [store.ARTIFACTS]
 
@@ -47,7 +48,7 @@ def available() -> list[Path]:
 
 def unfinished() -> list[Path]:
     """Builds that are going on, or stopped, in the folders looked at."""
-    return [p for folder in _folders() for p in store.unfinished(folder)]
+    return [p for folder in folders() for p in store.unfinished(folder)]
 
 
 def store_path(stem: str | None = None) -> Path:

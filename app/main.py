@@ -13,7 +13,7 @@ if ROOT not in sys.path:  # streamlit puts app/ there instead
 import duckdb
 import streamlit as st
 
-from app import address, db, password
+from app import address, building, db, password
 from app.format import plain, short
 from app.pages import PAGES
 from app.timeout import TIMEOUT
@@ -44,8 +44,11 @@ def pick_store() -> None:
             placeholder="Choose a store",
             help="A store is one finished build.",
         )
+    going_on = building.told_in_menu()
     for path in db.unfinished():
         name = path.name.partition(".duckdb")[0]
+        if name.rpartition("-")[0] in going_on:
+            continue
         st.caption(f":material/hourglass_empty: {plain(short(name, 40))} is not finished")
 
 
@@ -108,6 +111,10 @@ page = st.navigation(
 )
 with st.sidebar:
     pick_store()
+awaited = building.awaited()
+if awaited:
+    building.show(awaited)
+    st.stop()
 try:
     db.cursor()
     with st.sidebar:

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from core.recipe import Recipe
+from data import progress
 from precompute import arguments
 
 DEMO = Path(__file__).parent / "recipes" / "aviary.toml"
+_APP = Path(__file__).parents[1] / "app"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0 done, 1 the input was at fault (a sentence on stderr), 2 wrong usage."""
     options = arguments.parser().parse_args(argv)
+    return _told(lambda: _COMMANDS[options.command](options))
+
+
+def _told(work: Callable[[], int]) -> int:
+    """What `work` returns; why it failed is a sentence on stderr."""
     try:
-        return _COMMANDS[options.command](options)
+        return work()
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -53,17 +63,39 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _build(recipe: Recipe, text: str, options: argparse.Namespace) -> int:
-    from precompute import forecast, pipeline  # torch takes seconds to import; --help does not wait
-    from precompute.ending import ending
-
+    # torch takes seconds to import; neither --help nor the app waits for it
     if options.dry_run:
+        from precompute import forecast
+
         print(forecast.forecast(recipe, out=options.out, device=options.device))
         return 0
-    path = pipeline.run(
-        recipe, text=text, out=options.out, device=options.device, keep_work=options.keep_work
-    )
-    print(f"{ending(path)}\n{path}\nlook at it with: {_app(path)}")
-    return 0
+    apps: list[subprocess.Popen[bytes]] = []
+
+    def build() -> int:
+        with progress.reported(options.out, recipe.name):
+            if options.open:
+                apps.append(subprocess.Popen([sys.executable, str(_APP), str(options.out)]))
+            from precompute import pipeline
+            from precompute.ending import ending
+
+            path = pipeline.run(
+                recipe,
+                text=text,
+                out=options.out,
+                device=options.device,
+                keep_work=options.keep_work,
+            )
+            progress.finish(path)
+        print(f"{ending(path)}\n{path}")
+        if not apps:
+            print(f"look at it with: {_app(path)}")
+        return 0
+
+    status = _told(build)
+    with suppress(KeyboardInterrupt):
+        for app in apps:  # until it is stopped
+            app.wait()
+    return status
 
 
 def _layers(options: argparse.Namespace) -> int:
@@ -110,8 +142,7 @@ def _name(options: argparse.Namespace) -> int:
 
 def _app(store: Path) -> str:
     """The command that opens a store, from the working directory."""
-    here = Path(__file__).parents[1] == Path.cwd()
-    name = "-m app" if here else shlex.quote(str(Path(__file__).parents[1] / "app"))
+    name = "-m app" if _APP.parent == Path.cwd() else shlex.quote(str(_APP))
     return f"python {name} {shlex.quote(str(store))}"
 
 

@@ -88,6 +88,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _common(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--open", action="store_true", help="open the app at once, on the build and then its store"
+    )
     command.add_argument("--out", type=Path, default=ARTIFACTS, help="folder for stores and work")
     command.add_argument("--device", default="cpu", help="torch device, e.g. cuda")
     command.add_argument("--dry-run", action="store_true", help="print rows and bytes to come")

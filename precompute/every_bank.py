@@ -9,7 +9,8 @@ import duckdb
 
 from core.concepts import METHODS
 from core.recipe import BankSpec
-from precompute import assemble, heads
+from data import progress
+from precompute import assemble, heads, parts
 from precompute.banks import BankRun, bank_key, draw_control, encode_bank, fit_bank, fit_data
 from precompute.explain import (
     JudgedHead,
@@ -57,6 +58,7 @@ def put_banks(con: duckdb.DuckDBPyConnection, build: Build) -> Made:
     made = Made()
     for bank_id, spec in enumerate(build.recipe.banks):
         log.bank_id = bank_id
+        progress.part(parts.of_bank(spec.title))
         with log.attempt("banks", spec.title, con):
             run = _bank(build, texts, bank_id, spec)
             put_quality(con, run, held)

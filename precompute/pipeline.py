@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from core.recipe import Recipe
-from data import lock, store, write
-from precompute import assemble
+from data import lock, progress, store, write
+from precompute import assemble, parts
 from precompute.defaults import SAMPLE, complete, written
 from precompute.doctor import is_finished, refuse_unsound
 from precompute.every_bank import put_banks
@@ -58,6 +58,8 @@ def run(
     opened at all, raise (ValueError, before anything is published).
     """
     check_recipe(recipe)
+    progress.plan(parts.parts_of(recipe))
+    progress.part(parts.IMAGES)
     text = text or recipe.canonical()
     sources = open_sources(recipe, out=out, device=device)
     identity = fingerprint_store(recipe, sources.images, sources.backbone)
@@ -67,7 +69,9 @@ def run(
     work = out / "work" / short_hash(sources.images, sources.backbone.fingerprint)
     with lock.alone(work, "builds from these images with this model", tell) as held:
         if not is_finished(path):  # by the process that was waited for
+            progress.part(parts.MODEL)
             activations = _activate(recipe, sources, work)
+            progress.part(parts.TABLES)
             with store.build(path, refuse_unsound, tell=tell) as con:
                 _write(
                     con, recipe, text or recipe.canonical(), identity, sources, activations, work
@@ -105,6 +109,7 @@ def _write(
     for subject, told in doubts(classes, outputs, n):
         log.notice("classes", subject, ValueError(told))
     build = _completed(gather(recipe, sources, activations, classes, work))
+    progress.plan(parts.parts_of(build.recipe))
     text = written(build.recipe, text, given=recipe)
     with log.timed("write images", len(build.rows), "images"):
         assemble.put_images(con, build)
@@ -122,7 +127,9 @@ def _write(
         write.frame(con, "accuracy", pd.DataFrame(accuracy))
     with log.attempt("measure", "completeness", con):
         put_completeness(con, made.right, accuracy)
+    progress.part(parts.SALIENCY)
     put_saliency(con, build)
+    progress.part(parts.PUBLISH)
     skipped = pd.DataFrame([*dataset.skipped.to_dict("records"), *activations.skipped])
     if len(skipped):
         write.frame(con, "skipped", skipped[["file", "reason"]])

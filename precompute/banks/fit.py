@@ -19,6 +19,7 @@ from core.concepts import METHODS, restore
 from core.kinds import LabelLevel
 from core.recipe import BankSpec
 from core.types import ConceptBank, FitData
+from data.progress import note, step
 from precompute.intake import (
     check_parameters,
     facts_of,
@@ -91,11 +92,13 @@ def fit_bank(spec: BankSpec, data: FitData, folder: Path, *, seed: int) -> Fitte
         if spec.n_concepts:
             params["n_concepts"] = spec.n_concepts
         title = f"fit {spec.title}"[:24].ljust(24)
+        step(f"fit {spec.title}")
         with tqdm(desc=title, bar_format="{desc}: {elapsed} {postfix}") as bar:
             started = time.perf_counter()
 
             def progress(message: str) -> None:
                 bar.set_postfix_str(message)
+                note(message)
 
             state = State(folder.with_name(f"{folder.name}.state"))
             watched = replace(data, progress=progress, checkpoint=state)

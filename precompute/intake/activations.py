@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from core.types import Backbone
+from data import progress
 from data.datasets import Dataset
 from data.images import encode_jpeg
 from precompute.intake import shards
@@ -59,6 +60,8 @@ def _shard(
     extra = 0
     input_size: list[int] = []
     for group in _decoded(dataset, backbone, rows, skipped, batch=batch):
+        if not kept:
+            progress.show([item.row["thumb"] for item in group])
         result = backbone.forward(torch.stack([item.pixels for item in group]))
         good = torch.isfinite(result.tokens).flatten(1).all(1)
         for beside in (result.logits, result.embedding):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from data import write
+from data import progress, write
 
 _ROOT = Path(__file__).parents[2]
 _OWN = tuple(str(_ROOT / name) for name in ("core", "data", "precompute"))
@@ -34,6 +34,7 @@ class Log:
     @contextmanager
     def timed(self, name: str, n: int, unit: str) -> Iterator[None]:
         started = time.perf_counter()
+        progress.step(name, total=n, unit=unit)
         yield
         self.stage(name, time.perf_counter() - started, n, unit)
 

@@ -18,6 +18,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from data import progress
+
 FACTS = "facts.json"
 _SIZES = "bytes"
 """the fact that says how long each file is"""
@@ -48,6 +50,7 @@ def run_shards(
     files. Seconds of shards finished by an earlier run are counted as that run measured them.
     """
     bar = tqdm(total=sum(units), desc=f"{name:<24}", unit=f" {unit}", smoothing=0.1)
+    progress.step(name.strip(), 0, sum(units), unit)
     with bar:
         for i, folder in enumerate(folders):
             if not is_whole(folder):
@@ -57,6 +60,7 @@ def run_shards(
                     facts["seconds"] = time.perf_counter() - started
                     put_facts(partial, facts)
             bar.update(units[i])
+            progress.step(name.strip(), sum(units[: i + 1]), sum(units), unit)
     return float(sum(facts_of(folder)["seconds"] for folder in folders))
 
 
@@ -78,6 +82,7 @@ def put_facts(folder: Path, facts: dict[str, Any]) -> None:
 def tell(sentence: str) -> None:
     """To the person who waits, between progress bars."""
     tqdm.write(sentence, file=sys.stderr)
+    progress.note(sentence)
 
 
 def facts_of(folder: Path) -> dict[str, Any]:

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from jaxtyping import UInt8
 from PIL import Image
 
+from data import progress
 from data.datasets.aviary.bird import PART
 from data.datasets.aviary.pen import HEIGHT, WIDTH
 from data.datasets.aviary.render import render
@@ -114,9 +115,15 @@ def _draw(building: Path, plans: list[Plan]) -> list[tuple[list[PartRow], list[M
         return [row for chunk in chunks for row in _draw_chunk(building, chunk)]
     # Spawned, not forked: a caller may hold threads (torch, DuckDB) that do not survive a fork.
     context = multiprocessing.get_context("spawn")
+    progress.step("draw birds", 0, len(plans), "images")
     with ProcessPoolExecutor(n_workers, mp_context=context) as pool:
-        results = pool.map(_draw_chunk, [building] * len(chunks), chunks)
-        return [row for chunk in results for row in chunk]
+        rows: list[tuple[list[PartRow], list[MaskRow]]] = []
+        for drawn in pool.map(_draw_chunk, [building] * len(chunks), chunks):
+            if not rows:
+                progress.show([(building / plan.file).read_bytes() for plan in chunks[0]])
+            rows += drawn
+            progress.step("draw birds", len(rows), len(plans), "images")
+        return rows
 
 
 def _draw_chunk(building: Path, plans: list[Plan]) -> list[tuple[list[PartRow], list[MaskRow]]]:
