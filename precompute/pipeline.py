@@ -34,6 +34,7 @@ from precompute.intake import (
     notice_missing,
     open_sources,
     short_hash,
+    short_products,
     tell,
     versions,
 )
@@ -72,7 +73,10 @@ def run(
             progress.part(parts.MODEL)
             activations = _activate(recipe, sources, work)
             progress.part(parts.TABLES)
-            with store.build(path, refuse_unsound, tell=tell) as con:
+            with (
+                store.build(path, refuse_unsound, tell=tell) as con,
+                short_products(activations.pooled().size),
+            ):
                 _write(
                     con, recipe, text or recipe.canonical(), identity, sources, activations, work
                 )

@@ -16,6 +16,7 @@ from precompute.intake.embed_texts import read_texts
 from precompute.intake.identity import fingerprint_files, fingerprint_store, short_hash, versions
 from precompute.intake.log import Log
 from precompute.intake.parameters import check_parameters
+from precompute.intake.products import short_products
 from precompute.intake.shards import facts_of, is_whole, publish, put_facts, run_shards, tell
 from precompute.intake.sources import Sources, open_sources, train_demo
 from precompute.intake.streams import StoredImages, StoredTokens
@@ -61,6 +62,7 @@ __all__ = [
     "readable",
     "run_shards",
     "short_hash",
+    "short_products",
     "tell",
     "train_demo",
     "versions",
