@@ -84,6 +84,7 @@ def normed(x: Tensor, how: str) -> tuple[Tensor, Tensor, Tensor]:
 def saelens(architecture: str, norm: str = "none", **facts: Any) -> Twin:
     w = plain()
     said = {"architecture": architecture, "d_in": D, "d_sae": K, "normalize_activations": norm}
+    said |= {"dtype": "float32", "device": "cpu", "reshape_activations": "none", "metadata": {}}
     said |= {"apply_b_dec_to_input": True} | facts
     k, scaled_by = int(said.get("k", 0)), 1.0
     level = drawn(K, seed=5).abs()
@@ -112,6 +113,8 @@ def saelens(architecture: str, norm: str = "none", **facts: Any) -> Twin:
         pre = (z @ w["W_enc"] + w["b_enc"]) * length
         if architecture == "topk":
             return torch.relu(largest(pre, k))
+        if architecture == "abstopk":
+            return pre * (largest(pre.abs(), k) > 0)
         if architecture == "jumprelu":
             return torch.relu(pre) * (pre > level)
         if architecture.endswith("batchtopk"):
@@ -371,6 +374,7 @@ TWINS: dict[str, Twin] = {
     "SAELens gated": saelens("gated"),
     "SAELens jumprelu": saelens("jumprelu", apply_b_dec_to_input=False),
     "SAELens topk": saelens("topk", k=3),
+    "SAELens abstopk": saelens("abstopk", k=3),
     "SAELens topk, by norm": saelens("topk", k=3, rescale_acts_by_decoder_norm=True),
     "SAELens batchtopk": saelens("batchtopk", k=2.5, rescale_acts_by_decoder_norm=True),
     "SAELens matryoshka_batchtopk": saelens("matryoshka_batchtopk", k=3, matryoshka_widths=[4, K]),

@@ -2,8 +2,9 @@
 
 Told apart by what is in the file and the JSON beside it:
 
-* SAELens: `cfg.json` with `architecture` "standard", "gated", "jumprelu", "topk", "batchtopk" or
-  "matryoshka_batchtopk", and every `normalize_activations`.
+* SAELens: `cfg.json` with `architecture` "standard", "gated", "jumprelu", "topk", "abstopk",
+  "batchtopk" or "matryoshka_batchtopk", and `normalize_activations` of "none", "layer_norm",
+  "constant_norm_rescale" or "expected_average_only_in".
 * Prisma: `config.json`, or settings within the checkpoint, with `hook_point_layer`.
 * saev: a line of JSON before the tensors.
 * dictionary_learning: ae.pt and `config.json` with `dict_class`.

@@ -17,7 +17,7 @@ from core.types import Head, Readout
 
 _EPS = 1e-5
 """added to a token's deviation, as SAELens does"""
-_SIGNED = {"topk_signed", "projection", "coordinates"}
+_SIGNED = {"topk_signed", "topk_absolute", "projection", "coordinates"}
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,8 @@ class Bank(Stored):
         pre = along + self.encoder_bias
         if rule in ("projection", "coordinates"):
             return pre
+        if rule == "topk_absolute":
+            return pre * (kept(pre.abs(), int(self.limit[0])) > 0)
         if rule == "topk_signed":
             return kept(pre, int(self.limit[0]))
         pre = torch.relu(pre)

@@ -84,7 +84,7 @@ def _imported(bank: imported.Bank) -> tuple[dict[str, Any], dict[str, Tensor]] |
     settings["normalize_activations"] = NORMS[int(bank.norm)]
     if bool(bank.squashed):
         settings["activation_fn_str"] = "tanh-relu"
-    if rule == "topk":
+    if rule in ("topk", "topk_absolute"):
         settings["k"] = int(bank.limit[0])
     if rule in ("jumprelu", "threshold"):
         tensors["threshold"] = bank.limit
@@ -97,6 +97,7 @@ def _imported(bank: imported.Bank) -> tuple[dict[str, Any], dict[str, Tensor]] |
 _ARCHITECTURES = {
     "relu": "standard",
     "topk": "topk",
+    "topk_absolute": "abstopk",
     "threshold": "jumprelu",
     "jumprelu": "jumprelu",
     "gated": "gated",

@@ -21,11 +21,12 @@ RULES = (
     "nnls",
     "projection",
     "coordinates",
+    "topk_absolute",
 )
 """what makes a pre-activation a code: its positive part; the largest few of these; all above one
 number; all above a number each; a gate of its own; the largest few, of either sign. Dictionaries
 without an encoder: non-negative least squares; the token along each direction; the same, of
-orthonormal directions, which also rebuild the token"""
+orthonormal directions, which also rebuild the token. Last, the few of largest magnitude"""
 NORMS = ("none", "constant_norm_rescale", "layer_norm")
 """how every token is rescaled first: not at all; to norm sqrt(d); to mean 0 and deviation 1"""
 ALONE = "dictionary"
@@ -68,7 +69,7 @@ class Foreign:
     decoder_bias: Float[Tensor, " d"]
     rule: str = "relu"
     limit: Float[Tensor, " k"] | None = None
-    """of "topk" and "topk_signed" how many, the same for all; of "threshold" and "jumprelu" what
+    """of rules that keep the largest how many, the same for all; of "threshold" and "jumprelu" what
     codes must exceed; None: there is none"""
     centred: bool = True
     layer: str = ""

@@ -18,6 +18,7 @@ _SAELENS_RULES = {
     "standard": "relu",
     "relu": "relu",
     "topk": "topk",
+    "abstopk": "topk_absolute",
     "jumprelu": "jumprelu",
     "gated": "gated",
     "batchtopk": "threshold",

@@ -145,10 +145,11 @@ def _shaped(opened_file: Opened, plan: Plan) -> Foreign:
 def _limit(
     part: dict[str, Tensor], plan: Plan, file: Path, *, k: int
 ) -> Float[Tensor, " k"] | None:
-    if plan.rule == "topk":
+    if plan.rule in ("topk", "topk_absolute"):
         if not 0 < plan.top_k <= k:
             raise ValueError(
-                f"{file}: rule 'topk' needs top_k between 1 and its {k} latents, not {plan.top_k}"
+                f"{file}: rule {plan.rule!r} needs top_k between 1 and its {k} latents, not "
+                f"{plan.top_k}"
             )
         return torch.full((k,), float(plan.top_k))
     if plan.rule == "jumprelu":
