@@ -159,6 +159,13 @@ def test_a_question_that_takes_too_long_is_answered_in_a_sentence(
     assert "took longer than 60 s" in at.warning[0].value
 
 
+def test_overview_says_why_the_layer_was_chosen(tiny_store: Path, open_page: Open) -> None:
+    with open_readonly(tiny_store) as con:
+        ((why,),) = con.execute("SELECT why FROM backbone").fetchall()
+    assert why
+    assert why in _text(open_page(tiny_store, "overview"))
+
+
 def test_unknown_concept_says_which_there_are(tiny_store: Path, open_page: Open) -> None:
     at = open_page(tiny_store, "concept", c="99999999")
     assert "99999999" in _text(at)

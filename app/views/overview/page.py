@@ -216,7 +216,6 @@ def provenance() -> None:
         "Backbone": facts.backbone,
         "Layer": f"{facts.layer}: {facts.grid_h} x {facts.grid_w} tokens of "
         f"{facts.width:,} numbers, {facts.n_extra} further",
-        "Why this layer": facts.why or "no backbone",
         "Input": f"{facts.input_w} x {facts.input_h} px",
         "Read-out": "linear in the mean token" if facts.linear else "not linear in the mean",
         "Classes": f"{int(classes['labelled'].sum()):,} label images, "
@@ -229,6 +228,8 @@ def provenance() -> None:
     }
     facts_of = pd.DataFrame({"": about.keys(), "Built from": about.values()})
     defined.table(facts_of, within=left, hide_index=True)
+    if facts.why:
+        left.caption(f"Why layer {plain(facts.layer)}: {plain(facts.why)}.")
     total = max(float(stages["seconds"].sum()), 1e-9)
     defined.table(
         pd.DataFrame(
