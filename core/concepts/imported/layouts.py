@@ -238,7 +238,9 @@ def _sparsity(file: Opened, asked: Asked, k: int) -> tuple[str, Float[Tensor, " 
     if not given and not asked.top_k:
         raise ValueError(
             f"{file.file} does not say how codes are kept sparse; write in the bank's params "
-            'top_k = NUMBER for TopK, or rule = "relu" for none'
+            'top_k = NUMBER for TopK, or rule = "relu" for none, or for BatchTopK its running '
+            'threshold into a config.json beside it: {"activation": "batchtopk", "threshold": '
+            "NUMBER}"
         )
     return "topk", counted(file, asked, given, k)
 

@@ -172,7 +172,14 @@ def test_what_a_format_leaves_open_is_asked_for(tmp_path: Path) -> None:
     programs.TWINS["overcomplete topk"].write(tmp_path)
     with pytest.raises(ValueError, match=r"does not say how codes are kept sparse.*top_k = NUMBER"):
         autoencoder.fit(data(), path=str(tmp_path))
+    every, x = autoencoder.fit(data(), path=str(tmp_path), rule="relu"), tokens()
+    (tmp_path / "config.json").write_text('{"activation": "batchtopk", "threshold": 0.4}')
+    batch = autoencoder.fit(data(), path=str(tmp_path))
+    all_codes = every.encode(x) / every.strength
+    assert ((all_codes > 0) & (all_codes < 0.4)).any()
+    torch.testing.assert_close(batch.encode(x) / batch.strength, all_codes * (all_codes > 0.4))
     (tmp_path / "model.pt").unlink()
+    (tmp_path / "config.json").unlink()
     programs.TWINS["dictionary_learning BatchTopKSAE"].write(tmp_path)
     (tmp_path / "config.json").unlink()
     with pytest.raises(ValueError, match=r'whose tensors are alike.*rule = "topk" or rule'):
