@@ -93,7 +93,7 @@ def _roughly(left: float) -> str:
 def _ended(status: Status) -> None:
     how = "failed" if status.state == "failed" else "was stopped"
     st.error(
-        f"The build {how}, so there is no store. {plain(status.error)}", icon=":material/error:"
+        f"The build {how}, so there is no store: {plain(status.error)}", icon=":material/error:"
     )
     st.caption(
         "What was finished is kept: the command that began the build goes on from there. This page "

@@ -136,7 +136,7 @@ def reported(out: Path, name: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        reporter.end(state="stopped", error="It was stopped by hand.")
+        reporter.end(state="stopped", error="it was stopped by hand")
         raise
     except BaseException as error:
         told = str(error) if isinstance(error, ValueError | OSError) else repr(error)
@@ -222,7 +222,7 @@ def _read(path: Path) -> Status | None:
     if f"{status.name}{_ENDING}" != path.parent.name:
         return None
     if status.state == "running" and silent > SILENT:
-        return replace(status, state="stopped", error="Its process ended without a word.")
+        return replace(status, state="stopped", error="its process ended without a word")
     return status
 
 

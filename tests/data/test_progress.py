@@ -67,7 +67,7 @@ def test_a_build_tells_what_it_does(tmp_path: Path) -> None:
     [
         (ValueError("there is no model at x"), "failed", "there is no model at x"),
         (ZeroDivisionError("by zero"), "failed", "ZeroDivisionError('by zero')"),
-        (KeyboardInterrupt(), "stopped", "It was stopped by hand."),
+        (KeyboardInterrupt(), "stopped", "it was stopped by hand"),
     ],
 )
 def test_a_build_that_ends_early_says_why(
