@@ -10,8 +10,9 @@ from core.backbones import huggingface
 from core.backbones.earlier import at_earlier_layer
 from core.backbones.joint import JOINT_LAYER
 from core.backbones.layers import LayerInfo, Listing
-from core.backbones.network_files import is_local, quiet
+from core.backbones.network_files import is_local
 from core.backbones.pooled_layers import ManyLayers, open_layers
+from core.backbones.reading import quiet
 from core.backbones.resume import Resumes, Stopped
 from core.backbones.text_tower import TextTower, load_text_tower
 from core.types import Backbone

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from torch import nn
 from transformers import (
-    AutoConfig,
     AutoModel,
     AutoModelForImageClassification,
     CLIPVisionModel,
@@ -20,11 +18,12 @@ from transformers import (
     PreTrainedModel,
     SiglipVisionModel,
 )
-from transformers import logging as transformers_logging
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES,
     MODEL_FOR_IMAGE_MAPPING_NAMES,
 )
+
+from core.backbones import reading
 
 # Models of images and text: only the part that sees the image is loaded.
 VISION_TOWERS: dict[str, type[PreTrainedModel]] = {
@@ -33,6 +32,8 @@ VISION_TOWERS: dict[str, type[PreTrainedModel]] = {
     "siglip": SiglipVisionModel,
     "siglip_vision_model": SiglipVisionModel,
 }
+NAFLEX = ("siglip2", "siglip2_vision_model")
+CHANNELS = 3
 
 
 class Opened(NamedTuple):
@@ -70,102 +71,81 @@ def open_network(model: str, *, device: str) -> Opened:
     """
     local = is_local(model)
     source = str(Path(model).expanduser()) if local else model
-    if local:
-        check_files(Path(source))
-    config = _config(source, model)
-    architecture = (config.architectures or [""])[0]
+    who = f"backbone {model!r}"
+    config = reading.read_config(source, who)
+    architecture = str((config.architectures or [""])[0])
     classifies = "ForImageClassification" in architecture
-    _check_image_model(config, model=model, architecture=architecture)
+    _check_image_model(config, who=who, architecture=architecture)
+    names = _class_names(config, who) if classifies else ()
     loader = AutoModelForImageClassification if classifies else _feature_class(config, architecture)
     options: dict[str, Any] = {}
     if not classifies and _has_pooler(config):
         options["add_pooling_layer"] = False  # unused here, and absent from some checkpoints
-    if config.model_type == "clip":
+    if not classifies and config.model_type == "clip":
         # the projection's size is told for the whole model, and by some for its parts as well
         options["config"] = config.vision_config
         options["config"].projection_dim = config.projection_dim
-    try:
-        with quiet():
-            network, report = loader.from_pretrained(
-                source,
-                use_safetensors=True,
-                trust_remote_code=False,
-                dtype=torch.float32,
-                output_loading_info=True,
-                **options,
-            )
-    except OSError as error:
-        raise ConnectionError(
-            f"no safetensors weights could be read for backbone {model!r}: {error}"
-        ) from error
-    _check_complete(report, model)
+    network = reading.read_weights(loader, source, who, **options)
+    if config.model_type == "vit_mae":
+        _keep_order(network)
     network.eval().requires_grad_(False).to(device)
-    if not classifies:
-        return Opened(network, ())
+    return Opened(network, names)
+
+
+def _class_names(config: PreTrainedConfig, who: str) -> tuple[str, ...]:
+    """In the order of the logits."""
     names = {int(index): str(name) for index, name in (config.id2label or {}).items()}
-    return Opened(network, tuple(names[index] for index in sorted(names)))
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without the library's bar and its table of unused (text) weights; missing ones raise here."""
-    verbosity = transformers_logging.get_verbosity()
-    bar = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(verbosity)
-        if bar:
-            transformers_logging.enable_progress_bar()
-
-
-def check_files(path: Path) -> None:
-    if not (path / "config.json").is_file():
-        raise FileNotFoundError(
-            f"{path} has no config.json, so it is not a Hugging Face model directory; save the "
-            "model with save_pretrained"
-        )
-    if any(path.glob("*.safetensors")):
-        return
-    pickles = sorted(file.name for pattern in ("*.bin", "*.pt*") for file in path.glob(pattern))
-    if pickles:
+    if sorted(names) != list(range(len(names))):
         raise ValueError(
-            f"{path} has its weights only as a pickle ({pickles[0]}); safetensors are required, "
-            "because loading a pickle can run code. Load it once where you trust it and call "
-            "model.save_pretrained(directory), which writes model.safetensors"
+            f"the config.json of {who} numbers its classes {', '.join(map(str, sorted(names)[:9]))}"
+            " in id2label; they must count up from 0 without a gap, one for each logit"
         )
-    raise FileNotFoundError(
-        f"{path} has a config.json but no weights; put model.safetensors beside it"
-    )
+    return tuple(names[index] for index in sorted(names))
 
 
-def _config(source: str, model: str) -> PreTrainedConfig:
-    try:
-        return AutoConfig.from_pretrained(source, trust_remote_code=False)
-    except OSError as error:
-        raise ConnectionError(
-            f"backbone {model!r} is not a directory here and could not be fetched from the hub. "
-            "Check the name and the network, or download it and give the directory. "
-            f"({str(error).splitlines()[0]})"
-        ) from error
-    except (ValueError, KeyError) as error:
-        raise ValueError(
-            f"the config.json of backbone {model!r} cannot be read as a transformers model: {error}"
-        ) from error
+def _keep_order(network: nn.Module) -> None:
+    """A masked autoencoder as an encoder: it hides no patch, and leaves all where they are.
+
+    The network sorts patches by noise that it draws at every pass; ascending noise, which it takes
+    as an argument, keeps their order.
+    """
+    patch = int(network.config.patch_size)  # type: ignore[union-attr, arg-type]
+    network.config.mask_ratio = 0.0  # type: ignore[union-attr]
+
+    def order(_module: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        pixels = named["pixel_values"]
+        n = (pixels.shape[2] // patch) * (pixels.shape[3] // patch)
+        return given, named | {
+            "noise": torch.arange(n, device=pixels.device).expand(len(pixels), n)
+        }
+
+    network.register_forward_pre_hook(order, with_kwargs=True)
 
 
-def _check_image_model(config: PreTrainedConfig, *, model: str, architecture: str) -> None:
+def _check_image_model(config: PreTrainedConfig, *, who: str, architecture: str) -> None:
     kind = config.model_type
+    if kind in NAFLEX:
+        raise ValueError(
+            f"{who} is a SigLIP 2 of the kind NaFlex ({kind!r}), which cuts every image into "
+            "another grid; use a SigLIP 2 of fixed resolution, whose config.json says model_type "
+            "'siglip', such as google/siglip2-base-patch16-224"
+        )
     known = kind in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES or (
         kind in MODEL_FOR_IMAGE_MAPPING_NAMES or kind in VISION_TOWERS
     )
     if not known:
         raise ValueError(
-            f"backbone {model!r} is a {kind!r} model ({architecture or 'no architecture named'}), "
+            f"{who} is a {kind!r} model ({architecture or 'no architecture named'}), "
             "which does not read images alone; use an image model such as ViT, DINOv2, CLIP, "
             "SigLIP, Swin, ResNet, ConvNeXt or MobileNetV2"
+        )
+    seen = getattr(config, "vision_config", config)
+    channels = getattr(seen, "num_channels", CHANNELS)
+    if channels != CHANNELS:
+        raise ValueError(
+            f"{who} reads images with num_channels = {channels} (in its config.json), and this "
+            f"program gives every model {CHANNELS}: red, green and blue; use a model with "
+            f"num_channels = {CHANNELS}"
         )
 
 
@@ -180,13 +160,3 @@ def _has_pooler(config: PreTrainedConfig) -> bool:
         return False
     network_class: Any = AutoModel._model_mapping[type(config)]  # noqa: SLF001 - no other place
     return "add_pooling_layer" in inspect.signature(network_class).parameters
-
-
-def _check_complete(report: dict[str, Any], model: str) -> None:
-    absent = sorted(report["missing_keys"]) + [str(key) for key in report["mismatched_keys"]]
-    if absent:
-        raise ValueError(
-            f"the weights of backbone {model!r} lack {len(absent)} tensors that its config.json "
-            f"asks for ({', '.join(absent[:3])}); they would be random. Use the checkpoint that "
-            "belongs to this config.json"
-        )

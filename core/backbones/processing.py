@@ -16,15 +16,25 @@ import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
-from transformers import AutoImageProcessor
+from transformers import AutoImageProcessor, ViTImageProcessorPil
 
 from core.backbones import network_files
+from core.backbones.weight_files import settings
 from core.types import Box
 
 PROBES = ((210, 150), (150, 210))  # width, height: landscape and portrait, in pixels
 MOST_RESIZED = 2**25
 """pixels that an image is resized to at most; as three numbers of 4 bytes they take 400 MB"""
 TOLERANCE = 0.02  # of the image's side; colours have 256 steps and resizing blurs the border
+
+
+LARGEST = 8_192
+"""pixels a side that a model may be given"""
+PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
+
+
+class Refused(ValueError):
+    """A processor that works, but not in a way that can be followed."""
 
 
 class Frame(NamedTuple):
@@ -71,31 +81,52 @@ class Preprocessor:
 
 
 def open_processor(model: str, *, size: tuple[int, int] | None) -> Preprocessor:
-    """Raises FileNotFoundError without preprocessor_config.json, ValueError if it is unusable."""
+    """Raises FileNotFoundError without a file that says how images are read, ValueError if it is
+    unusable."""
+    source = Path(model).expanduser()
     if network_files.is_local(model):
-        source = Path(model).expanduser()
-        if not (source / "preprocessor_config.json").is_file():
+        files = [file for file in PROCESSOR_FILES if (source / file).is_file()]
+        if not files:
             raise FileNotFoundError(
                 f"{source} has no preprocessor_config.json, which says how images are resized and "
                 "normalised; copy it from the model's original checkpoint, or write one with "
                 "ViTImageProcessor(size=..., image_mean=..., image_std=...).save_pretrained(...)"
             )
+        for file in files:
+            settings(source / file)
         model = str(source)
-    try:
-        processor = AutoImageProcessor.from_pretrained(
-            model, backend="pil", trust_remote_code=False
+    if size is not None and not all(1 <= side <= LARGEST for side in size):
+        raise ValueError(
+            f"size is {size}; give rows and columns in pixels, each from 1 to {LARGEST}"
         )
-    except (ValueError, ImportError, OSError) as error:
+    try:
+        processor = _open(model)
+    except Exception as error:
         raise ValueError(
             f"the image processor of {model!r} cannot be opened with Pillow alone: {error}. If it "
             'only resizes and normalises, set "image_processor_type": "ViTImageProcessor" in '
             "preprocessor_config.json"
         ) from error
-    if size is not None and min(size) < 1:
-        raise ValueError(f"size is {size}; give rows and columns in pixels, both at least 1")
     preprocessor = Preprocessor(processor, size)
-    _check(preprocessor, model)
+    try:
+        _check(preprocessor, model)
+    except Refused:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"the image processor of {model!r} fails on a picture: {error}. Its settings must be "
+            "those of the model's original checkpoint"
+        ) from error
     return preprocessor
+
+
+def _open(model: str) -> Any:
+    """With Pillow. DINOv3's own class needs torchvision; it resizes and normalises as ViT's does,
+    apart from rounding to 8 bits between the two."""
+    held, _ = ViTImageProcessorPil.get_image_processor_dict(model)
+    if str(held.get("image_processor_type", "")).startswith("DINOv3ViTImageProcessor"):
+        return ViTImageProcessorPil.from_dict(held)
+    return AutoImageProcessor.from_pretrained(model, backend="pil", trust_remote_code=False)
 
 
 def _setting(processor: Any, name: str) -> dict[str, int]:
@@ -114,7 +145,7 @@ def _resized(processor: Any, height: int, width: int) -> tuple[int, int]:
         return size["height"], size["width"]
     edge = size.get("shortest_edge")
     if edge is None or "longest_edge" in size:
-        raise ValueError(
+        raise Refused(
             f"the image processor resizes to {size}, which depends on the image in a way that is "
             "not supported; give a fixed size (rows, columns)"
         )
@@ -150,14 +181,30 @@ def _crop(processor: Any) -> tuple[int, int] | None:
 
 def _check(preprocessor: Preprocessor, model: str) -> None:
     frames = [preprocessor.frame(*probe) for probe in PROBES]
+    sides = [side for frame in frames for side in (frame.height, frame.width)]
+    if preprocessor.size is None:
+        sides += [side for w, h in PROBES for side in _resized(preprocessor.processor, h, w)]
+    if not all(1 <= side <= LARGEST for side in sides):
+        raise Refused(
+            f"the image processor of {model!r} makes images of {max(sides, key=abs):,} pixels a "
+            f"side; 1 to {LARGEST:,} are allowed. Give a fixed size (rows, columns)"
+        )
     if len({(frame.height, frame.width) for frame in frames}) > 1:
-        raise ValueError(
+        raise Refused(
             f"the image processor of {model!r} gives images of different shapes different sizes; "
             "give a fixed size (rows, columns)"
         )
+    grey = Image.new("RGB", PROBES[0], "grey")
+    with np.errstate(all="ignore"):  # what follows says it
+        finite = bool(preprocessor([grey]).isfinite().all())
+    if not finite:
+        raise Refused(
+            f"the image processor of {model!r} makes pixels that are not finite; image_std must be "
+            "above 0, and image_mean and rescale_factor must be numbers"
+        )
     for probe, frame in zip(PROBES, frames, strict=True):
-        if _seen(preprocessor, *probe, frame=frame) > TOLERANCE:
-            raise ValueError(
+        if not _seen(preprocessor, *probe, frame=frame) <= TOLERANCE:
+            raise Refused(
                 f"the image processor of {model!r} ({type(preprocessor.processor).__name__}) does "
                 "not place images as its settings say, so maps would be drawn in the wrong place; "
                 "give a fixed size (rows, columns) to resize without cropping"
@@ -174,6 +221,8 @@ def _seen(preprocessor: Preprocessor, width: int, height: int, *, frame: Frame) 
     pixels = preprocessor(pictures).to(torch.float64)
     if tuple(pixels.shape[2:]) != (frame.height, frame.width):
         return float("inf")
+    if getattr(preprocessor.processor, "do_flip_channel_order", False):
+        pixels = pixels.flip(1)  # the model reads blue, green, red
     seen, low, high = pixels
     # Fractions of the width (channel 0) and height (channel 1), whatever the normalisation is.
     seen_x, seen_y = ((seen - low) / (high - low).abs().clamp_min(1e-9))[:2].numpy()

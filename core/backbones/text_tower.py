@@ -12,9 +12,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import normalize
-from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers import AutoModel, AutoTokenizer
 
-from core.backbones.network_files import check_files, is_local, quiet
+from core.backbones.network_files import is_local
+from core.backbones.reading import read_config, read_weights
 
 FAMILIES = ("clip", "siglip")
 BATCH = 256
@@ -75,33 +76,17 @@ def load_text_tower(model: str, *, device: str = "cpu") -> TextTower:
 
     Raises FileNotFoundError, ConnectionError or ValueError, each saying what to do.
     """
-    local = is_local(model)
-    source = str(Path(model).expanduser()) if local else model
-    if local:
-        check_files(Path(source))
-    family = _family(source, model)
-    tokenizer = _tokenizer(source, model)
-    try:
-        with quiet():
-            network, report = AutoModel.from_pretrained(
-                source,
-                use_safetensors=True,
-                trust_remote_code=False,
-                dtype=torch.float32,
-                output_loading_info=True,
-                local_files_only=local,
-            )
-    except OSError as error:
-        raise ConnectionError(
-            f"no safetensors weights could be read for the text model {model!r}: {error}"
-        ) from error
-    absent = sorted(report["missing_keys"]) + [str(key) for key in report["mismatched_keys"]]
-    if absent:
+    source = str(Path(model).expanduser()) if is_local(model) else model
+    who = f"text model {model!r}"
+    config = read_config(source, who)
+    if config.model_type not in FAMILIES:
         raise ValueError(
-            f"the weights of {model!r} lack {len(absent)} tensors that its config.json asks for "
-            f"({', '.join(absent[:3])}); they would be random. Use the checkpoint that belongs to "
-            "this config.json, with both its image and its text part"
+            f"{model!r} is a {config.model_type!r} model, which has no texts in the space of its "
+            f"images; give a CLIP or SigLIP directory with both parts ({', '.join(FAMILIES)}) as "
+            "the model of [text]"
         )
+    tokenizer = _tokenizer(source, model)
+    network = read_weights(AutoModel, source, who)
     n_known, n_rows = len(tokenizer), network.config.text_config.vocab_size
     if n_known > n_rows:
         raise ValueError(
@@ -110,29 +95,8 @@ def load_text_tower(model: str, *, device: str = "cpu") -> TextTower:
         )
     network.eval().requires_grad_(False).to(device)
     limit = int(network.config.text_config.max_position_embeddings)
-    name = Path(source).name if local else model
-    return TextTower(name, family, limit, network, tokenizer, device)
-
-
-def _family(source: str, model: str) -> str:
-    try:
-        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
-    except OSError as error:
-        raise ConnectionError(
-            f"text model {model!r} is not a directory here and could not be fetched from the hub; "
-            f"check the name and the network ({str(error).splitlines()[0]})"
-        ) from error
-    except (ValueError, KeyError) as error:
-        raise ValueError(
-            f"the config.json of text model {model!r} cannot be read: {error}"
-        ) from error
-    if config.model_type not in FAMILIES:
-        raise ValueError(
-            f"{model!r} is a {config.model_type!r} model, which has no texts in the space of its "
-            f"images; give a CLIP or SigLIP directory with both parts ({', '.join(FAMILIES)}) as "
-            "the model of [text]"
-        )
-    return str(config.model_type)
+    name = Path(source).name if Path(source).is_dir() else model
+    return TextTower(name, str(config.model_type), limit, network, tokenizer, device)
 
 
 def _tokenizer(source: str, model: str) -> Any:
