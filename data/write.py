@@ -3,7 +3,6 @@ that writes."""
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+from data.room import no_room
+
 _OF_ROWS = (duckdb.DataError, duckdb.IntegrityError, duckdb.ProgrammingError)
 """faults that leave the database as it was before the rows"""
 
@@ -38,9 +38,7 @@ def ends_build(error: Exception, *, taken_back: bool) -> bool:
     """
     if isinstance(error, duckdb.Error):
         return not (taken_back and isinstance(error, _OF_ROWS))
-    if isinstance(error, OSError):
-        return error.errno in _FULL
-    return isinstance(error, MemoryError)
+    return isinstance(error, MemoryError) or no_room(error)
 
 
 def put(con: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, Any]) -> int:

@@ -12,7 +12,10 @@ from pathlib import Path
 
 from core.recipe import Recipe
 from data import progress
+from data.store import ARTIFACTS
 from precompute import arguments
+from precompute.disk import full, leftovers, remove
+from precompute.interrupts import heeded
 
 DEMO = Path(__file__).parent / "recipes" / "aviary.toml"
 _APP = Path(__file__).parents[1] / "app"
@@ -21,22 +24,26 @@ _APP = Path(__file__).parents[1] / "app"
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0 done, 1 the input was at fault (a sentence on stderr), 2 wrong usage."""
     options = arguments.parser().parse_args(argv)
-    return _told(lambda: _COMMANDS[options.command](options))
+    return _told(lambda: _COMMANDS[options.command](options), options)
 
 
-def _told(work: Callable[[], int]) -> int:
+def _told(work: Callable[[], int], options: argparse.Namespace) -> int:
     """What `work` returns; why it failed is a sentence on stderr."""
     try:
-        return work()
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        with heeded():
+            return work()
     except MemoryError as error:
         print(
             f"error: there is not enough memory ({error}); the same command resumes where this one "
             "left off. A smaller batch, fewer concepts or a layer with fewer tokens needs less",
             file=sys.stderr,
         )
+        return 1
+    except Exception as error:
+        said = full(error, getattr(options, "out", None) or ARTIFACTS)
+        if not said and not isinstance(error, ValueError | OSError):
+            raise
+        print(f"error: {said or error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nstopped; the same command resumes where this one left off", file=sys.stderr)
@@ -91,7 +98,7 @@ def _build(recipe: Recipe, text: str, options: argparse.Namespace) -> int:
             print(f"look at it with: {_app(path)}")
         return 0
 
-    status = _told(build)
+    status = _told(build, options)
     with suppress(KeyboardInterrupt):
         for app in apps:  # until it is stopped
             app.wait()
@@ -140,6 +147,18 @@ def _name(options: argparse.Namespace) -> int:
     return 0
 
 
+def _clean(options: argparse.Namespace) -> int:
+    found = leftovers(options.out)
+    for item in found:
+        print(f"{item.n_bytes / 1e6:>10,.1f} MB  {item.what:<16}  {item.path}")
+        if options.remove:
+            remove(item, lambda sentence: print(sentence, file=sys.stderr))
+    total = sum(item.n_bytes for item in found) / 1e6
+    then = "removed" if options.remove else "to be removed by the same command with --remove"
+    print(f"{total:>10,.1f} MB in {len(found)} places{f', {then}' if found else ''}")
+    return 0
+
+
 def _app(store: Path) -> str:
     """The command that opens a store, from the working directory."""
     name = "-m app" if _APP.parent == Path.cwd() else shlex.quote(str(_APP))
@@ -183,6 +202,7 @@ _COMMANDS = {
     "run": _run,
     "layers": _layers,
     "doctor": _doctor,
+    "clean": _clean,
     "name": _name,
     "export": _export,
     "push": _push,

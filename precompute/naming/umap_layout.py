@@ -95,7 +95,9 @@ class _Beside:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the build, which then ends it
         )
+        self.closed = False
         self.turns = ThreadPoolExecutor(1)
 
     def submit(
@@ -110,10 +112,13 @@ class _Beside:
             _send(self.process.stdin, points, {"seed": seed, "epochs": epochs})
             placed, told = _receive(self.process.stdout)
         except (OSError, ValueError):  # it was killed, or could not start: then it is made here
+            if self.closed:  # unless nobody waits for it any more
+                raise
             return lay_out(points, seed=seed, epochs=epochs)
         return Layout(placed[0], placed[1], told["seconds"])
 
     def close(self) -> None:
+        self.closed = True
         self.process.kill()
         self.turns.shutdown(cancel_futures=True)
         self.process.communicate()
