@@ -10,7 +10,8 @@ from typing import SupportsFloat, SupportsInt
 MISSING = "n/a"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
 _READ_AS = re.compile(
-    r"(?<=[:@])(?=\S)|(?<=\bwww)(?=\.)|(?<=[<>~=-])(?=[<>=-])", flags=re.IGNORECASE
+    r"(?<=:)(?=//|[\w+./-]+:)|(?<=@)(?=\w)|(?<=\bwww)(?=\.)|(?<=[<>~=-])(?=[<>=-])",
+    flags=re.IGNORECASE,
 )
 """inside icons, emoji, addresses and arrows, which are read even where every sign is escaped"""
 _APART = "\u200b"
