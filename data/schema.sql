@@ -205,6 +205,7 @@ CREATE TABLE concept (
                                          --   its AUC; NULL: AUC decided, or nothing did
     doubt           VARCHAR NOT NULL,    -- "" or of low AUC, small lead, out of place, joined by ", ". Where a label is the name:
                                          --   how weak a name (held-out images); else why none is (train images)
+    hint            VARCHAR NOT NULL,    -- what stands out: a class among its strongest images, a place; no name; "": nothing
     train_accuracy  DOUBLE,              -- of the probe that made a CAV, 0..1; NULL for other methods
     test_accuracy   DOUBLE,
     train_auc       DOUBLE,

@@ -13,6 +13,7 @@ import streamlit as st
 
 from app import db
 from app.format import number, percent, plain, short
+from core.catalogue import CONCEPT_COLUMNS
 from core.naming.labels import CLOSE, ELSEWHERE, LOW, MIN_AUC, MIN_MARGIN, MIN_OVERLAP
 from data.queries import names
 from data.queries.concept import Concept
@@ -34,6 +35,7 @@ DOUBTS: dict[str, str] = {
 }
 """of concept.doubt -> what it means"""
 ABOUT_DOUBTS = "; ".join(f"{doubt}: {about}" for doubt, about in DOUBTS.items())
+HINT = CONCEPT_COLUMNS["hint"].meaning
 ABOUT_EDITS = (
     "A word is a direction of the space that images and texts share. Taken out: no image has "
     "anything left along it. Put in: every image gets as much of it as one train image in twenty "
@@ -63,6 +65,8 @@ def show(bank_id: int, concept: Concept) -> None:
         lines.append((_words(concept, words, how), _about_words(words, how)))
     if concept.name_source == "vocabulary":
         lines.reverse()
+    if concept.name is None and concept.hint:
+        lines.append((f":material/lightbulb: **Hint, not a name**: {plain(concept.hint)}", HINT))
     edits = names.text_edits(con, bank_id, concept.concept_id)
     lines += [(_edit(row), ABOUT_EDITS) for _, row in edits.iterrows()]
     for line, about in lines:

@@ -28,6 +28,13 @@ NAMES = keyed(
             format="text",
         ),
         Definition(
+            "concept.hint",
+            "Hint",
+            "No name: the class of most of its strongest images, where that is beyond chance, "
+            "and the part of the image that holds most of its map.",
+            format="text",
+        ),
+        Definition(
             "concept.name_auc",
             "Name AUC",
             "How well the score tells images with the label (of an unnamed concept or of "

@@ -31,6 +31,8 @@ class Concept:
     name_margin: float | None
     place_margin: float | None
     doubt: str
+    hint: str
+    """what stands out of it; "": nothing"""
     train_accuracy: float | None
     test_accuracy: float | None
     train_auc: float | None

@@ -84,7 +84,7 @@ def matching(
     rows = con.execute(
         f"""
         SELECT concept_id FROM ({_FACTS})
-        WHERE ($search = '' OR contains(lower(name), lower($search))
+        WHERE ($search = '' OR contains(lower(coalesce(name, hint)), lower($search))
                 OR CAST(concept_id AS VARCHAR) = ltrim($search, '#')
                 OR concept_id IN (SELECT unnest($also::UINTEGER[])))
             AND (NOT $dead OR map_scale > 0)

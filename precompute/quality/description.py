@@ -8,6 +8,7 @@ from jaxtyping import Float, Integer
 
 from core.maps import INDEX, scales
 from core.metrics import association, statistics
+from core.naming.hints import hints
 from core.types import words_of
 from precompute.banks import Codes, Description, FittedBank
 from precompute.intake import Build
@@ -53,6 +54,13 @@ def _block(
     frame["density"] = sums["n_on"][ids] / n_tokens
     frame["mean_map"] = list((sums["sums"][ids] / codes.n_images).astype(np.float32))
     frame["position_entropy"] = statistics.entropy(sums["magnitudes"][ids])
+    frame["hint"] = hints(
+        scores,
+        sums["magnitudes"][ids],
+        class_of=build.class_of,
+        class_names=build.class_names,
+        grid=build.grid,
+    )
     peaks = _peaks(codes, ids)
     frame["peak_p99"] = [
         float(np.quantile(np.abs(rows["peak"]), 0.99)) if len(rows) else 0.0 for rows in peaks

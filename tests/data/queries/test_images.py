@@ -40,8 +40,8 @@ INSERT INTO code VALUES (0, 3, [0, 2, 2], [5, 0, 4], [10, -20, 30]),
 INSERT INTO score VALUES (0, 0, 3, 0.5, 2, 5), (0, 2, 3, -0.75, 3, 4), (1, 1, 3, -3.5, -6, 5);
 """
 CONCEPT = """
-INSERT INTO concept BY NAME SELECT $bank AS bank_id, 2 AS monosemanticity_n, '' AS doubt,
-    '' AS flags, $id AS concept_id, $name AS name,
+INSERT INTO concept BY NAME SELECT $bank AS bank_id, 2 AS monosemanticity_n,
+    '' AS doubt, '' AS hint, '' AS flags, $id AS concept_id, $name AS name,
     $source AS name_source, $label AS labelled_id, $scale AS map_scale, 2.5 AS peak_p99,
     1 AS n_active, 1 AS frequency, 1 AS density, 0 AS mean, 1 AS std, $lo AS score_min,
     0 AS score_q05, 0 AS score_q25, 0 AS score_q50, 0 AS score_q75, 0 AS score_q95,

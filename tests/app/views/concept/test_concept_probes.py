@@ -272,3 +272,21 @@ def test_a_weak_name_is_marked_with_its_reason(
     assert not any("weak name" in m.value for m in page(path, b="cav", c="1").markdown)
     rows = page(path, "concepts", b="cav").dataframe[0].value.set_index("concept_id")
     assert rows.loc[0, "doubt"] == "low AUC, out of place"
+
+
+def test_a_concept_without_a_name_has_a_hint_that_is_no_name(
+    tiny_store: Path, tmp_path: Path, page: Callable[..., AppTest]
+) -> None:
+    path = Path(shutil.copy(tiny_store, tmp_path / "hints.duckdb"))
+    with duckdb.connect(str(path)) as con:
+        con.execute("UPDATE concept SET hint = 'grey: 16 of the 20 strongest' WHERE bank_id = 2")
+        con.execute(
+            "UPDATE concept SET name = NULL, name_source = 'unnamed' "
+            "WHERE bank_id = 2 AND concept_id = 1"
+        )
+    for concept, expected in ((0, False), (1, True)):
+        said = page(path, b="cav", c=str(concept)).caption
+        assert any("**Hint, not a name**: grey" in c.value for c in said) == expected
+    found = page(path, "concepts", b="cav", q="grey: 16").dataframe[0].value
+    assert found["concept_id"].tolist() == [1]
+    assert found["title"].tolist() == ["#1"]
