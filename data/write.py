@@ -72,7 +72,11 @@ def frame(con: duckdb.DuckDBPyConnection, table: str, rows: pd.DataFrame, **cons
 
 
 def stage_scores(con: duckdb.DuckDBPyConnection) -> str:
-    """The name of a temporary table to `put` scores into, in any order."""
+    """The name of a temporary table to `put` scores into, in any order.
+
+    Call it first before any transaction: DuckDB 2.0 loses the rows of a temporary table that is
+    made in the transaction that fills it, if they are more than 122,880.
+    """
     con.execute("CREATE TEMP TABLE IF NOT EXISTS unsorted_score AS FROM score LIMIT 0")
     return "unsorted_score"
 

@@ -9,7 +9,7 @@ import duckdb
 
 from core.concepts import METHODS
 from core.recipe import BankSpec
-from data import progress
+from data import progress, write
 from precompute import assemble, heads, parts
 from precompute.banks import BankRun, bank_key, draw_control, encode_bank, fit_bank, fit_data
 from precompute.explain import (
@@ -56,6 +56,7 @@ def put_banks(con: duckdb.DuckDBPyConnection, build: Build) -> Made:
     name_concepts = prepare_names(con, texts, build)
     held = draw_held_out(con, build)
     made = Made()
+    write.stage_scores(con)
     for bank_id, spec in enumerate(build.recipe.banks):
         log.bank_id = bank_id
         progress.part(parts.of_bank(spec.title))

@@ -107,5 +107,18 @@ def test_scores_are_sorted_over_all_banks(con: duckdb.DuckDBPyConnection) -> Non
     assert "unsorted_score" not in names
 
 
+def test_many_scores_outlast_the_transaction_they_were_put_in(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    n = 130_000
+    write.stage_scores(con)
+    with write.taken_back_on_failure(con):
+        rows = {"bank_id": np.zeros(n, np.uint16), "concept_id": np.arange(n) % 50}
+        rows |= {"image_id": np.arange(n) // 50, "score": np.ones(n), "peak": np.ones(n)}
+        write.put(con, write.stage_scores(con), {**rows, "peak_token": np.zeros(n, np.uint16)})
+
+    assert write.put_staged_scores(con) == n
+
+
 def test_store_without_banks_has_no_scores(con: duckdb.DuckDBPyConnection) -> None:
     assert write.put_staged_scores(con) == 0
