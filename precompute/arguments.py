@@ -14,6 +14,14 @@ from data.store import ARTIFACTS
 from precompute import exchange
 
 FAMILY = BackboneSpec.family
+READERS = {
+    "images": "folder",
+    "manifest": "manifest",
+    "cub": "cub",
+    "dataset": "huggingface",
+    "shards": "webdataset",
+}
+"""flag to the reader of what it names"""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,6 +40,10 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--images", help="folder: class sub-folders, train/test splits, or flat")
     run.add_argument("--manifest", help="CSV instead of a folder (see data/datasets/manifest.py)")
     run.add_argument("--cub", help="CUB-200-2011 folder instead of a folder")
+    run.add_argument("--dataset", help="data set of the library datasets: local folder or hub name")
+    run.add_argument(
+        "--shards", help="WebDataset: tar file, folder or pattern such as {00..12}.tar"
+    )
     run.add_argument("--model", help="Hugging Face image model: local directory or hub name")
     run.add_argument("--family", default=FAMILY, help=f"of the model (default: {FAMILY})")
     run.add_argument("--layer", default="", help="dotted module name; see the command `layers`")
@@ -112,7 +124,7 @@ def from_text(text: str) -> Recipe:
 def recipe(options: argparse.Namespace) -> tuple[Recipe, str]:
     """The recipe and its text. Raises ValueError when flags and file contradict or too few."""
     if options.recipe:
-        given = [f for f in ("images", "manifest", "cub", "model") if getattr(options, f)]
+        given = [f for f in (*READERS, "model") if getattr(options, f)]
         if given:
             raise ValueError(f"a recipe file and --{given[0]} exclude each other")
         path = Path(options.recipe)
@@ -121,10 +133,11 @@ def recipe(options: argparse.Namespace) -> tuple[Recipe, str]:
         text = path.read_text(encoding="utf-8")
         text += exchange.banks_of(options.imports, alone=not from_text(text).banks)
         return from_text(text), text
-    sources = [name for name in ("images", "manifest", "cub") if getattr(options, name)]
+    sources = [name for name in READERS if getattr(options, name)]
     if len(sources) != 1 or not options.model:
         raise ValueError(
-            "run needs a recipe file, or --model and one of --images, --manifest and --cub"
+            "run needs a recipe file, or --model and one of --images, --manifest, --cub, --dataset "
+            "and --shards"
         )
     text = _as_toml(options, sources[0])
     text += exchange.banks_of(options.imports, alone=not options.banks)
@@ -154,8 +167,13 @@ def _reader_options(given: Sequence[str]) -> list[str]:
 
 def _as_toml(options: argparse.Namespace, source: str) -> str:
     """The recipe that the flags stand for, written out, so that the store can show it."""
-    path = Path(getattr(options, source)).resolve()
-    name = options.name or path.stem
+    path = Path(getattr(options, source))
+    if source != "dataset" or path.exists():  # else a hub name
+        path = path.resolve()
+    stem = path.stem
+    if source == "shards":
+        stem = re.split(r"[{*?[]", stem)[0].rstrip("-_.") or path.parent.name
+    name = options.name or stem
     banks = [b.strip() for b in options.banks.split(",") if b.strip()]
     if options.concepts and not banks:
         raise ValueError("--concepts says how many concepts each of --banks has; name them too")
@@ -165,7 +183,7 @@ def _as_toml(options: argparse.Namespace, source: str) -> str:
         f"seed = {options.seed}",
         "",
         "[dataset]",
-        f'reader = "{"folder" if source == "images" else source}"',
+        f'reader = "{READERS[source]}"',
         f"path = {json.dumps(str(path))}",
         f"limit = {options.limit}",
         *_reader_options(options.option),

@@ -19,18 +19,22 @@ from data.datasets.aviary.reader import PARAMETERS, aviary
 from data.datasets.corruptions import CORRUPTIONS, check_corruptions, corrupted
 from data.datasets.cub import cub
 from data.datasets.folder import folder
+from data.datasets.huggingface import huggingface
 from data.datasets.limit import spread
 from data.datasets.manifest import manifest
 from data.datasets.split import check_train
 from data.datasets.summary import told
 from data.datasets.types import Dataset
+from data.datasets.webdataset import webdataset
 from data.images import depth_of_all
+from data.store import ARTIFACTS
 
 __all__ = [
     "CAPTION_PHRASES",
     "CORRUPTIONS",
     "PARAMETERS",
     "READERS",
+    "UNPACKED",
     "caption_fits",
     "caption_truth",
     "caption_words",
@@ -47,8 +51,14 @@ READERS: dict[str, Callable[..., Dataset]] = {
     "aviary": aviary,
     "cub": cub,
     "folder": folder,
+    "huggingface": huggingface,
     "manifest": manifest,
+    "webdataset": webdataset,
 }
+UNPACKED = "unpacked"
+"""folder among the artifacts for images that lie in no file of their own"""
+_GIVEN = ("limit", "work")
+"""arguments of readers that are no options"""
 
 
 def load(
@@ -57,19 +67,22 @@ def load(
     *,
     limit: int = 0,
     options: Mapping[str, Any] | None = None,
+    work: Path = ARTIFACTS / UNPACKED,
 ) -> Dataset:
     """At most `limit` images (0: all), spread evenly over classes and splits.
 
+    Readers of images that lie in no file of their own write them below `work`.
     What pixels of more than 8 bits have in common is found out here. Raises ValueError for an
     unknown reader or option, naming the known ones, for whatever the reader cannot use, and where
     no image is left to fit on.
     """
     if reader not in READERS:
         raise ValueError(f"unknown reader {reader!r}; known are {', '.join(sorted(READERS))}")
+    parameters = inspect.signature(READERS[reader]).parameters
     known = [
         name
-        for name, parameter in inspect.signature(READERS[reader]).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and name != "limit"
+        for name, parameter in parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY and name not in _GIVEN
     ]
     for option in options or {}:
         if option not in known:
@@ -77,6 +90,7 @@ def load(
                 f"reader {reader!r} has no option {option!r}; "
                 + (f"known are {', '.join(known)}" if known else "it has none")
             )
-    dataset = READERS[reader](path, limit=limit, **(options or {}))
+    where = {"work": work} if "work" in parameters else {}
+    dataset = READERS[reader](path, limit=limit, **where, **(options or {}))
     check_train(dataset.images["split"].tolist(), str(path))
     return replace(dataset, depth=depth_of_all(map(dataset.path, dataset.images["file"])))

@@ -46,6 +46,12 @@ def split_named(word: str) -> str | None:
     return WORDS.get(_YEAR.sub("", key))
 
 
+def split_within(name: str) -> str | None:
+    """The split that words of a name stand for, as in cars-train-0001; None: none, or several."""
+    splits = {split_named(word) for word in re.split(r"[\s_.-]+", name)} - {None}
+    return splits.pop() if len(splits) == 1 else None
+
+
 def settled(words: Sequence[str], place: str) -> Splits:
     """The split of each image from the word that stands for it; words of no meaning stay as names.
 

@@ -45,7 +45,7 @@ def page() -> str:
             lambda name: (saliency.METHODS[name].function,),
         ),
         "## Readers of data sets",
-        *_each(READERS, lambda name: (READERS[name],), given={"limit"}, whole=True),
+        *_each(READERS, lambda name: (READERS[name],), given={"limit", "work"}, whole=True),
         "## Corruptions",
         _overview(CORRUPTIONS),
         "## Families of backbones",

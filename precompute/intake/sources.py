@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core import backbones
 from core.backbones import open_layers
-from core.recipe import Recipe
+from core.recipe import DatasetSpec, Recipe
 from core.types import Backbone
 from data import datasets, lock
 from data.datasets import Dataset, corrupted
@@ -46,9 +46,8 @@ class Sources:
 def open_sources(recipe: Recipe, *, out: Path, device: str) -> Sources:
     log = Log()
     spec = recipe.dataset
-    path = Path(spec.path) if spec.path else out / spec.reader
     started = time.perf_counter()
-    dataset = datasets.load(spec.reader, path, limit=spec.limit, options=dict(spec.options))
+    dataset = _read(spec, out)
     log.stage(READ_STAGE, time.perf_counter() - started, len(dataset.images), "images")
     tell(datasets.told(dataset))
     for remark in dataset.remarks:
@@ -77,6 +76,16 @@ def open_sources(recipe: Recipe, *, out: Path, device: str) -> Sources:
     return Sources(dataset, images, backbone, log, model, device)
 
 
+def _read(spec: DatasetSpec, out: Path) -> Dataset:
+    return datasets.load(
+        spec.reader,
+        Path(spec.path) if spec.path else out / spec.reader,
+        limit=spec.limit,
+        options=dict(spec.options),
+        work=out / datasets.UNPACKED,
+    )
+
+
 def _demo_model(name: str, dataset: Dataset, images: str, seed: int, out: Path, log: Log) -> Path:
     """The model trained before with the same images and seed, else the shipped one, else a new."""
     folder = _demo_folder(name, images, seed, out)
@@ -97,8 +106,7 @@ def _demo_folder(name: str, images: str, seed: int, out: Path) -> Path:
 def train_demo(recipe: Recipe, *, out: Path) -> Path:
     """Trains the model of a recipe anew; builds below `out` use it from then on."""
     spec = recipe.dataset
-    path = Path(spec.path) if spec.path else out / spec.reader
-    dataset = datasets.load(spec.reader, path, limit=spec.limit, options=dict(spec.options))
+    dataset = _read(spec, out)
     name = recipe.backbone.model
     images = fingerprint_data(dataset, out / "contents")
     folder = _demo_folder(name, images, recipe.seed, out)

@@ -156,6 +156,8 @@ def test_overview_shows_what_was_skipped_and_markup_as_text(
         (["run", "--images", "IMAGES"], "--model"),
         (["run", "--images", "IMAGES", "--model", "MODEL", "--family", "timm"], "huggingface"),
         (["run", "nowhere.toml"], "no recipe"),
+        (["run", "--shards", "no-{0..1}.tar", "--model", "MODEL"], "no-0.tar and 1 more"),
+        (["run", "--shards", "IMAGES", "--images", "IMAGES", "--model", "MODEL"], "one of"),
         (["run", "--images", "IMAGES", "--model", "MODEL", "--option", "flat"], "KEY=VALUE"),
         (
             ["run", "--images", "IMAGES", "--model", "MODEL", "--option", "layout=flat"],

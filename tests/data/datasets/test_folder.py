@@ -175,10 +175,10 @@ def test_a_limit_is_spread_over_classes_and_splits(tmp_path):
 
 
 def test_unknown_readers_and_options_are_refused_with_the_known_ones(tmp_path):
-    with pytest.raises(ValueError, match="'csv'; known are aviary, cub, folder, manifest"):
+    with pytest.raises(ValueError, match="'csv'; known are aviary, cub, folder, huggingface"):
         load("csv", tmp_path)
     with pytest.raises(ValueError, match="no option 'colour'; known are n_train, n_test"):
         load("aviary", tmp_path, options={"colour": 1})
     with pytest.raises(ValueError, match="no option 'limit'; it has none"):
         load("cub", tmp_path, options={"limit": 1})
-    assert list(READERS) == ["aviary", "cub", "folder", "manifest"]
+    assert list(READERS) == ["aviary", "cub", "folder", "huggingface", "manifest", "webdataset"]

@@ -1,0 +1,259 @@
+"""A data set of the Hugging Face library `datasets`, which has to be installed.
+
+It is a folder written by `save_to_disk`, a Parquet file, a folder of what that library reads
+(Parquet above all), or the name of a data set on the hub.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from core.kinds import TRAIN
+from data.datasets.text import plain
+from data.datasets.types import Dataset
+from data.datasets.unpacked import Held, Source, home, safe, unpacked
+from data.images import UnusableImage
+
+_OLDEST = 4
+"""major version of the library; earlier ones may run programs that lie in a data set"""
+_REASON = 600
+"""characters of what the library says that are told on"""
+_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+
+@dataclass(frozen=True)
+class _Columns:
+    image: str
+    label: str
+    """ "": none"""
+    remarks: tuple[str, ...]
+
+
+def huggingface(
+    path: str | Path,
+    *,
+    work: Path,
+    limit: int = 0,
+    image: str = "",
+    label: str = "",
+    config: str = "",
+    stream: bool = False,
+) -> Dataset:
+    """Images of a local folder or file, or of a hub name such as "owner/name".
+
+    `image` and `label` name the columns; left out, they are the only column of the type Image and
+    the only one of the type ClassLabel. A label may also be text, a whole number or yes and no; -1
+    in a ClassLabel is no label. `config` names one of several parts that the data set is offered
+    in. Splits are the data set's own. With `stream` no more is fetched than the first images of
+    every split, `limit` in all.
+
+    Images keep their bytes and are written below `work`; those that are files below the data set's
+    folder, or in the library's own folder of downloads, are read there. Raises ValueError where
+    the package is missing, where there is nothing to open, for columns that are not there or of
+    another type, and where several could be meant, with the columns that there are.
+    """
+    library = _library()
+    if stream and not limit:
+        raise ValueError("stream = true fetches the first images alone; say how many with limit")
+    place = str(path)
+    local = Path(path).exists()
+    if not local and not _HUB_NAME.fullmatch(place):
+        raise ValueError(f"{place} does not exist, and it is no name on the hub (OWNER/NAME)")
+    work.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=work, ignore_cleanup_errors=True) as cache:
+        splits = _opened(library, Path(path), config, stream, cache if local else None)
+        first = next(iter(splits.values()))
+        if first.features is None:
+            raise ValueError(f"{place}: its columns are not known before it is read; leave stream")
+        columns = _columns(library, first.features, place, image, label)
+        name = Path(path).resolve().name if local else Path(path).name
+        roots = [Path(path).resolve()] if local else _downloads(library)
+        most = -(-limit // len(splits)) if stream else 0
+        held = [
+            one
+            for split, rows in splits.items()
+            for one in _held(library, rows, split, columns, roots, most=most)
+        ]
+        remarks = columns.remarks
+        if stream:
+            remarks += (
+                f"streamed: the first {most:,} images of each split, whichever classes they show",
+            )
+        where = home(work, name, str(Path(path).resolve()) if local else place)
+        return unpacked(Source(name, place, where, held, (), remarks), limit=limit)
+
+
+def _library() -> Any:
+    try:
+        import datasets as library
+    except ImportError as error:
+        raise ValueError(
+            "this reader needs the package datasets, which is missing: pip install datasets"
+        ) from error
+    if int(library.__version__.split(".")[0]) < _OLDEST:
+        raise ValueError(
+            f"this reader needs the package datasets {_OLDEST} or newer, not "
+            f"{library.__version__}: pip install -U datasets"
+        )
+    library.config.HF_UPDATE_DOWNLOAD_COUNTS = False  # else opening a file here is told to a server
+    return library
+
+
+def _opened(
+    library: Any, path: Path, config: str, stream: bool, cache: str | None
+) -> Mapping[str, Any]:
+    """The word of each split ("": none) to its rows."""
+    options = {"streaming": stream, "cache_dir": cache}
+    try:
+        if (path / "dataset_dict.json").is_file() or (path / "state.json").is_file():
+            if stream:
+                raise ValueError("it was written by save_to_disk and lies here; leave out stream")
+            found = library.load_from_disk(str(path))
+        elif path.is_file():
+            files = {TRAIN: str(path)}
+            found = library.load_dataset("parquet", data_files=files, **options)
+        else:
+            name = str(path.resolve()) if path.exists() else path.as_posix()
+            found = library.load_dataset(name, config or None, **options)
+    except Exception as error:  # of many kinds, some of them the library's own
+        reason = " ".join(str(error).split())[:_REASON] or type(error).__name__
+        hint = "; the option config names one" if "onfig name is missing" in reason else ""
+        what = "" if path.exists() else "is no file or folder here, and "
+        raise ValueError(f"{path} {what}could not be opened by datasets: {reason}{hint}") from error
+    if isinstance(found, Mapping):
+        if not found:
+            raise ValueError(f"{path} holds no split")
+        return {str(split): rows.with_format(None) for split, rows in found.items()}
+    split = re.sub(r"\[.*", "", str(found.split or ""))  # of train[:100] as well
+    return {"" if "+" in split else split: found.with_format(None)}
+
+
+def _columns(library: Any, features: Any, place: str, image: str, label: str) -> _Columns:
+    for option, name in (("image", image), ("label", label)):
+        if name and name not in features:
+            raise ValueError(f"{place} has no column {name!r} ({option}); {_listed(features)}")
+    images = [name for name, feature in features.items() if _is_image(library, feature)]
+    classes = [name for name, f in features.items() if isinstance(f, library.ClassLabel)]
+    if not image:
+        image = _only(images, "image", "Image", features, place)
+    elif image not in images and _type(features[image]) not in ("binary", "large_binary", "string"):
+        raise ValueError(f"{place}: the column {image!r} holds no images; {_listed(features)}")
+    remarks: tuple[str, ...] = ()
+    if label:
+        feature = features[label]
+        if label not in classes and not re.fullmatch(
+            r"(large_)?string|u?int\d+|bool", _type(feature)
+        ):
+            raise ValueError(
+                f"{place}: the column {label!r} is no class, text, whole number or yes and no; "
+                f"{_listed(features)}"
+            )
+    elif classes:
+        label = _only(classes, "label", "ClassLabel", features, place)
+    else:
+        remarks = (
+            "no column is of the type ClassLabel, so no image has a class; the option label names "
+            f"another; {_listed(features)}",
+        )
+    return _Columns(image, label, remarks)
+
+
+def _only(names: list[str], option: str, kind: str, features: Any, place: str) -> str:
+    if len(names) == 1:
+        return names[0]
+    what = f"several columns of the type {kind}" if names else f"no column of the type {kind}"
+    raise ValueError(f"{place} has {what}; name one with the option {option}; {_listed(features)}")
+
+
+def _is_image(library: Any, feature: Any) -> bool:
+    if isinstance(feature, library.Image):
+        return True
+    return isinstance(feature, Mapping) and set(feature) == {"bytes", "path"}
+
+
+def _type(feature: Any) -> str:
+    dtype = getattr(feature, "dtype", None)
+    return dtype if isinstance(dtype, str) else type(feature).__name__
+
+
+def _listed(features: Any) -> str:
+    told = (
+        f"{name} ({type(f).__name__ if type(f).__name__ != 'Value' else f.dtype})"
+        for name, f in features.items()
+    )
+    return f"its columns are {', '.join(told)}"
+
+
+def _downloads(library: Any) -> list[Path]:
+    """Where the library and the hub's client keep what they fetched."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    return [Path(HF_HUB_CACHE).resolve(), Path(library.config.HF_DATASETS_CACHE).resolve()]
+
+
+def _held(
+    library: Any, rows: Any, split: str, columns: _Columns, roots: list[Path], *, most: int
+) -> Iterator[Held]:
+    """The images of one split; of a stream the first `most`."""
+    named = _namer(library, rows.features, columns.label)
+    wanted = [columns.image, *([columns.label] if columns.label else [])]
+    rows = rows.select_columns(wanted).cast_column(columns.image, library.Image(decode=False))
+    folder = safe(split or "images")
+    if most:
+        for i, row in enumerate(rows.take(most)):
+            read = partial(_content, row[columns.image], roots)
+            yield Held(f"{folder}/{i:07d}", named(row.get(columns.label)), split, read)
+        return
+    pictures = rows.select_columns([columns.image])
+    labels = rows.select_columns([columns.label])[:][columns.label] if columns.label else None
+    for i in range(len(rows)):
+        label = named(labels[i]) if labels else None
+        read = partial(_content_at, pictures, i, columns.image, roots)
+        yield Held(f"{folder}/{i:07d}", label, split, read)
+
+
+def _namer(library: Any, features: Any, label: str) -> Callable[[Any], str | None]:
+    """From a value of the column of labels to the class."""
+    names = (
+        features[label].names if label and isinstance(features[label], library.ClassLabel) else None
+    )
+
+    def named(value: Any) -> str | None:
+        if value is None or (names is not None and value == -1):
+            return None
+        if names is None:
+            return plain(str(value)) or None
+        if not 0 <= value < len(names):
+            raise ValueError(f"the column {label!r} holds {value}, but names {len(names)} classes")
+        return names[value]
+
+    return named
+
+
+def _content_at(rows: Any, i: int, column: str, roots: list[Path]) -> bytes | Path:
+    return _content(rows[i][column], roots)
+
+
+def _content(value: Any, roots: list[Path]) -> bytes | Path:
+    """Raises UnusableImage for a row without an image and for a path out of the data set."""
+    if value is None or (value["bytes"] is None and not value["path"]):
+        raise UnusableImage("the row has no image")
+    if value["bytes"] is not None:
+        return value["bytes"]
+    if "://" in value["path"]:
+        raise UnusableImage("the row holds an address in place of the image; leave out stream")
+    try:
+        inside = [
+            p for root in roots if (p := (root / value["path"]).resolve()).is_relative_to(root)
+        ]
+        if not inside:
+            raise UnusableImage("the row holds a path that leads out of the data set's folder")
+        return next(path for path in inside if path.exists())
+    except (OSError, StopIteration) as error:
+        raise UnusableImage("the row holds the path of a file that is not there") from error
