@@ -93,7 +93,7 @@ def _build(recipe: Recipe, text: str, options: argparse.Namespace) -> int:
                 keep_work=options.keep_work,
             )
             progress.finish(path)
-        print(f"{ending(path)}\n{path}")
+        print(f"{path}\n{ending(path)}")
         if not apps:
             print(f"look at it with: {_app(path)}")
         return 0
