@@ -11,6 +11,8 @@ from core.recipe import BankSpec, DepthSpec, EffectSpec, Recipe, TextSpec, parse
 from precompute import pipeline
 
 LAYER = "vit.layers.0"
+LAST = "vit.layernorm"
+"""after the last block, where the classifier reads the CLS token alone"""
 EXPLAINED = 5
 """images whose logits are explained"""
 

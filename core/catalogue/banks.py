@@ -38,6 +38,7 @@ QUALITY = keyed(
             "R² that the checkpoint of a bank from elsewhere states of itself, on its own data.",
             source=COMMON,
             unit="share",
+            n_of="tokens of its own data, as many as it does not say",
             bounds=(-math.inf, 1.0),
         ),
         Definition(
@@ -110,6 +111,7 @@ QUALITY = keyed(
             "L0 that the checkpoint of a bank from elsewhere states of itself, on its own data.",
             source=COMMON,
             unit="codes",
+            n_of="tokens of its own data, as many as it does not say",
             bounds=(0.0, math.inf),
         ),
         Definition(

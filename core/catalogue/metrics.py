@@ -169,7 +169,7 @@ ANSWERS = keyed(
             source=_IMPURITY,
             unit="norm",
             better="lower",
-            bounds=(0.0, 1.0),
+            bounds=(0.0, 2.0),  # above 1 where scores tell concepts the wrong way round
         ),
         Definition(
             "metric.nis",

@@ -49,7 +49,8 @@ def test_what_nobody_defined_is_called_by_its_name() -> None:
 def test_the_concept_list_has_a_column_for_each_fact_of_concepts() -> None:
     columns = list(catalogue.CONCEPT_COLUMNS)
 
-    assert columns[:6] == ["by", "doubt", "frequency", "n_active", "peak_p99", "name_auc"]
+    assert columns[:5] == ["by", "doubt", "frequency", "n_active", "peak_p99"]
+    assert columns[5:7] == ["hint", "name_auc"]
     assert columns[-2:] == ["mean", "std"]
     defined = {k.partition(".")[2] for k in catalogue.DEFINITIONS if k.startswith("concept.")}
     assert defined - set(columns) == {"people", "present_q50"}

@@ -472,4 +472,5 @@ def test_a_recipe_that_names_what_is_not_there_is_refused_at_once(
     )
     with pytest.raises(ValueError, match=said):
         pipeline.run(parse(text), out=tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    # what the images' contents hash to is kept for the next try
+    assert {path.name for path in tmp_path.iterdir()} <= {"contents"}

@@ -484,7 +484,11 @@ def test_single_image_makes_a_store(tmp_path: Path) -> None:
             "window must be a whole number",
         ),
         (NMF, '[saliency]\nmethods = ["occlusion"]\nparams = { occlusion = 3 }', "must be a table"),
-        (NMF, '[saliency]\nmethods = ["lime"]', "unknown saliency method 'lime'; known: grad_cam"),
+        (
+            NMF,
+            '[saliency]\nmethods = ["lime"]',
+            "unknown saliency method 'lime'; known: default, grad",
+        ),
     ],
 )
 def test_what_does_not_exist_is_refused_before_any_work(

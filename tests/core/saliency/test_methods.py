@@ -227,7 +227,7 @@ def test_grad_cam_before_its_maximum_sums_to_a_pooled_logit(resnet: Backbone) ->
 
 def test_grad_cam_refuses_a_layer_that_the_classifier_does_not_read(tmp_path: Path) -> None:
     path = tiny_models.save("vit", tmp_path / "vit")
-    last = backbones.load(str(path), size=SIZE)
+    last = backbones.load(str(path), layer="vit.layernorm", size=SIZE)
     with pytest.raises(ValueError, match=r"only the CLS.*'vit\.layernorm'.*earlier layer"):
         METHODS["grad_cam"].function(last, pixels(), torch.tensor([0, 1]))
 

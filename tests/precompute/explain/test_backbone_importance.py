@@ -123,7 +123,7 @@ def test_a_linear_read_out_needs_no_passes(tiny_store: Path) -> None:
 def test_a_classifier_that_reads_the_cls_token_alone_is_told(
     vit: Path, shapes: Path, tmp_path: Path
 ) -> None:
-    with open_readonly(fake_vit.explained(shapes, vit, "", tmp_path)) as con:
+    with open_readonly(fake_vit.explained(shapes, vit, fake_vit.LAST, tmp_path)) as con:
         for table in ("backbone_explanation", "backbone_importance", "backbone_fidelity"):
             assert con.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
         told = dict(con.execute("SELECT stage, message FROM notice").fetchall())

@@ -127,7 +127,7 @@ def test_where_logits_are_not_linear_the_rest_of_the_network_runs(
 def test_a_classifier_that_reads_the_cls_token_alone_is_a_notice(
     vit: Path, shapes: Path, tmp_path: Path
 ) -> None:
-    store = pipeline.run(fake_vit.recipe(shapes, vit, ""), out=tmp_path)
+    store = pipeline.run(fake_vit.recipe(shapes, vit, fake_vit.LAST), out=tmp_path)
     with open_readonly(store) as con:
         assert con.execute("SELECT count(*) FROM effect").fetchone() == (0,)
         told = con.execute("SELECT message FROM notice WHERE stage = 'effects'").fetchall()
