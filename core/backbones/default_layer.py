@@ -49,6 +49,13 @@ class Choice(NamedTuple):
     """why each layer that finishes later is not the default, by name"""
 
 
+def repeats(run: Run, pixels: Float[Tensor, "2 3 H W"]) -> bool:
+    """Whether the network answers the same pixels alike twice; nothing in it is drawn anew."""
+    with torch.no_grad():
+        first, again = _answer(run(pixels)), _answer(run(pixels))
+    return _equal(first, again, (first[0] - first[1]).abs().max())
+
+
 def choose(
     network: nn.Module,
     run: Run,

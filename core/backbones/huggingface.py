@@ -205,11 +205,18 @@ def _open(model: str, *, size: tuple[int, int] | None, device: str) -> Opened:
         found = layers.survey(network, probe, lambda pixels: call(network, pixels))
         with torch.no_grad():
             logits = getattr(call(network, probe), "logits", None)
+        steady = default_layer.repeats(lambda pixels: call(network, pixels), probe)
     except (ValueError, RuntimeError) as error:
         raise ValueError(
             f"backbone {model!r} does not run on pixels of {frame.height} x {frame.width} (rows x "
             f"columns): {error}. Give another size, such as the one it was trained with"
         ) from error
+    if not steady:
+        raise ValueError(
+            f"backbone {model!r} gives different results for the same pixels: it draws something "
+            "at random, such as which patches it masks, so no map of it could be seen twice. Use a "
+            "model that does not, or one whose config.json switches that off"
+        )
     n_logits = 0 if logits is None else logits.shape[-1]
     if outputs and n_logits != len(outputs):
         raise ValueError(

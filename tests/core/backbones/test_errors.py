@@ -115,3 +115,16 @@ def test_more_logits_than_names(model: Path, monkeypatch: pytest.MonkeyPatch) ->
     )
     with pytest.raises(ValueError, match=r"gives 4 logits and its config\.json names 2 classes"):
         backbones.load(str(model))
+
+
+def test_a_model_that_draws_at_random(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = huggingface.call
+
+    def noisy(network: torch.nn.Module, pixels: torch.Tensor) -> object:
+        result = whole(network, pixels)
+        result.logits = result.logits + torch.randn_like(result.logits)
+        return result
+
+    monkeypatch.setattr(huggingface, "call", noisy)
+    with pytest.raises(ValueError, match="different results for the same pixels"):
+        backbones.load(str(model), layer="vit.layers.0")
