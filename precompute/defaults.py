@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -28,7 +29,7 @@ SALIENCY = "grad_cam"
 def complete(
     recipe: Recipe,
     backbone: Backbone,
-    sample: Float[Tensor, "n d"],
+    draw: Callable[[], Float[Tensor, "n d"]],
     *,
     n_tokens: int,
     n_classes: int,
@@ -36,8 +37,8 @@ def complete(
 ) -> Recipe:
     """The recipe with default saliency replaced, and with banks and heads where it names no bank.
 
-    sample: train tokens, at most `SAMPLE`; n_tokens: all of them; n_classes: labelled classes among
-    the train images.
+    draw: train tokens, at most `SAMPLE`, asked for only where no bank is named; n_tokens: all of
+    them; n_classes: labelled classes among the train images.
     """
     methods = recipe.saliency.methods
     if "default" in methods:
@@ -46,7 +47,7 @@ def complete(
         recipe = replace(recipe, saliency=replace(recipe.saliency, methods=chosen + others))
     if recipe.banks:
         return recipe
-    banks = default_banks(sample, n_tokens=n_tokens, labelled=_learnable(labels))
+    banks = default_banks(draw(), n_tokens=n_tokens, labelled=_learnable(labels))
     exact = bool(backbone.outputs) and backbone.linear_readout() is not None
     heads = [
         HeadSpec(bank.title, kind)

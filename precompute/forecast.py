@@ -49,7 +49,7 @@ def forecast(recipe: Recipe, *, out: Path, device: str) -> str:
     recipe = complete(
         recipe,
         sources.backbone,
-        seen.tokens.flatten(0, 1).cpu(),
+        lambda: seen.tokens.flatten(0, 1).cpu(),
         n_tokens=n * t,
         n_classes=sources.dataset.images["label"].nunique(),
         labels=labels_of(

@@ -163,7 +163,7 @@ def _completed(build: Build) -> Build:
     recipe = complete(
         build.recipe,
         build.backbone,
-        tokens.sample(SAMPLE, seed=build.seed),
+        lambda: tokens.sample(SAMPLE, seed=build.seed),
         n_tokens=tokens.n_tokens,
         n_classes=len(np.unique(known[known >= 0])),
         labels=build.labels,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import fakes
 import numpy as np
 import pytest
@@ -55,7 +57,7 @@ def test_probes_where_a_label_varies_enough(each: int, expected: bool) -> None:
     recipe = complete(
         parse('name = "x"'),
         fakes.FakeBackbone(),
-        tokens(600, 7, signed=False),
+        lambda: tokens(600, 7, signed=False),
         n_tokens=600,
         n_classes=4,
         labels=labels,
@@ -65,7 +67,7 @@ def test_probes_where_a_label_varies_enough(each: int, expected: bool) -> None:
 
 def test_heads_and_saliency_are_what_model_and_labels_allow() -> None:
     asked = parse('name = "x"\n[saliency]\nmethods = ["default"]')
-    sample = tokens(600, 7, signed=False)
+    sample = partial(tokens, 600, 7, signed=False)
     given = {"n_tokens": 600, "labels": None}
     whole = complete(asked, fakes.FakeBackbone(), sample, n_classes=4, **given)
     assert {(head.bank, head.kind) for head in whole.heads} == {
@@ -86,7 +88,7 @@ def test_a_recipe_with_banks_stays_as_it_is() -> None:
     done = complete(
         recipe,
         fakes.FakeBackbone(),
-        tokens(600, 7, signed=True),
+        lambda: pytest.fail("tokens were read for nothing"),
         n_tokens=600,
         n_classes=4,
         labels=None,
@@ -100,7 +102,7 @@ def test_what_was_chosen_is_written_below_and_reads_as_chosen() -> None:
     done = complete(
         recipe,
         fakes.FakeBackbone(),
-        tokens(600, 7, signed=True),
+        lambda: tokens(600, 7, signed=True),
         n_tokens=600,
         n_classes=4,
         labels=None,
