@@ -31,7 +31,8 @@ NAMES = keyed(
             "concept.hint",
             "Hint",
             "No name: the class of most of its strongest images, where that is beyond chance, "
-            "and the part of the image that holds most of its map.",
+            "the part of the image that holds most of its map, and the colour of what its maps "
+            "mark in the strongest images, where that is beyond chance.",
             format="text",
         ),
         Definition(

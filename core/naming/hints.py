@@ -1,5 +1,5 @@
 """What can be said of a concept without a name: which class its strongest images are of, and where
-in the image it lies. A hint describes; it is never taken for a name."""
+in the image it lies; `core.naming.colours` adds a colour. A hint describes; it is no name."""
 
 from __future__ import annotations
 
@@ -36,7 +36,12 @@ def hints(
     """
     classes = _classes(scores, class_of, class_names)
     places = _places(magnitudes, grid)
-    return [" · ".join(filter(None, pair)) for pair in zip(classes, places, strict=True)]
+    return [joined(*pair) for pair in zip(classes, places, strict=True)]
+
+
+def joined(*parts: str) -> str:
+    """Those that say something, as one hint."""
+    return " · ".join(filter(None, parts))
 
 
 def _classes(

@@ -13,6 +13,7 @@ from precompute.intake.build import (
 from precompute.intake.classes import Classes, classes_of, doubts, named_outputs
 from precompute.intake.crops import ImageCrops, lend_crops
 from precompute.intake.embed_texts import read_texts
+from precompute.intake.grid_colours import cell_colours
 from precompute.intake.identity import fingerprint_files, fingerprint_store, short_hash, versions
 from precompute.intake.log import Log
 from precompute.intake.parameters import check_parameters
@@ -39,6 +40,7 @@ __all__ = [
     "StoredImages",
     "StoredTokens",
     "Texts",
+    "cell_colours",
     "cell_share",
     "check_parameters",
     "classes_of",

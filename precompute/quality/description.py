@@ -8,11 +8,12 @@ from jaxtyping import Float, Integer
 
 from core.maps import INDEX, scales
 from core.metrics import association, statistics
-from core.naming.hints import hints
+from core.naming.hints import hints, joined
 from core.types import words_of
 from precompute.banks import Codes, Description, FittedBank
 from precompute.intake import Build
 from precompute.naming import begin_layout, label_scores, layout_trust, nearest_concepts
+from precompute.quality.colours import hints_by_colour
 
 _BLOCK = 256
 """concepts described at once"""
@@ -27,6 +28,9 @@ def describe(title: str, fitted: FittedBank, codes: Codes, build: Build) -> Desc
         for start in range(0, codes.n_concepts, _BLOCK)
     ]
     concept = pd.concat([part.concept for part in parts], ignore_index=True)
+    with build.log.attempt("hints", title):
+        by_colour = hints_by_colour(codes, build)
+        concept["hint"] = [joined(*pair) for pair in zip(concept["hint"], by_colour, strict=True)]
     tables = {
         name: pd.concat([part.tables[name] for part in parts], ignore_index=True)
         for name in parts[0].tables
