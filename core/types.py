@@ -42,7 +42,8 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True)
 class Activations:
-    """One batch at one layer. `extra` holds CLS and register tokens, apart from the grid."""
+    """One batch at one layer. `extra` holds CLS and register tokens, apart from the grid; where the
+    model has a CLS token, it is the first of them."""
 
     tokens: Float[Tensor, "b t d"]
     grid: Grid

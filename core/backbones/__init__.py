@@ -7,6 +7,7 @@ from collections.abc import Callable
 from PIL import Image
 
 from core.backbones import huggingface
+from core.backbones.cls_token import Reads, ReadsCls, no_cls
 from core.backbones.earlier import at_earlier_layer
 from core.backbones.joint import JOINT_LAYER
 from core.backbones.layers import LayerInfo, Listing
@@ -68,6 +69,8 @@ __all__ = [
     "LayerInfo",
     "Listing",
     "ManyLayers",
+    "Reads",
+    "ReadsCls",
     "Resumes",
     "Stopped",
     "TextTower",
@@ -77,6 +80,7 @@ __all__ = [
     "list_layers",
     "load",
     "load_text_tower",
+    "no_cls",
     "open_layers",
     "quiet",
     "why_layer",

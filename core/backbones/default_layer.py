@@ -49,6 +49,24 @@ class Choice(NamedTuple):
     """why each layer that finishes later is not the default, by name"""
 
 
+def changed_by(
+    network: nn.Module, run: Run, pixels: Float[Tensor, "2 3 H W"], *, name: str, layout: Layout
+) -> tuple[bool, bool]:
+    """Whether the answer changes when two probes exchange the patch tokens of a layer; whether it
+    does when they exchange the first of its other tokens, which must be there to be exchanged."""
+    with torch.no_grad():
+        answer = _answer(run(pixels))
+    spread = (answer[0] - answer[1]).abs().max()
+    found = []
+    for edit in (_exchanged, _first_exchanged):
+        if edit is _first_exchanged and not layout.n_extra:
+            found.append(False)
+            continue
+        with _edited(network, name, partial(edit, layout)):
+            found.append(not _equal(_answer(run(pixels)), answer, spread))
+    return found[0], found[1]
+
+
 def repeats(run: Run, pixels: Float[Tensor, "2 3 H W"]) -> bool:
     """Whether the network answers the same pixels alike twice; nothing in it is drawn anew."""
     with torch.no_grad():
@@ -162,6 +180,11 @@ def _blocks(network: nn.Module) -> set[str]:
 def _exchanged(layout: Layout, raw: Tensor) -> Tensor:
     tokens, extra = layout.split(raw)
     return layout.join(tokens.roll(1, dims=0), extra)
+
+
+def _first_exchanged(layout: Layout, raw: Tensor) -> Tensor:
+    tokens, extra = layout.split(raw)
+    return layout.join(tokens, torch.cat([extra[:, :1].roll(1, dims=0), extra[:, 1:]], dim=1))
 
 
 def _matters(network: nn.Module, run: Run, pixels: Tensor, name: str, answer: Tensor) -> bool:

@@ -11,6 +11,7 @@ import inspect
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from jaxtyping import Float
 from PIL.Image import Image
 from torch import Tensor, nn
 
-from core.backbones import default_layer, joint, layers, mean_readout, resume
+from core.backbones import cls_token, default_layer, joint, layers, mean_readout, resume
 from core.backbones.default_layer import Choice
 from core.backbones.layers import LayerInfo, Layout, Listing
 from core.backbones.network_files import open_network
@@ -95,6 +96,35 @@ class HuggingFaceBackbone:
     def linear_readout(self) -> tuple[Float[np.ndarray, "y d"], Float[np.ndarray, " y"]] | None:
         return mean_readout.find(self.network, self.forward, mean_readout.probes(*self.pixel_size))
 
+    def reads(self) -> cls_token.Reads:
+        return self._reads
+
+    @cached_property
+    def _reads(self) -> cls_token.Reads:
+        projected = self.space if self.layer == joint.JOINT_LAYER else None
+        patches, first = default_layer.changed_by(
+            self.network,
+            lambda pixels: call(self.network, pixels),
+            mean_readout.probes(*self.pixel_size)[-2:].to(self.device),
+            name=projected.source if projected else self.layer,
+            layout=self.layout,
+        )
+        why = ""
+        if not cls_token.has(self.network, self.layout):
+            why = "it has no CLS token there"
+        elif not first:
+            why = "nothing that follows reads its CLS token there"
+        return cls_token.Reads(patches, not why, why)
+
+    def cls_readout(self) -> tuple[Float[np.ndarray, "y d"], Float[np.ndarray, " y"]] | None:
+        return self._cls_readout
+
+    @cached_property
+    def _cls_readout(self) -> tuple[Float[np.ndarray, "y d"], Float[np.ndarray, " y"]] | None:
+        if not self.outputs or self.layer == joint.JOINT_LAYER or not self._reads.cls:
+            return None
+        return cls_token.find(self.resume(mean_readout.probes(*self.pixel_size)))
+
     def _run(self, pixels: Tensor) -> Activations:
         if tuple(pixels.shape[2:]) != self.pixel_size:
             raise ValueError(
@@ -158,7 +188,12 @@ def load(
         name=Path(model).name if Path(model).expanduser().is_dir() else model,
         layer=layer,
         outputs=opened.outputs,
-        fingerprint=_fingerprint(opened.network, opened.preprocessor, layer),
+        fingerprint=_fingerprint(
+            opened.network,
+            opened.preprocessor,
+            layer,
+            has_cls=cls_token.has(opened.network, layout),
+        ),
         layout=layout,
         width=width,
         pixel_size=(opened.probe.shape[2], opened.probe.shape[3]),
@@ -243,8 +278,11 @@ def call(network: nn.Module, pixels: Tensor) -> Any:
     return network(pixel_values=pixels)
 
 
-def _fingerprint(network: nn.Module, preprocessor: Preprocessor, layer: str) -> str:
-    """16 hex digits over every weight, the configuration, the preprocessing, layer and size."""
+def _fingerprint(
+    network: nn.Module, preprocessor: Preprocessor, layer: str, *, has_cls: bool
+) -> str:
+    """16 hex digits over every weight, the configuration, the preprocessing, layer and size, and
+    whether a CLS token is kept beside the patches."""
     digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
@@ -255,6 +293,6 @@ def _fingerprint(network: nn.Module, preprocessor: Preprocessor, layer: str) -> 
         if key not in ("_name_or_path", "transformers_version", "architectures", "dtype")
     }
     settings = preprocessor.processor.to_dict()
-    facts = [config, settings, preprocessor.size, layer]
+    facts = [config, settings, preprocessor.size, layer, *(["CLS"] if has_cls else [])]
     digest.update(json.dumps(facts, sort_keys=True, default=str).encode())
     return digest.hexdigest()[:16]

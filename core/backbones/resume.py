@@ -30,12 +30,22 @@ class Stopped(Protocol):
     @property
     def tokens(self) -> Float[Tensor, "b t d"]: ...
 
-    def __call__(self, tokens: Float[Tensor, "b t d"]) -> Float[Tensor, "b y"]:
-        """Logits with these tokens at the layer, everything else as it was. Without gradients."""
+    @property
+    def extra(self) -> Float[Tensor, "b e d"]:
+        """CLS and register tokens; the CLS token comes first."""
         ...
 
-    def attributed(self, tokens: Float[Tensor, "b t d"]) -> Float[Tensor, "b y"]:
-        """The same with gradients: logits can be differentiated with respect to `tokens`."""
+    def __call__(
+        self, tokens: Float[Tensor, "b t d"], cls: Float[Tensor, "b d"] | None = None
+    ) -> Float[Tensor, "b y"]:
+        """Logits with these tokens at the layer, and with this CLS token where one is given;
+        everything else as it was. Without gradients."""
+        ...
+
+    def attributed(
+        self, tokens: Float[Tensor, "b t d"], cls: Float[Tensor, "b d"] | None = None
+    ) -> Float[Tensor, "b y"]:
+        """The same with gradients: logits can be differentiated with respect to what is given."""
         ...
 
 
@@ -61,13 +71,21 @@ class Resumed:
     extra: Float[Tensor, "b e d"]
 
     @torch.no_grad()
-    def __call__(self, tokens: Float[Tensor, "b t d"]) -> Float[Tensor, "b y"]:
-        """Logits with these tokens at the layer; its CLS and register tokens stay."""
-        return self.attributed(tokens)
+    def __call__(
+        self, tokens: Float[Tensor, "b t d"], cls: Float[Tensor, "b d"] | None = None
+    ) -> Float[Tensor, "b y"]:
+        """Logits with these tokens at the layer; its register tokens stay, and so does its CLS
+        token unless another is given."""
+        return self.attributed(tokens, cls)
 
-    def attributed(self, tokens: Float[Tensor, "b t d"]) -> Float[Tensor, "b y"]:
+    def attributed(
+        self, tokens: Float[Tensor, "b t d"], cls: Float[Tensor, "b d"] | None = None
+    ) -> Float[Tensor, "b y"]:
         """As a call, with gradients where the caller asks for them."""
-        new = self.layout.join(tokens.to(self.tokens), self.extra)
+        extra = self.extra
+        if cls is not None:
+            extra = torch.cat([cls.to(extra)[:, None], extra[:, 1:]], dim=1)
+        new = self.layout.join(tokens.to(self.tokens), extra)
         with _replayed(self.network, self.done, self.layer, new):
             logits: Tensor = self.call(self.network, self.pixels).logits
         return logits

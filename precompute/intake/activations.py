@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from core.backbones import no_cls
 from core.types import Backbone
 from data import progress
 from data.datasets import Dataset
@@ -55,7 +56,8 @@ def _shard(
 ) -> dict[str, Any]:
     kept: list[dict[str, Any]] = []
     skipped: list[dict[str, str]] = []
-    tokens, logits, embedding = [], [], []
+    tokens, cls, logits, embedding = [], [], [], []
+    has_cls = not no_cls(backbone)
     grid: list[int] = []
     extra = 0
     input_size: list[int] = []
@@ -64,7 +66,8 @@ def _shard(
             progress.show([item.row["thumb"] for item in group])
         result = backbone.forward(torch.stack([item.pixels for item in group]))
         good = torch.isfinite(result.tokens).flatten(1).all(1)
-        for beside in (result.logits, result.embedding):
+        own = result.extra[:, 0] if has_cls else None
+        for beside in (own, result.logits, result.embedding):
             if beside is not None:
                 good &= torch.isfinite(beside).all(1)
         for item, fine in zip(group, good.tolist(), strict=True):
@@ -74,6 +77,8 @@ def _shard(
                 reason = f"activations at layer {backbone.layer} are not finite (NaN or infinite)"
                 skipped.append({"file": item.row["file"], "reason": reason})
         tokens.append(result.tokens[good].float().cpu().numpy())
+        if own is not None:
+            cls.append(own[good].float().cpu().numpy())
         if result.logits is not None:
             logits.append(result.logits[good].float().cpu().numpy())
         if result.embedding is not None:
@@ -84,6 +89,8 @@ def _shard(
         stacked = np.concatenate(tokens)
         np.save(out / "tokens.npy", stacked)
         np.save(out / "pooled.npy", stacked.mean(1, dtype=np.float64).astype(np.float32))
+        if cls:
+            np.save(out / "cls.npy", np.concatenate(cls))
         if logits:
             np.save(out / "logits.npy", np.concatenate(logits))
         if embedding:
@@ -187,6 +194,12 @@ class ActivationStore:
 
     def pooled(self) -> Float[np.ndarray, "n d"]:
         return np.concatenate([np.load(f / "pooled.npy") for f in self.folders])
+
+    def cls(self) -> Float[np.ndarray, "n d"] | None:
+        """CLS tokens; None: the model has none at the layer, or nothing reads it there."""
+        if not (self.folders[0] / "cls.npy").exists():
+            return None
+        return np.concatenate([np.load(f / "cls.npy") for f in self.folders])
 
     def logits(self) -> Float[np.ndarray, "n y"] | None:
         if not (self.folders[0] / "logits.npy").exists():
