@@ -144,6 +144,8 @@ class TextSide:
     """whether the tokens themselves live in this space (d = e)"""
     origin: str
     """where the words are from, for people: a file's name"""
+    images_in_val: Float[np.ndarray, "a e"] | None = None
+    """the val images' vectors, in the order of `FitData.pooled_val`; None: there are none"""
 
 
 @dataclass(frozen=True)
@@ -217,6 +219,8 @@ class FitData:
     """dotted name of the layer the tokens are from; "": unknown"""
     device: str = "cpu"
     """torch device for what trains long; banks come back on the CPU"""
+    pooled_val: Float[np.ndarray, "a d"] | None = None
+    """of the images that strengths are chosen on; None: there are none"""
 
 
 @runtime_checkable

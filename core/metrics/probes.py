@@ -13,6 +13,8 @@ from jaxtyping import Float, Float64, Integer
 STRENGTHS = (0.001, 0.005, 0.01, 0.1, 1.0, 5.0)
 """inverse L2 strengths to choose from, as scikit-learn's C (those of Ramaswamy et al. 2023, arXiv
 2207.09615)"""
+CHOSEN_ON = -1
+"""the fold of images that are neither fitted on nor judged: strengths are chosen on them"""
 _STEPS = 80
 
 
@@ -92,30 +94,38 @@ def held_out_logits(
     *,
     fold_of: Integer[np.ndarray, " n"],
 ) -> Float[np.ndarray, "b n t"]:
-    """Logits of fits that left out each column's fold; the next fold chooses the strength.
+    """Logits of fits that left out each column's fold.
 
-    `x` has centred columns; `y` is 1, 0 or NaN (not fitted on).
+    `x` has centred columns; `y` is 1, 0 or NaN (not fitted on). The strength is chosen on the rows
+    of fold `CHOSEN_ON`, which nothing is fitted on, by columns that have both kinds there; by
+    others on the next fold.
     """
     n_folds = int(fold_of.max()) + 1
     turned = _turned(x)
+    kept = (fold_of == CHOSEN_ON)[None, :, None]
     out_of = fold_of[None, :, None] != fold[:, None, :]
-    trained = np.where(out_of, y, np.nan)
+    trained = np.where(out_of & ~kept, y, np.nan)
+    both = (kept & (y == 1)).any(1) & (kept & (y == 0)).any(1)
+    following = fold_of[None, :, None] == ((fold + 1) % n_folds)[:, None, :]
+    tuned = np.where(both[:, None, :], kept, following & (n_folds > 2))
     c = np.full(fold.shape, STRENGTHS[len(STRENGTHS) // 2])
-    if n_folds > 2:
-        tuned = fold_of[None, :, None] == ((fold + 1) % n_folds)[:, None, :]
+    if tuned.any():
         losses = []
         for strength in STRENGTHS:
             z = _fit(*turned, np.where(tuned, np.nan, trained), c=np.full(fold.shape, strength))
             loss = np.logaddexp(0, z) - np.nan_to_num(y) * z
             losses.append((loss * (tuned & ~np.isnan(y))).sum(1))
-        c = np.array(STRENGTHS)[np.argmin(losses, axis=0)]
+        c = np.where(tuned.any(1), np.array(STRENGTHS)[np.argmin(losses, axis=0)], c)
     return _fit(*turned, trained, c=c)
 
 
 def ranked(
     x: Float[np.ndarray, "b n d"], y: Float[np.ndarray, "n t"], fold: Integer[np.ndarray, " n"]
 ) -> Float[np.ndarray, "n t"]:
-    """Held-out logits of probes; `x` is one array for all, or one for each label and fold."""
+    """Held-out logits of probes; `x` is one array for all, or one for each label and fold.
+
+    Rows of fold `CHOSEN_ON` are NaN: strengths are chosen on them, and they are not judged.
+    """
     n_folds, t = int(fold.max()) + 1, y.shape[1]
     label, left_out = (part.ravel() for part in np.indices((t, n_folds)))
     columns_of = y[:, label].astype(np.float32)
@@ -124,5 +134,6 @@ def ranked(
     else:
         of = columns_of.T[:, :, None]
         z = held_out_logits(x, of, left_out[:, None], fold_of=fold)[:, :, 0].T
-    at = np.arange(t)[None, :] * n_folds + fold[:, None]
-    return np.take_along_axis(z, at, axis=1)
+    at = np.arange(t)[None, :] * n_folds + np.maximum(fold, 0)[:, None]
+    own = np.take_along_axis(z, at, axis=1)
+    return np.where((fold == CHOSEN_ON)[:, None], np.nan, own).astype(z.dtype)

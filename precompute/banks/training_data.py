@@ -38,9 +38,10 @@ def fit_data(
         labels,
         images=StoredImages(activations, build.train),
         classes=classes if (classes >= 0).any() else None,
-        text=texts.side(build.train, build.held_out),
+        text=texts.side(build.train, build.held_out, build.chosen_on),
         layer=build.backbone.layer,
         device=build.device,
+        pooled_val=pooled[build.chosen_on] if len(build.chosen_on) else None,
     )
 
 

@@ -26,7 +26,10 @@ class Texts:
     """unit vectors of further words, read as those of the vocabulary are; None: no text model"""
 
     def side(
-        self, train: Integer[np.ndarray, " a"], held_out: Integer[np.ndarray, " b"]
+        self,
+        train: Integer[np.ndarray, " a"],
+        held_out: Integer[np.ndarray, " b"],
+        chosen_on: Integer[np.ndarray, " v"] | None = None,
     ) -> TextSide | None:
         """What a bank may see of it."""
         if self.words_in is None or self.images_in is None:
@@ -38,4 +41,5 @@ class Texts:
             self.images_in[held_out],
             self.joint,
             self.origin,
+            None if chosen_on is None or not len(chosen_on) else self.images_in[chosen_on],
         )

@@ -1,23 +1,27 @@
-"""Can labels be read off concepts as well as off plain activations? Rows of the table `probe`."""
+"""Can labels be read off concepts as well as off plain activations? Rows of the table `probe`.
+
+Strengths of probes are chosen on the val split where there is one, and nothing is judged there.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 
 from core.kinds import ProbeKind
 from core.metrics import association, learnability, probes
 from core.metrics.learnability import Placements
+from core.sampling import evenly
 from data import write
 from precompute.intake import Build
 
 IMAGES, TARGETS = 2_000, 600
-"""held-out images and labels used at most"""
+"""held-out images (and as many of the val split) and labels used at most"""
 FOLDS = 5
 TOP = 16
 """latents that the probe of kind "top" may read"""
@@ -30,15 +34,26 @@ class Baseline:
     """Which labels are probed on which images, and how the plain probe ranks them."""
 
     rows: Integer[np.ndarray, " m"]
-    """held-out images"""
+    """held-out images, then those of the val split"""
     y: Float[np.ndarray, "m t"]
     """1, 0 or NaN"""
     targets: pd.DataFrame
     """labelled_id or class_id of each label"""
     fold: Integer[np.ndarray, " m"]
+    """`probes.CHOSEN_ON` for those of the val split"""
     share: float
     """of the images that count as positive in normalised precision"""
     plain: list[Placements]
+
+    @property
+    def held(self) -> Bool[np.ndarray, " m"]:
+        """Which of the images are judged."""
+        return self.fold != probes.CHOSEN_ON
+
+    def placed(self, scores: Float[np.ndarray, " m"], label: int) -> Placements:
+        """Where a ranking puts the images that are judged."""
+        y = np.where(self.held, self.y[:, label], np.nan)
+        return learnability.placements(scores, y, self.fold)
 
 
 class Ranking(NamedTuple):
@@ -61,16 +76,37 @@ def baseline(con: duckdb.DuckDBPyConnection, build: Build) -> Baseline | None:
     found = _targets(build)
     if found is None:
         return None
-    rows, y, targets = found
+    held, y, targets = found
     with build.log.timed("plain probes", len(targets), "labels"):
-        fold = probes.folds(build.class_of[rows], n=min(FOLDS, len(rows) // 2), seed=build.seed)
         n_classes = int(targets["class_id"].notna().sum())
         share = 1 / n_classes if n_classes else float(np.nanmean(y))
+        chosen_on = build.chosen_on[evenly(len(build.chosen_on), IMAGES)]
+        rows = np.concatenate([held, chosen_on])
+        y = np.concatenate([y, _known(build, chosen_on, targets)])
+        fold = np.full(len(rows), probes.CHOSEN_ON)
+        n_folds = min(FOLDS, len(held) // 2)
+        fold[: len(held)] = probes.folds(build.class_of[held], n=n_folds, seed=build.seed)
         x = probes.standardised(build.pooled[rows]).astype(np.float32)
         scores = probes.ranked(x[None], y, fold)
-        plain = [learnability.placements(scores[:, j], y[:, j], fold) for j in range(y.shape[1])]
-        out = Baseline(rows, y, targets, fold, share, plain)
-        _put(con, None, out, Ranking("raw", scores, plain, x.shape[1]))
+        out = Baseline(rows, y, targets, fold, share, [])
+        out = replace(out, plain=_placed(scores, out))
+        _put(con, None, out, Ranking("raw", scores, out.plain, x.shape[1]))
+    return out
+
+
+def _known(
+    build: Build, rows: Integer[np.ndarray, " v"], targets: pd.DataFrame
+) -> Float[np.ndarray, "v t"]:
+    """Whether images show the labels: 1, 0, NaN unknown."""
+    out = np.full((len(rows), len(targets)), np.nan)
+    of = build.class_of[rows]
+    for j, (label, class_id) in enumerate(
+        zip(targets["labelled_id"], targets["class_id"], strict=True)
+    ):
+        if pd.notna(class_id):
+            out[of >= 0, j] = of[of >= 0] == class_id
+        elif build.presence is not None:
+            out[:, j] = build.presence[rows, int(label)]
     return out
 
 
@@ -141,7 +177,7 @@ def _put_own(
         j = None if pd.isna(label) else column.get(int(label))
         if j is None or np.isnan(base.plain[j].value).all():  # not probed; no fold has both kinds
             continue
-        place = learnability.placements(scores[:, i], base.y[:, j], base.fold)
+        place = base.placed(scores[:, i], j)
         judged = ~np.isnan(place.value)
         area, gain = learnability.auc(place), learnability.auc_gain(place, base.plain[j])
         rows.append(
@@ -163,11 +199,12 @@ def _best(
     scores: Float[np.ndarray, "m k"], base: Baseline
 ) -> tuple[Float[np.ndarray, "m t"], Integer[np.ndarray, " t"]]:
     """Each label's best latent by AUC on the other folds; and which it is in most folds."""
-    out = np.empty(base.y.shape)
+    out = np.full(base.y.shape, np.nan)
     picks = []
     for f in range(int(base.fold.max()) + 1):
         left_out = base.fold == f
-        area = association.auc(scores[~left_out], base.y[~left_out])
+        others = base.held & ~left_out
+        area = association.auc(scores[others], base.y[others])
         picks.append(np.nan_to_num(area, nan=-1).argmax(0))
         out[left_out] = scores[np.ix_(left_out, picks[-1])]
     votes = np.stack(picks)
@@ -181,8 +218,8 @@ def _top(scores: Float[np.ndarray, "m k"], base: Baseline) -> Float[np.ndarray, 
     n_folds, n = int(base.fold.max()) + 1, min(TOP, x.shape[1])
     chosen = np.empty((base.y.shape[1], n_folds, n), dtype=np.int64)
     for f in range(n_folds):
-        y = base.y[base.fold != f]
-        train = x[base.fold != f]
+        others = base.held & (base.fold != f)
+        y, train = base.y[others], x[others]
         up, down = (
             train.T @ (y == kind).astype(np.float32) / np.maximum((y == kind).sum(0), 1)
             for kind in (1, 0)
@@ -197,10 +234,7 @@ def _top(scores: Float[np.ndarray, "m k"], base: Baseline) -> Float[np.ndarray, 
 
 
 def _placed(scores: Float[np.ndarray, "m t"], base: Baseline) -> list[Placements]:
-    return [
-        learnability.placements(scores[:, j], base.y[:, j], base.fold)
-        for j in range(scores.shape[1])
-    ]
+    return [base.placed(scores[:, j], j) for j in range(scores.shape[1])]
 
 
 def _put(
@@ -217,7 +251,7 @@ def _put(
         if not judged.any():
             continue  # no fold has both kinds
         nap, chance = learnability.mean_normalised_precision(
-            scores[:, j], base.y[:, j], base.fold, share=base.share
+            scores[base.held, j], base.y[base.held, j], base.fold[base.held], share=base.share
         )
         gain = learnability.auc_gain(place, base.plain[j]) if bank_id is not None else None
         rows.append(

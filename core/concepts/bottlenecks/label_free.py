@@ -8,14 +8,15 @@ similarity
 
 whose cubes make the most activated images count. Then every output is standardised over the train
 images, and that is folded into the layer: a score is in standard deviations. Words that the layer
-cannot follow are left out, by their similarity on train images set aside for it, and so are, on
-demand, words that no image resembles.
+cannot follow are left out, by their similarity on the val images or, where there are too few, on
+train images set aside for it, and so are, on demand, words that no image resembles.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,14 +27,16 @@ from core.concepts.bottlenecks.training import Schedule, generator_of
 from core.concepts.common import concept_layer
 from core.concepts.common.concept_layer import Bank
 from core.concepts.words import worded
-from core.types import FitData
+from core.types import FitData, TextSide
 
 __all__ = ["Bank", "fit"]
 
 _LOOK = 20
-"""steps between two looks at the images set aside"""
+"""steps between two looks at the images to judge by"""
 _NEAREST = 5
 """images that a word has to resemble"""
+_FEWEST = 8
+"""val images on which the layer is judged while it learns, at least"""
 
 
 @torch.inference_mode(mode=False)
@@ -52,12 +55,12 @@ def fit(
 ) -> Bank:
     """Fit to `candidates` words at most, those whose cosine to the train images varies most.
 
-    `least_similarity` is the cos-cubed similarity (-1..1) on images set aside (share `set_aside`)
-    that a concept needs, the paper's 0.45; `least_cosine` the mean cosine of a word's 5 nearest
-    train images (the paper's 0.25 for ImageNet; it depends on the text model, so 0 here: all pass).
-    n_concepts > 0 keeps that many of what is left, the best followed. Each word's training stops
-    where it follows the images set aside best. Raises ValueError without words, and when no word is
-    left.
+    `least_similarity` is the cos-cubed similarity (-1..1) that a concept needs, the paper's 0.45,
+    on the val images or, without 8 of those, on a share `set_aside` of the train images;
+    `least_cosine` the mean cosine of a word's 5 nearest train images (the paper's 0.25 for
+    ImageNet; it depends on the text model, so 0 here: all pass). n_concepts > 0 keeps that many of
+    what is left, the best followed. Each word's training stops where it follows those images best.
+    Raises ValueError without words, and when no word is left.
     """
     if not 0 < set_aside < 1 or steps < 1:
         raise ValueError(
@@ -73,11 +76,9 @@ def fit(
             f"no word has a mean cosine of {least_cosine} to its {_NEAREST} nearest images (the "
             f"best has {nearest.max():.3g}); lower least_cosine"
         )
-    order = np.random.default_rng(seed).permutation(len(p))
-    n_aside = max(3, round(set_aside * len(p)))
-    aside, own = np.sort(order[:n_aside]), np.sort(order[n_aside:])
-    mean, spread = data.pooled[own].mean(0), data.pooled[own].std(0)
-    x = torch.from_numpy(((data.pooled - mean) / np.where(spread > 0, spread, 1)).astype("f4"))
+    pooled, p, own, aside, judges = _sides(data, text, chosen, p, set_aside=set_aside, seed=seed)
+    mean, spread = pooled[own].mean(0), pooled[own].std(0)
+    x = torch.from_numpy(((pooled - mean) / np.where(spread > 0, spread, 1)).astype("f4"))
     w, similar = _follow(
         x,
         torch.from_numpy(p),
@@ -89,8 +90,8 @@ def fit(
     kept = np.flatnonzero(similar >= least_similarity)
     if not len(kept):
         raise ValueError(
-            f"the layer follows no word to a similarity of {least_similarity} on {n_aside} images "
-            f"set aside (the best has {similar.max():.3g} of 1); lower least_similarity, or use a "
+            f"the layer follows no word to a similarity of {least_similarity} on {len(aside)} "
+            f"{judges} (the best has {similar.max():.3g} of 1); lower least_similarity, or use a "
             "vocabulary that is about these images"
         )
     if n_concepts:
@@ -103,6 +104,39 @@ def fit(
     size = np.where(q.std(0) > 0, q.std(0), 1.0)
     names = tuple(text.words[i] for i in chosen[kept])
     return concept_layer.of(weight / size[:, None], -q.mean(0) / size, names=names)
+
+
+class _Sides(NamedTuple):
+    """Images to learn from and images to judge by."""
+
+    pooled: Float[np.ndarray, "n d"]
+    p: Float[np.ndarray, "n k"]
+    own: Integer[np.ndarray, " m"]
+    aside: Integer[np.ndarray, " a"]
+    judges: str
+    """what the images to judge by are, in words"""
+
+
+def _sides(
+    data: FitData,
+    text: TextSide,
+    chosen: Integer[np.ndarray, " k"],
+    p: Float[np.ndarray, "n k"],
+    *,
+    set_aside: float,
+    seed: int,
+) -> _Sides:
+    val = data.pooled_val
+    if val is not None and text.images_in_val is not None and len(val) >= _FEWEST:
+        said = (text.images_in_val @ text.words_in[chosen].T).astype(np.float32)
+        n = len(data.pooled)
+        pooled = np.concatenate([data.pooled, val])
+        own, aside = np.arange(n), np.arange(n, len(pooled))
+        return _Sides(pooled, np.concatenate([p, said]), own, aside, "images of the val split")
+    order = np.random.default_rng(seed).permutation(len(p))
+    n_aside = max(3, round(set_aside * len(p)))
+    aside, own = np.sort(order[:n_aside]), np.sort(order[n_aside:])
+    return _Sides(data.pooled, p, own, aside, "images set aside")
 
 
 def similarity(q: Float[Tensor, "n k"], p: Float[Tensor, "n k"]) -> Float[Tensor, " k"]:
@@ -125,7 +159,7 @@ def _follow(
     schedule: Schedule,
     progress: Callable[[str], None],
 ) -> tuple[Float[np.ndarray, "k d"], Float[np.ndarray, " k"]]:
-    """The layer, and each word's similarity on the images set aside."""
+    """The layer, and each word's similarity on the images to judge by."""
     generator = generator_of(schedule)
     w = torch.randn(p.shape[1], x.shape[1], generator=generator) / math.sqrt(x.shape[1])
     optimiser = torch.optim.Adam([w.requires_grad_()], lr=schedule.lr)

@@ -76,6 +76,36 @@ def test_an_image_is_never_judged_by_a_probe_that_saw_its_label() -> None:
     assert np.array_equal(before, after)
 
 
+def test_the_strength_is_chosen_on_images_set_apart_and_they_are_not_judged() -> None:
+    """The last label is known of one kind there alone, so that the next fold still chooses."""
+    x, y = _problem(d=20)
+    fold_of = probes.folds(np.zeros(60, dtype=np.int64), n=4, seed=1)
+    fold_of[:24] = probes.CHOSEN_ON
+    y[:24, 2] = 0
+    found = probes.ranked(x[None].astype(np.float32), y, fold_of)
+    assert np.isnan(found[:24]).all()
+    judged = slice(24, None)
+    for j in range(2):
+        losses = []
+        for c in probes.STRENGTHS:
+            fitted = np.where(fold_of < 0, np.nan, y[:, j])[None, :, None]
+            z = _at_strength(c, x[None], fitted, np.array([[2]]), fold_of)[0, :24, 0]
+            losses.append((np.logaddexp(0, z) - y[:24, j] * z).sum())
+        c = probes.STRENGTHS[int(np.argmin(losses))]
+        own = _at_strength(c, x[None], fitted, np.array([[2]]), fold_of)[0, :, 0]
+        assert found[fold_of == 2, j] == pytest.approx(own[fold_of == 2], abs=1e-3)
+    # what is known of them changes strengths and nothing else
+    noise = y.copy()
+    noise[:24] = np.random.default_rng(0).permutation(y[:24])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(probes, "STRENGTHS", (1.0,))
+        one, two = (probes.ranked(x[None].astype(np.float32), z, fold_of) for z in (y, noise))
+    assert np.array_equal(one[judged], two[judged])
+    alone = probes.ranked(x[None].astype(np.float32), np.where(fold_of < 0, np.nan, y.T).T, fold_of)
+    assert np.allclose(found[judged, 2], alone[judged, 2])
+    assert not np.allclose(found[judged, :2], alone[judged, :2])
+
+
 @pytest.mark.parametrize("d", [5, 90])
 def test_the_strength_is_the_best_on_the_next_fold(d: int) -> None:
     x, y = _problem(d=d, t=3)

@@ -74,6 +74,43 @@ def test_each_concept_is_ranked_alone_on_its_own_label(
     assert rows[["auc_lo", "auc", "auc_hi"]].apply(lambda r: r.is_monotonic_increasing, 1).all()
 
 
+def test_strengths_come_from_the_val_split_and_nothing_is_judged_there() -> None:
+    """Labels of val images that are noise ask for the strongest penalty; n is of the others."""
+    rng = np.random.default_rng(6)
+    n = 120
+    shown, noise = np.arange(n) % 2, rng.integers(0, 2, n)
+    split = np.where(np.arange(n) < 60, "test", "val").astype(object)
+    pooled = (shown[:, None] + rng.normal(0, 1, (n, 12))).astype(np.float32)
+
+    def stored(presence: np.ndarray) -> pd.DataFrame:
+        known = fake_builds.build(
+            classes=fake_builds.classes(np.full(n, -1)),
+            held_out=np.arange(60),
+            split=split,
+            labels=Labels(("shown",), presence[:0], presence[:60], "image"),
+            presence=presence,
+            pooled=pooled,
+        )
+        with duckdb.connect() as con:
+            con.execute(store.SCHEMA.read_text(encoding="utf-8"))
+            base = probing.baseline(con, known)
+            scores = pooled.astype(np.float64)
+            probing.put(con, 1, scores, base, label_of=pd.Series([0] * 12, dtype="UInt32"))
+            return con.execute("FROM probe ORDER BY kind, auc").df()
+
+    right = stored(shown[:, None].astype(float))
+    wrong = stored(np.where(split == "val", noise, shown)[:, None].astype(float))
+    assert (right["n"] == 60).all()
+    assert (wrong["n"] == 60).all()
+    assert right["kind"].tolist() == wrong["kind"].tolist()
+    by_kind = right["auc"].to_numpy() != wrong["auc"].to_numpy()
+    assert dict(zip(right["kind"], by_kind, strict=True)) == {
+        "latent": False,  # nothing is fitted
+        "raw": True,
+        "top": True,
+    }
+
+
 def test_a_label_is_read_off_in_four_ways(planted: duckdb.DuckDBPyConnection) -> None:
     found = probes.of_concept(planted, 7, 1)
     assert found["kind"].tolist() == ["own", "latent", "top", "raw"]

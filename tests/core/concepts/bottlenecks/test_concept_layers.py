@@ -168,6 +168,30 @@ def test_label_free_filters_and_says_so() -> None:
         label_free.fit(replace(data, text=None))
 
 
+def test_label_free_is_judged_on_val_images_where_there_are_any() -> None:
+    """Images of the val split that say nothing of the words end it, and set_aside has no say."""
+    data = worded_data()
+    assert data.text is not None
+    rng = np.random.default_rng(2)
+    said = rng.normal(size=data.text.images_in_test.shape).astype(np.float32)
+    said /= np.linalg.norm(said, axis=1, keepdims=True)
+
+    def val(images_in: np.ndarray, n: int = 30) -> FitData:
+        text = replace(data.text, images_in_val=images_in[:n])
+        return replace(data, text=text, pooled_val=data.pooled_test[:n])
+
+    agrees = val(data.text.images_in_test)
+    one = label_free.fit(agrees, least_similarity=0.3, steps=200)
+    assert set(one.names) <= {"red beak", "blue wing", "lake"}
+    other = label_free.fit(agrees, least_similarity=0.3, steps=200, set_aside=0.5)
+    assert torch.equal(one.directions, other.directions)
+    with pytest.raises(ValueError, match=r"similarity of 0\.8 on 30 images of the val split"):
+        label_free.fit(val(said), least_similarity=0.8, steps=200)
+    # too few to judge by
+    with pytest.raises(ValueError, match=r"similarity of 0\.999 on 12 images set aside"):
+        label_free.fit(val(said, 7), least_similarity=0.999, steps=20)
+
+
 def test_similarity_is_the_cosine_of_cubed_standard_scores() -> None:
     rng = np.random.default_rng(1)
     q, p = rng.normal(size=(11, 2)), rng.normal(size=(11, 2))
