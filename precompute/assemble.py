@@ -270,5 +270,5 @@ def put_log(con: Con, log: Log) -> None:
         write.put_row(
             con, "stage", stage_id=i, name=name, bank_id=bank_id, seconds=seconds, n=n, unit=unit
         )
-    for stage, subject, message in log.notices:
+    for stage, subject, message in log.told():
         write.put_row(con, "notice", stage=stage, subject=subject, message=message)

@@ -78,7 +78,7 @@ def put_banks(con: duckdb.DuckDBPyConnection, build: Build) -> Made:
             )
     log.bank_id = None
     if build.recipe.banks and not made.n_banks:
-        told = "\n".join(f"  {stage}, {about}: {why}" for stage, about, why in log.notices)
+        told = "\n".join(f"  {stage}, {about}: {why}" for stage, about, why in log.told())
         raise ValueError(f"no concept bank could be made, so there is no store:\n{told}")
     return made
 

@@ -209,5 +209,5 @@ def _record(con: duckdb.DuckDBPyConnection, log: Log, seconds: float) -> None:
     write.put_row(
         con, "stage", stage_id=last + 1, name="rename", seconds=seconds, n=n, unit="concepts"
     )
-    for stage, subject, message in log.notices:
+    for stage, subject, message in log.told():
         write.put_row(con, "notice", stage=stage, subject=subject, message=message)

@@ -38,6 +38,15 @@ class Log:
         yield
         self.stage(name, time.perf_counter() - started, n, unit)
 
+    def told(self) -> list[tuple[str, str, str]]:
+        """The notices, those of one stage with one reason as one: its subjects are joined."""
+        subjects: dict[tuple[str, str], list[str]] = {}
+        for stage, subject, message in self.notices:
+            mine = subjects.setdefault((stage, message), [])
+            if subject not in mine:
+                mine.append(subject)
+        return [(stage, ", ".join(mine), message) for (stage, message), mine in subjects.items()]
+
     def notice(self, stage: str, subject: str, error: Exception) -> None:
         self.notices.append((stage, subject, _told(error)))
 

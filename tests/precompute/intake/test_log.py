@@ -93,3 +93,17 @@ def test_what_a_part_wrote_before_it_failed_is_taken_back(error: Exception) -> N
                     raise fails
         assert con.execute("FROM t ORDER BY i").fetchall() == [(1,), (3,)]
     assert [subject for _, subject, _ in log.notices] == ["2"]
+
+
+def test_one_reason_is_told_once_with_all_that_it_concerned() -> None:
+    log = Log()
+    for subject in ("nmf · sparse", "pca · sparse", "nmf · sparse"):
+        with log.attempt("heads", subject):
+            raise ValueError("too few images")
+    log.notice("heads", "linear probe", ValueError("no label"))
+    log.notice("measure", "nmf", ValueError("too few images"))
+    assert log.told() == [
+        ("heads", "nmf · sparse, pca · sparse", "too few images"),
+        ("heads", "linear probe", "no label"),
+        ("measure", "nmf", "too few images"),
+    ]
