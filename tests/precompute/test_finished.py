@@ -12,7 +12,7 @@ import pytest
 from core.recipe import Recipe, parse
 from data import store
 from data.store import StoreError
-from precompute import pipeline
+from precompute import doctor, pipeline
 from precompute.doctor import is_finished
 from precompute.every_bank import Made
 from tests.precompute import test_pipeline
@@ -54,6 +54,28 @@ def test_a_store_that_breaks_a_promise_is_not_published(
     monkeypatch.setattr(pipeline, "put_image_layout", lambda _con, _build: lambda: None)
     monkeypatch.setattr(pipeline.assemble, "put_images", lambda _con, _build: None)
     text = test_pipeline.fake_text(shapes)
-    with pytest.raises(StoreError, match=r"not published: predictions carry .* not so 30 times"):
+    with pytest.raises(StoreError, match=r"not published: there are images: not so 1 times"):
         pipeline.run(parse(text), text=text, out=tmp_path)
     assert store.stores(tmp_path) == store.unfinished(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["backbone", "build", "code", "concept", "example_group", "image", "picture", "quality"],
+)
+def test_a_table_without_rows_keeps_no_promise_by_being_empty(
+    table: str, tiny_store: Path, tmp_path: Path
+) -> None:
+    path = Path(shutil.copy(tiny_store, tmp_path))
+    with duckdb.connect(str(path)) as con:
+        con.execute(f"DELETE FROM {table}")
+    with pytest.raises(StoreError):
+        is_finished(path)
+
+
+def test_what_cannot_be_told_is_no_promise_kept() -> None:
+    with duckdb.connect() as con:
+        for sql in ("SELECT max(1) WHERE false", "SELECT 0 WHERE false"):
+            found = doctor._run(con, doctor._Check("all is well", sql))
+            assert found.level == "error"
+            assert found.message.startswith("all is well: it cannot be told")
