@@ -67,11 +67,34 @@ def changed_by(
     return found[0], found[1]
 
 
-def repeats(run: Run, pixels: Float[Tensor, "2 3 H W"]) -> bool:
-    """Whether the network answers the same pixels alike twice; nothing in it is drawn anew."""
-    with torch.no_grad():
-        first, again = _answer(run(pixels)), _answer(run(pixels))
-    return _equal(first, again, (first[0] - first[1]).abs().max())
+class Watched(NamedTuple):
+    """What two passes over the two probe images showed, before anything was tried."""
+
+    order: list[tuple[str, int]]
+    """modules in the order of finishing, with the dimensions of their output"""
+    answer: Float[Tensor, "2 ..."]
+    n_logits: int
+    """0: the network does not classify"""
+    steady: bool
+    """whether both passes gave the same: nothing in the network is drawn anew"""
+
+
+def watch(
+    network: nn.Module, run: Run, pixels: Float[Tensor, "2 3 H W"]
+) -> tuple[dict[str, tuple[Layout, int]], Watched]:
+    """Two passes over the probe images: what `layers.survey` gives of the first, and both."""
+    before: list[Any] = []
+
+    def kept(pixels: Tensor) -> None:
+        before.append(run(pixels))
+
+    found = layers.survey(network, pixels, kept)
+    order, result = _finished(network, run, pixels)
+    answer = _answer(result)
+    spread = (answer[0] - answer[1]).abs().max()
+    logits = getattr(result, "logits", None)
+    n_logits = 0 if logits is None else logits.shape[-1]
+    return found, Watched(order, answer, n_logits, _equal(_answer(before[0]), answer, spread))
 
 
 def choose(
@@ -79,18 +102,18 @@ def choose(
     run: Run,
     pixels: Float[Tensor, "2 3 H W"],
     found: dict[str, tuple[Layout, int]],
+    seen: Watched,
 ) -> Choice:
-    """`run(pixels)` runs the network; `found` is what `layers.survey` gave of it."""
-    order, answer = _watched(network, run, pixels)
+    """`run(pixels)` runs the network; `found` and `seen` are what `watch` gave of it."""
+    answer = seen.answer
     spread = (answer[0] - answer[1]).abs().max()
-    if not _equal(answer, _answer(run(pixels)), spread):
+    if not seen.steady:
         return Choice("", "two passes over the same pixels give different results", {})
     if not spread > 0:
         return Choice("", "it answers two different pictures alike", {})
-    classifies = hasattr(run(pixels), "logits")
     blocks = _blocks(network)
     passed_over: dict[str, str] = {}
-    for name, ndim in reversed(order):
+    for name, ndim in reversed(seen.order):
         if name not in found:
             if name in blocks and ndim in (3, 4) and _matters(network, run, pixels, name, answer):
                 why = (
@@ -113,7 +136,7 @@ def choose(
         if unread:
             passed_over[name] = UNREAD
             continue
-        return Choice(name, _reason(passed_over, classifies=classifies), passed_over)
+        return Choice(name, _reason(passed_over, classifies=seen.n_logits > 0), passed_over)
     return Choice("", "no layer on its main path gives tokens on a known grid", passed_over)
 
 
@@ -128,8 +151,8 @@ def _reason(passed_over: dict[str, str], *, classifies: bool) -> str:
     return "the last layer that everything the logits rest on goes through"
 
 
-def _watched(network: nn.Module, run: Run, pixels: Tensor) -> tuple[list[tuple[str, int]], Tensor]:
-    """Modules in the order of finishing with the dimensions of their output, and the answer."""
+def _finished(network: nn.Module, run: Run, pixels: Tensor) -> tuple[list[tuple[str, int]], Any]:
+    """Modules in the order of finishing with the dimensions of their output, and the result."""
     finished: dict[str, int] = {}
 
     def note(name: str, output: Any) -> None:
@@ -144,11 +167,11 @@ def _watched(network: nn.Module, run: Run, pixels: Tensor) -> tuple[list[tuple[s
     ]
     try:
         with torch.no_grad():
-            answer = _answer(run(pixels))
+            result = run(pixels)
     finally:
         for hook in hooks:
             hook.remove()
-    return list(finished.items()), answer
+    return list(finished.items()), result
 
 
 def _answer(result: Any) -> Tensor:

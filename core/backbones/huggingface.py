@@ -38,13 +38,15 @@ class Opened(NamedTuple):
     found: dict[str, tuple[Layout, int]]
     """every layer with tokens on a grid, in the order of finishing: layout and width"""
     probe: Float[Tensor, "2 3 H W"]
+    seen: default_layer.Watched
+    """the network on the probe"""
 
     def run(self, pixels: Float[Tensor, "b 3 H W"]) -> Any:
         return call(self.network, pixels)
 
     def default(self) -> Choice:
         with torch.no_grad():
-            return default_layer.choose(self.network, self.run, self.probe, self.found)
+            return default_layer.choose(self.network, self.run, self.probe, self.found, self.seen)
 
 
 @dataclass(frozen=True)
@@ -237,28 +239,25 @@ def _open(model: str, *, size: tuple[int, int] | None, device: str) -> Opened:
     frame = preprocessor.frame(100, 100)
     probe = mean_readout.probes(frame.height, frame.width)[-2:].to(device)
     try:
-        found = layers.survey(network, probe, lambda pixels: call(network, pixels))
-        with torch.no_grad():
-            logits = getattr(call(network, probe), "logits", None)
-        steady = default_layer.repeats(lambda pixels: call(network, pixels), probe)
+        found, seen = default_layer.watch(network, lambda pixels: call(network, pixels), probe)
     except (ValueError, RuntimeError) as error:
         raise ValueError(
             f"backbone {model!r} does not run on pixels of {frame.height} x {frame.width} (rows x "
             f"columns): {error}. Give another size, such as the one it was trained with"
         ) from error
-    if not steady:
+    if not seen.steady:
         raise ValueError(
             f"backbone {model!r} gives different results for the same pixels: it draws something "
             "at random, such as which patches it masks, so no map of it could be seen twice. Use a "
             "model that does not, or one whose config.json switches that off"
         )
-    n_logits = 0 if logits is None else logits.shape[-1]
-    if outputs and n_logits != len(outputs):
+    if outputs and seen.n_logits != len(outputs):
         raise ValueError(
-            f"backbone {model!r} gives {n_logits} logits and its config.json names {len(outputs)} "
-            "classes (id2label); which logit is which class cannot be told. Write one name for each"
+            f"backbone {model!r} gives {seen.n_logits} logits and its config.json names "
+            f"{len(outputs)} classes (id2label); which logit is which class cannot be told. Write "
+            "one name for each"
         )
-    return Opened(network, outputs, preprocessor, found, probe)
+    return Opened(network, outputs, preprocessor, found, probe, seen)
 
 
 def call(network: nn.Module, pixels: Tensor) -> Any:

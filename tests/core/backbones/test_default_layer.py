@@ -76,13 +76,13 @@ class Tried:
     def __init__(self, family: str) -> None:
         self.network = zoo.network(family)
         self.pixels = mean_readout.probes(*zoo.ZOO[family].size)[-2:]
-        self.found = layers.survey(self.network, self.pixels, self.run)
+        self.found, self.seen = default_layer.watch(self.network, self.run, self.pixels)
 
     def run(self, pixels: Tensor) -> object:
         return huggingface.call(self.network, pixels)
 
     def choose(self) -> Choice:
-        return default_layer.choose(self.network, self.run, self.pixels, self.found)
+        return default_layer.choose(self.network, self.run, self.pixels, self.found, self.seen)
 
     def gradients(self, names: list[str]) -> dict[str, float]:
         """Largest gradient of the answer by the patch tokens at each layer."""
@@ -177,6 +177,28 @@ def test_the_choice_is_kept_listed_and_explained(tmp_path: Path) -> None:
     assert by_name["vit.layers.1.mlp"].why == AROUND
     assert by_name["vit.layers.0.mlp"].why == ""
     assert backbones.why_layer(backbones.load(path, layer="vit.layers.1")) == huggingface.NAMED
+
+
+def test_a_model_is_opened_with_two_passes_and_those_that_try_a_layer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(tiny_models.save("vit", tmp_path / "vit"))
+    passes: list[int] = []
+    own = huggingface.call
+
+    def counted(network: nn.Module, pixels: Tensor) -> object:
+        passes.append(len(pixels))
+        return own(network, pixels)
+
+    monkeypatch.setattr(huggingface, "call", counted)
+    named = backbones.load(path, layer="vit.layers.0")
+    assert passes == [2, 2]
+    found = backbones.load(path)
+    assert found.layer == named.layer
+    tried = len(passes) - 4
+    passes.clear()
+    backbones.list_layers(path)
+    assert len(passes) == 2 + tried
 
 
 def test_a_model_without_a_default_asks_for_a_layer(
