@@ -20,6 +20,8 @@ from filelock import FileLock, Timeout
 
 _POLL = 0.2
 """seconds between two attempts"""
+_USED: dict[Path, FileLock] = {}
+"""what this process uses: locks that are held until it ends"""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,27 @@ def holder(target: Path) -> str:
     if not _taken(_beside(target, "lock")):
         return ""
     return _said(_beside(target, "holder"))
+
+
+def use(target: Path, tell: Callable[[str], object]) -> None:
+    """From now on until this process ends, `users(target)` is true, in every process.
+
+    Any number of processes may use `target`; whoever is `alone` with it is waited for, as `tell`
+    hears.
+    """
+    mine = _beside(target, f"{os.getpid()}.user").absolute()
+    if mine in _USED:
+        return
+    with alone(target, f"has {target.name} to itself", tell):
+        held = FileLock(mine)
+        held.acquire(timeout=0)
+    _USED[mine] = held
+
+
+def users(target: Path) -> bool:
+    """Whether a process uses `target` now. Files of those that have ended are removed."""
+    found = [_taken(file) for file in target.parent.glob(f".{target.name}.*.user")]
+    return any(found)
 
 
 def _beside(target: Path, kind: str) -> Path:

@@ -150,7 +150,7 @@ def _name(options: argparse.Namespace) -> int:
 def _clean(options: argparse.Namespace) -> int:
     found = leftovers(options.out)
     for item in found:
-        print(f"{item.n_bytes / 1e6:>10,.1f} MB  {item.what:<16}  {item.path}")
+        print(f"{item.n_bytes / 1e6:>10,.1f} MB  {item.what:<19}  {item.path}")
         if options.remove:
             remove(item, lambda sentence: print(sentence, file=sys.stderr))
     total = sum(item.n_bytes for item in found) / 1e6

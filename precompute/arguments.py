@@ -97,7 +97,9 @@ def parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="check a store")
     doctor.add_argument("db", metavar="STORE", help="the file to check")
 
-    clean = commands.add_parser("clean", help="list what builds that stopped have left on disk")
+    clean = commands.add_parser(
+        "clean", help="list what builds have left on disk and none uses now"
+    )
     clean.add_argument("--out", type=Path, default=ARTIFACTS, help="folder for stores and work")
     clean.add_argument(
         "--remove", action="store_true", help="delete it; a build that stopped then begins anew"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data import lock, store
+from data.datasets import UNPACKED
 from data.room import no_room
 
 _COPIES = "corrupted-"
@@ -22,7 +23,9 @@ class Leftover:
 
 
 def leftovers(out: Path) -> list[Leftover]:
-    """Unfinished stores and folders of work below `out` that no process is writing now.
+    """What lies below `out` and is no store, no model and no drawn data set, and that no process
+    is using now: unfinished stores, models and data sets, folders of work, and images that were
+    read out of larger files, which a build would read again.
 
     Work that --keep-work kept for further recipes is among them: nothing tells it apart.
     """
@@ -40,17 +43,33 @@ def leftovers(out: Path) -> list[Leftover]:
         for path in sorted((out / "models").glob(f".*{store.BUILDING}"))
         if not lock.holder(path.with_name(path.name[1:].removesuffix(store.BUILDING)))
     ]
-    return stores + work + models
+    drawn = [
+        Leftover(path, "unfinished data set", _size(path))
+        for path in sorted((out / "aviary").glob(".aviary-*"))
+        if path.is_dir() and not lock.holder(path)
+    ]
+    unpacked = [
+        Leftover(path, "images read out", _size(path))
+        for path in sorted((out / UNPACKED).glob("*"))
+        if path.is_dir() and not (lock.holder(path) or lock.users(path))
+    ]
+    return stores + work + models + drawn + unpacked
 
 
 def remove(found: Leftover, tell: Callable[[str], object]) -> None:
-    """Deletes it; where a process has begun to write it meanwhile, as `tell` hears, after that."""
+    """Deletes it; where a process has begun to write it meanwhile, as `tell` hears, after that.
+
+    Images that a process has begun to use meanwhile stay.
+    """
     if found.path.name.endswith(store.BUILDING) and found.path.is_file():
         target = found.path.with_name(found.path.name.removesuffix(store.BUILDING))
         with lock.alone(target, f"writes {target.name}", tell):
             store.forget(found.path)
         return
     with lock.alone(found.path, "uses this folder", tell):
+        if lock.users(found.path):
+            tell(f"{found.path} stays, since a process has begun to use it")
+            return
         shutil.rmtree(found.path, ignore_errors=True)
 
 

@@ -6,15 +6,18 @@ It is a folder written by `save_to_disk`, a Parquet file, a folder of what that 
 
 from __future__ import annotations
 
+import os
 import re
-import tempfile
+import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from core.kinds import TRAIN
+from data import lock, progress
 from data.datasets.text import plain
 from data.datasets.types import Dataset
 from data.datasets.unpacked import Held, Source, home, safe, unpacked
@@ -65,8 +68,7 @@ def huggingface(
     local = Path(path).exists()
     if not local and not _HUB_NAME.fullmatch(place):
         raise ValueError(f"{place} does not exist, and it is no name on the hub (OWNER/NAME)")
-    work.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=work, ignore_cleanup_errors=True) as cache:
+    with _cache(work) as cache:
         splits = _opened(library, Path(path), config, stream, cache if local else None)
         first = next(iter(splits.values()))
         if first.features is None:
@@ -87,6 +89,18 @@ def huggingface(
             )
         where = home(work, name, str(Path(path).resolve()) if local else place)
         return unpacked(Source(name, place, where, held, (), remarks), limit=limit)
+
+
+@contextmanager
+def _cache(work: Path) -> Iterator[str]:
+    """A folder for what the library prepares, gone at the end; locked as long as it is there."""
+    folder = work / f"opening-{os.getpid()}"
+    with lock.alone(folder, "opens a data set", progress.note):
+        folder.mkdir(exist_ok=True)
+        try:
+            yield str(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _library() -> Any:

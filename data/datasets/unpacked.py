@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from core.kinds import TRAIN
-from data import progress
+from data import lock, progress
 from data.datasets.limit import spread
 from data.datasets.split import Splits, hashed_splits, image_table, settled
 from data.datasets.types import Dataset
@@ -64,9 +64,11 @@ def unpacked(source: Source, *, limit: int) -> Dataset:
     """The data set of at most `limit` images (0: all), each with its bytes as they are.
 
     Splits are the source's own words; where it has none, or train alone, 80/20 by a hash of the
-    name. A file that is there with the same content is left as it is. Raises ValueError for words
+    name. A file that is there with the same content is left as it is. The command `clean` leaves
+    the folder alone as long as this process runs. Raises ValueError for words
     of splits that cannot be used, and where no image is left.
     """
+    lock.use(source.folder, progress.note)
     labels = [one.label for one in source.held]
     words = [one.split for one in source.held]
     splits = settled(words, source.place) if any(words) else Splits([TRAIN] * len(words), ())

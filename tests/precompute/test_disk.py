@@ -6,16 +6,22 @@ A full disk is told in a sentence.
 from __future__ import annotations
 
 import errno
+import io
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pytest
+from paths import ROOT
+from PIL import Image
 from safetensors import SafetensorError
 
 from data import lock, store, write
+from data.datasets import unpacked
 from precompute import __main__ as command_line
-from precompute.disk import full, leftovers
+from precompute.disk import full, leftovers, remove
 
 
 @pytest.fixture
@@ -59,6 +65,74 @@ def test_what_is_being_written_is_not_left_over(out: Path) -> None:
     with lock.alone(out / "models" / "aviary-1", "trains", pytest.fail):
         assert "models/.aviary-1.building" not in names(out)
     assert len(names(out)) == 5
+
+
+@pytest.fixture
+def read_out(tmp_path: Path) -> Path:
+    """Birds that were drawn and half drawn, and images read out of a larger file."""
+    for name in ("aviary/aviary-12ab", "aviary/.aviary-34cd.567", "unpacked/shards-89ef"):
+        (tmp_path / name / "images").mkdir(parents=True)
+        (tmp_path / name / "images" / "a.jpg").write_bytes(bytes(500_000))
+    return tmp_path
+
+
+def test_half_drawn_birds_and_images_read_out_are_found_and_removed(
+    read_out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert names(read_out) == ["aviary/.aviary-34cd.567", "unpacked/shards-89ef"]
+    assert command_line.main(["clean", "--out", str(read_out)]) == 0
+    assert len(names(read_out)) == 2
+    assert "1.0 MB in 2 places" in capsys.readouterr().out
+    assert command_line.main(["clean", "--remove", "--out", str(read_out)]) == 0
+    left = {path.relative_to(read_out).as_posix() for path in read_out.rglob("*.jpg")}
+    assert left == {"aviary/aviary-12ab/images/a.jpg"}
+
+
+_USES = """
+import sys
+from pathlib import Path
+from data import lock
+lock.use(Path(sys.argv[1]), print)
+print("used", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_another_process_uses_stays_until_that_ends(read_out: Path) -> None:
+    folder = read_out / "unpacked" / "shards-89ef"
+    (found,) = [item for item in leftovers(read_out) if item.path == folder]
+    with subprocess.Popen(
+        [sys.executable, "-c", _USES, str(folder)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "used\n"
+        assert names(read_out) == ["aviary/.aviary-34cd.567"]
+        told: list[str] = []
+        remove(found, told.append)  # listed before the other process began
+        assert folder.exists()
+        assert "stays" in told[-1]
+        process.kill()
+    assert "unpacked/shards-89ef" in names(read_out)
+    assert [p.name for p in folder.parent.iterdir()] == ["shards-89ef"]
+    with lock.alone(read_out / "aviary" / ".aviary-34cd.567", "draws birds", pytest.fail):
+        assert names(read_out) == ["unpacked/shards-89ef"]
+
+
+def test_readers_keep_what_they_read_out(tmp_path: Path) -> None:
+    """As long as this process runs, for a build may come back to the images."""
+    source = unpacked.Source("a", "a.tar", tmp_path / "unpacked" / "a-1", [held("x"), held("y")])
+    unpacked.unpacked(source, limit=0)
+    assert leftovers(tmp_path) == []
+
+
+def held(name: str) -> unpacked.Held:
+    content = io.BytesIO()
+    Image.new("RGB", (9, 9), "red").save(content, "PNG")
+    return unpacked.Held(name, name, "", content.getvalue)
 
 
 def test_a_folder_without_builds_has_nothing_left_over(tmp_path: Path) -> None:

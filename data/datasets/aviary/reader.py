@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from jaxtyping import UInt8
 from PIL import Image
 
-from data import progress
+from data import lock, progress
 from data.datasets.aviary.bird import PART
 from data.datasets.aviary.pen import HEIGHT, WIDTH
 from data.datasets.aviary.render import render
@@ -92,6 +92,11 @@ def _fingerprint(parameters: dict[str, int]) -> str:
 def _build(folder: Path, plans: list[Plan], parameters: dict[str, int]) -> None:
     """Under another name first, so that a folder of the final name is always complete."""
     building = folder.with_name(f".{folder.name}.{os.getpid()}")
+    with lock.alone(building, "draws birds", progress.note):
+        _write(building, folder, plans, parameters)
+
+
+def _write(building: Path, folder: Path, plans: list[Plan], parameters: dict[str, int]) -> None:
     try:
         for split in {plan.split for plan in plans}:
             (building / "images" / split).mkdir(parents=True, exist_ok=True)

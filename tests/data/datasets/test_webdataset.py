@@ -166,7 +166,7 @@ def test_what_cannot_be_used_is_skipped_with_its_reason(
         "a.tar/0000.jpg": "it is there twice; the first counts",
         "a.tar/lone": "no image is among its parts (cls)",
     }
-    written = [p for p in tmp_path.rglob("*") if p.is_file() and p != path]
+    written = [p for p in tmp_path.rglob("[!.]*") if p.is_file() and p != path]
     assert len(written) == 3
     assert all(p.is_relative_to(dataset.root) for p in written)
     assert dataset.path("a/0000000-0000.jpeg").read_bytes() == picture()
