@@ -3,6 +3,9 @@
 `OUT/work/progress/NAME.build/status.json` is replaced as a whole about once a second, so that
 whoever reads it reads it complete; a few of the first pictures lie beside it. A build calls
 `part`, `step`, `note` and `show`, which do nothing where nobody asked to be told.
+
+What is done on another thread, beside the part that is shown, runs under `behind`: it is heard only
+while the build waits for it.
 """
 
 from __future__ import annotations
@@ -128,6 +131,41 @@ class _Reporter:
 _REPORTER: ContextVar[_Reporter | None] = ContextVar("_REPORTER", default=None)
 
 
+class Abandoned(Exception):
+    """Nobody waits any more for what is done."""
+
+
+@dataclass
+class Behind:
+    """Of work beside the part that is shown; set by whoever waits for it."""
+
+    awaited: bool = False
+    """nothing else is being done, so its steps are shown"""
+    abandoned: bool = False
+    """its next step raises `Abandoned`"""
+
+
+_BEHIND: ContextVar[Behind | None] = ContextVar("_BEHIND", default=None)
+
+
+@contextmanager
+def behind(told: Behind) -> Iterator[None]:
+    """While the block runs, its steps are shown, or stop it, as `told` says."""
+    token = _BEHIND.set(told)
+    try:
+        yield
+    finally:
+        _BEHIND.reset(token)
+
+
+def _heard() -> _Reporter | None:
+    """Raises Abandoned."""
+    told = _BEHIND.get()
+    if told and told.abandoned:
+        raise Abandoned
+    return None if told and not told.awaited else _REPORTER.get()
+
+
 @contextmanager
 def reported(out: Path, name: str) -> Iterator[None]:
     """While the block runs, what it does can be read by `statuses(out)`; and why it failed."""
@@ -167,7 +205,7 @@ def part(name: str) -> None:
 
 def step(name: str, done: int = 0, total: int = 0, unit: str = "") -> None:
     """What is being done now, and how much of it is done."""
-    reporter = _REPORTER.get()
+    reporter = _heard()
     if reporter:
         again = reporter.status.step == name
         started = reporter.status.step_started if again else time.time()
@@ -176,7 +214,7 @@ def step(name: str, done: int = 0, total: int = 0, unit: str = "") -> None:
 
 def note(text: str) -> None:
     """What the step says of how far it is, in its own words."""
-    reporter = _REPORTER.get()
+    reporter = _heard()
     if reporter:
         reporter.change(note=text)
 

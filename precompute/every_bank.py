@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import duckdb
@@ -10,7 +14,7 @@ import duckdb
 from core.concepts import METHODS
 from core.recipe import BankSpec
 from data import progress, write
-from precompute import assemble, heads, parts
+from precompute import ahead, assemble, heads, parts
 from precompute.banks import BankRun, bank_key, draw_control, encode_bank, fit_bank, fit_data
 from precompute.explain import (
     JudgedHead,
@@ -22,13 +26,15 @@ from precompute.explain import (
     put_text_effects,
     put_trees,
 )
-from precompute.intake import Build, Texts, lend_crops, read_texts
+from precompute.intake import Build, Log, Texts, lend_crops, read_texts
 from precompute.naming import NAMES_STAGE, label_concepts, prepare_names
 from precompute.quality import (
+    Figure,
     HeadAccuracy,
     MeasuredHead,
     describe,
     draw_held_out,
+    fitted_again,
     measure_bank,
     put_metrics,
     put_quality,
@@ -46,14 +52,42 @@ class Made(NamedTuple):
     n_effects: int = 0
 
 
-def put_banks(con: duckdb.DuckDBPyConnection, build: Build) -> Made:
+class Described(NamedTuple):
+    """A bank fitted, encoded, described and fitted again: all that waits for no table."""
+
+    run: BankRun
+    stable: list[Figure]
+    log: Log
+
+
+class Begun(NamedTuple):
+    """The banks of a build, on their way."""
+
+    texts: Texts
+    banks: ahead.Ahead[Described]
+
+
+@contextmanager
+def banks_begun(build: Build) -> Iterator[Begun]:
+    """While the block runs, the banks are made on a second thread, in order, for `put_banks`."""
+    texts = read_texts(build)
+    tasks = [
+        ahead.Task(
+            partial(_described, build, texts, bank_id, spec), not METHODS[spec.method].asks_model
+        )
+        for bank_id, spec in enumerate(build.recipe.banks)
+    ]
+    with ahead.begun(tasks) as banks:
+        yield Begun(texts, banks)
+
+
+def put_banks(con: duckdb.DuckDBPyConnection, build: Build, begun: Begun) -> Made:
     """Everything of the banks and their heads. A bank that fails leaves a notice and no rows.
 
     Raises ValueError with all notices where the recipe names banks and none could be made.
     """
     log = build.log
-    texts = read_texts(build)
-    name_concepts = prepare_names(con, texts, build)
+    name_concepts = prepare_names(con, begun.texts, build)
     held = draw_held_out(con, build)
     made = Made()
     write.stage_scores(con)
@@ -61,8 +95,10 @@ def put_banks(con: duckdb.DuckDBPyConnection, build: Build) -> Made:
         log.bank_id = bank_id
         progress.part(parts.of_bank(spec.title))
         with log.attempt("banks", spec.title, con):
-            run = _bank(build, texts, bank_id, spec)
-            put_quality(con, run, held)
+            progress.step(f"fit {spec.title}")
+            run, stable, said = begun.banks.take(bank_id)
+            log.take(said)
+            put_quality(con, run, held, stable)
             with log.attempt("trees", spec.title):
                 put_trees(con, run, held)
             with log.timed(f"write {spec.title}", len(build.rows), "images"):
@@ -83,13 +119,22 @@ def put_banks(con: duckdb.DuckDBPyConnection, build: Build) -> Made:
     return made
 
 
+def _described(build: Build, texts: Texts, bank_id: int, spec: BankSpec) -> Described:
+    """Raises ValueError where it cannot be fitted."""
+    log = Log(bank_id=bank_id)
+    run = _bank(replace(build, log=log), texts, bank_id, spec)
+    again = fitted_again(spec, run.bank, run.data, run.folder, seed=build.seed, log=log)
+    return Described(run, again, log)
+
+
 def _bank(build: Build, texts: Texts, bank_id: int, spec: BankSpec) -> BankRun:
     """Fits a bank and encodes every image. Raises ValueError where it cannot be fitted."""
     log, seed = build.log, build.seed
     folder = build.work / (bank_key(spec, seed) + texts.tag)
-    data = lend_crops(fit_data(spec, build, texts), build)
+    method, data = METHODS[spec.method], fit_data(spec, build, texts)
+    data = lend_crops(data, build) if method.asks_model else data
     fitted = fit_bank(spec, data, folder / "bank", seed=seed)
-    bank, pool = fitted.bank, METHODS[spec.method].pool
+    bank, pool = fitted.bank, method.pool
     log.stage(f"fit {spec.title}", fitted.seconds, len(bank.directions), "concepts")
     codes, seconds = encode_bank(
         bank, build.activations, folder / "codes", title=spec.title, pool=pool

@@ -17,7 +17,7 @@ from data import lock, progress, store, write
 from precompute import assemble, parts
 from precompute.defaults import SAMPLE, complete, written
 from precompute.doctor import is_finished, refuse_unsound
-from precompute.every_bank import put_banks
+from precompute.every_bank import banks_begun, put_banks
 from precompute.explain import put_saliency
 from precompute.heads import put_baselines
 from precompute.intake import (
@@ -115,22 +115,7 @@ def _write(
     build = _completed(gather(recipe, sources, activations, classes, work))
     progress.plan(parts.parts_of(build.recipe))
     text = written(build.recipe, text, given=recipe)
-    with log.timed("write images", len(build.rows), "images"):
-        assemble.put_images(con, build)
-        assemble.put_backbone(con, build)
-        assemble.put_methods(con)
-        assemble.put_truth(con, build)
-    accuracy = put_baselines(build, assemble.put_predictions(con, build))
-    notice_missing(build)
-    place_images = put_image_layout(con, build)
-    put_depth(con, build)
-    made = put_banks(con, build)
-    place_images()
-    accuracy += made.accuracy
-    if accuracy:
-        write.frame(con, "accuracy", pd.DataFrame(accuracy))
-    with log.attempt("measure", "completeness", con):
-        put_completeness(con, made.right, accuracy)
+    _measure(con, build)
     progress.part(parts.SALIENCY)
     put_saliency(con, build)
     progress.part(parts.PUBLISH)
@@ -154,6 +139,28 @@ def _write(
         n_images=len(build.rows),
         n_skipped=len(skipped),
     )
+
+
+def _measure(con: duckdb.DuckDBPyConnection, build: Build) -> None:
+    """Everything that is known of the images and the banks."""
+    log = build.log
+    with banks_begun(build) as begun:
+        with log.timed("write images", len(build.rows), "images"):
+            assemble.put_images(con, build)
+            assemble.put_backbone(con, build)
+            assemble.put_methods(con)
+            assemble.put_truth(con, build)
+        accuracy = put_baselines(build, assemble.put_predictions(con, build))
+        notice_missing(build)
+        place_images = put_image_layout(con, build)
+        put_depth(con, build)
+        made = put_banks(con, build, begun)
+    place_images()
+    accuracy += made.accuracy
+    if accuracy:
+        write.frame(con, "accuracy", pd.DataFrame(accuracy))
+    with log.attempt("measure", "completeness", con):
+        put_completeness(con, made.right, accuracy)
 
 
 def _completed(build: Build) -> Build:

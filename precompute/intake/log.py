@@ -31,6 +31,11 @@ class Log:
     def stage(self, name: str, seconds: float, n: int, unit: str) -> None:
         self.stages.append((name, seconds, n, unit, self.bank_id))
 
+    def take(self, other: Log) -> None:
+        """Adds what another log says after what this one says."""
+        self.stages += other.stages
+        self.notices += other.notices
+
     @contextmanager
     def timed(self, name: str, n: int, unit: str) -> Iterator[None]:
         started = time.perf_counter()

@@ -6,15 +6,18 @@ from precompute.quality.description import describe
 from precompute.quality.held_out import HeldOut, draw_held_out
 from precompute.quality.leakage import HeadAccuracy, put_completeness
 from precompute.quality.metric_bank import MeasuredHead, measure_bank
-from precompute.quality.rows import MetricRow, put_metrics
+from precompute.quality.rows import Figure, MetricRow, put_metrics
+from precompute.quality.stability import fitted_again
 
 __all__ = [
+    "Figure",
     "HeadAccuracy",
     "HeldOut",
     "MeasuredHead",
     "MetricRow",
     "describe",
     "draw_held_out",
+    "fitted_again",
     "measure_bank",
     "put_completeness",
     "put_depth",

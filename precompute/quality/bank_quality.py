@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import duckdb
 import pandas as pd
@@ -18,7 +18,7 @@ from core.types import ConceptBank
 from data import write
 from precompute.banks import BankRun, Codes, RandomDictionary, random_dictionary
 from precompute.intake import StoredTokens
-from precompute.quality import meaning, probing, readout, stability
+from precompute.quality import meaning, probing, readout
 from precompute.quality.concept_measures import measure_concepts
 from precompute.quality.held_out import HeldOut
 from precompute.quality.rows import Figure
@@ -27,8 +27,13 @@ QUERIES, REAL = 2_000, 5_000
 """held-out tokens whose reconstructions are looked up, among so many other real ones"""
 
 
-def put_quality(con: duckdb.DuckDBPyConnection, run: BankRun, held: HeldOut) -> None:
-    """Writes the bank's rows of `quality` and `probe`, and fills in the concepts' own columns."""
+def put_quality(
+    con: duckdb.DuckDBPyConnection, run: BankRun, held: HeldOut, stable: Sequence[Figure]
+) -> None:
+    """Writes the bank's rows of `quality` and `probe`, and fills in the concepts' own columns.
+
+    `stable`: what `stability.fitted_again` found.
+    """
     log, title, bank, codes = held.build.log, run.title, run.bank, run.codes
     concept, method = run.description.concept, run.spec.method
     with log.timed(f"quality {title}", codes.n_concepts, "concepts"), torch.inference_mode():
@@ -43,9 +48,7 @@ def put_quality(con: duckdb.DuckDBPyConnection, run: BankRun, held: HeldOut) -> 
     with log.timed(f"probes of {title}", codes.n_concepts, "concepts"):
         label_of = concept["labelled_id"]
         probing.put(con, run.bank_id, run.concepts.scores, held.baseline, label_of=label_of)
-    figures += stability.figures(
-        run.spec, bank, run.data, run.folder, seed=held.build.seed, log=log
-    )
+    figures += stable
     frame = pd.DataFrame([f.__dict__ for f in figures if not math.isnan(f.value)])
     write.frame(con, "quality", frame, bank_id=run.bank_id)
 

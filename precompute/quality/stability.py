@@ -18,7 +18,7 @@ from precompute.intake import Log
 from precompute.quality.rows import Figure
 
 
-def figures(
+def fitted_again(
     spec: BankSpec, bank: ConceptBank, data: FitData, folder: Path, *, seed: int, log: Log
 ) -> list[Figure]:
     """Rows of `quality`, "stability_seed" and "stability_split", where the recipe asks for them.

@@ -50,7 +50,7 @@ def test_a_build_does_not_end_at_a_damaged_store(
 def test_a_store_that_breaks_a_promise_is_not_published(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "put_banks", lambda _con, _build: Made())
+    monkeypatch.setattr(pipeline, "put_banks", lambda _con, _build, _begun: Made())
     monkeypatch.setattr(pipeline, "put_image_layout", lambda _con, _build: lambda: None)
     monkeypatch.setattr(pipeline.assemble, "put_images", lambda _con, _build: None)
     text = test_pipeline.fake_text(shapes)

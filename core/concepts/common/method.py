@@ -24,3 +24,5 @@ class Method:
     """how an image's codes become its score, over its tokens"""
     image_wise: bool = False
     """a token's codes depend on the other tokens of its image, so `encode` takes whole images"""
+    asks_model: bool = False
+    """its fit runs the model on crops, so it gets `FitData.crops`"""

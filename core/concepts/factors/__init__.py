@@ -41,6 +41,7 @@ METHODS: dict[str, Method] = {
     "craft": Method(
         craft.fit,
         craft.Bank,
+        asks_model=True,
         title="CRAFT",
         about="Non-negative parts of crops, split again at an earlier layer.",
         code_unit="activation",
