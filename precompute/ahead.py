@@ -11,7 +11,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Generic, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from data.progress import Behind, behind
 
@@ -21,7 +22,8 @@ DEPTH = 2
 T = TypeVar("T")
 
 
-class Task(NamedTuple, Generic[T]):
+@dataclass(frozen=True)
+class Task(Generic[T]):
     make: Callable[[], T]
     beside: bool = True
     """whether it may run beside other parts; if not, it is made when it is taken"""
