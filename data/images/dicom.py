@@ -44,6 +44,7 @@ def dicom_pixels(content: bytes, *, most_pixels: int) -> DicomPixels:
             data = pydicom.dcmread(io.BytesIO(content), force=True)
             if "PixelData" not in data:
                 raise UnusableImage("it is DICOM without pixels, or no DICOM")
+            _say_syntax(data)
             rows, columns = int(data.Rows), int(data.Columns)
             if rows * columns > most_pixels:
                 raise UnusableImage(
@@ -56,6 +57,23 @@ def dicom_pixels(content: bytes, *, most_pixels: int) -> DicomPixels:
         except Exception as error:  # decoders raise whatever a damaged file makes them meet
             reason = " ".join(str(error).split())[:300] or type(error).__name__
             raise UnusableImage(f"its DICOM data cannot be read ({reason})") from error
+
+
+def _say_syntax(data: Any) -> None:
+    """A file without a header is coded plainly, as PS3.10 allows; which way was seen in reading.
+
+    Raises UnusableImage where its pixels are compressed, for the header alone says how.
+    """
+    from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+    meta = getattr(data, "file_meta", None)
+    if meta is not None and "TransferSyntaxUID" in meta:
+        return
+    if data["PixelData"].is_undefined_length:
+        raise UnusableImage("it is DICOM without the header that says how its pixels are coded")
+    plain, _ = data.original_encoding
+    data.ensure_file_meta()
+    data.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if plain else ExplicitVRLittleEndian
 
 
 def _shown(values: np.ndarray, data: Any) -> DicomPixels:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
+import struct
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -38,6 +39,12 @@ _STARTS = (
 )
 _BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
 """bytes of what follows a BMP's first 14"""
+_DICOM_KINDS = frozenset(
+    b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split()
+) | (_LONG_KINDS := frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split()))
+"""DICOM's kinds of value, and those whose length is written in another way"""
+_LONGEST_ELEMENT = 1024
+"""bytes of a value at the beginning of DICOM without a preamble"""
 _BRANDS = (
     ("AVIF", {b"avif", b"avis"}),
     ("HEIC", {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}),
@@ -56,12 +63,33 @@ def format_of(head: bytes) -> str | None:
         return "PNM"
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
         return "BMP"
-    if head[128:132] == b"DICM":
+    if head[128:132] == b"DICM" or _bare_dicom(head):
         return "DICOM"
     if head[4:8] == b"ftyp":
         brands = {head[i : i + 4] for i in range(8, min(len(head), head[3]), 4)}  # and a version
         return next((name for name, known in _BRANDS if brands & known), None)
     return next((name for start, name in _STARTS if head.startswith(start)), None)
+
+
+def _bare_dicom(head: bytes) -> bool:
+    """Whether DICOM begins without its preamble: two elements or more of the groups 0002 and 0008
+    in ascending order, all with their kind of value spelt out or none (PS3.5, section 7.1)."""
+    at, before, found, spelt = 0, (0, 0), 0, None
+    while at + 8 <= len(head):
+        tag = struct.unpack_from("<HH", head, at)
+        if tag[0] not in (2, 8):
+            break
+        kind = head[at + 4 : at + 6]
+        if tag <= before or spelt not in (None, kind in _DICOM_KINDS):
+            return False
+        spelt = kind in _DICOM_KINDS
+        if spelt and kind in _LONG_KINDS:
+            return found >= 1
+        length = int.from_bytes(head[at + 6 : at + 8] if spelt else head[at + 4 : at + 8], "little")
+        if length % 2 or length > _LONGEST_ELEMENT:
+            return False
+        at, before, found = at + 8 + length, (tag[0], tag[1]), found + 1
+    return found >= 2
 
 
 def missing_package(kind: str | None) -> str:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from data.datasets import load
-from data.images import Depth, UnusableImage, decode_image, open_mask
+from data.images import Depth, UnusableImage, decode_image, format_of, open_mask
 
 pydicom = pytest.importorskip("pydicom", reason="needs the package pydicom")
 SHAPE = (24, 20)
@@ -160,6 +160,61 @@ def test_a_scan_may_be_a_mask(tmp_path):
 def test_damaged_scans_and_bombs_are_refused(content, reason):
     with pytest.raises(UnusableImage, match=reason):
         decode_image(content)
+
+
+def _bare(values: np.ndarray, *, implicit: bool, **fields: Any) -> bytes:
+    """Without preamble and header, as old programs write them."""
+    data = pydicom.dcmread(io.BytesIO(_written(values, **fields)))
+    del data.file_meta
+    data.preamble = None
+    out = io.BytesIO()
+    data.save_as(out, implicit_vr=implicit, little_endian=True, enforce_file_format=False)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("implicit", [True, False])
+def test_scans_without_a_preamble_are_read_alike(tmp_path, implicit):
+    bare = _bare(STORED, implicit=implicit)
+    assert bare[:2] == b"\x08\x00"
+    assert b"DICM" not in bare[:200]
+    for name in ("a", "b.dcm"):
+        (tmp_path / name).write_bytes(bare)
+    dataset = load("folder", tmp_path)
+    assert dataset.images["file"].tolist() == ["a", "b.dcm"]
+    image, note = decode_image(bare)
+    whole, whole_note = decode_image(_written(STORED))
+    assert np.array_equal(np.asarray(image), np.asarray(whole))
+    assert note == whole_note
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        b"\x08\x00",
+        b"\x08\x00\x05\x00 and so on, in words of some length",
+        b"\x08\x00\x16\x00UI\x04\x001.2\x00" + b"\x08\x00\x05\x00CS\x02\x00AB",  # descending
+        b"\x08\x00\x05\x00CS\x02\x00AB"
+        # of both kinds
+        + b"\x08\x00\x16\x00\x04\x00\x00\x001.2\x00",
+        b"\x08\x00\x05\x00CS\x03\x00ABC" + b"\x08\x00\x16\x00UI\x04\x001.2\x00",  # odd
+        b"\x10\x00\x10\x00PN\x02\x00AB" * 4,
+        bytes(132),
+    ],
+)
+def test_what_only_resembles_it_is_not_taken_for_it(head):
+    assert format_of(head + bytes(132 - len(head))) is None
+
+
+def test_pixels_that_are_compressed_nobody_says_how_are_refused():
+    data = pydicom.dcmread(io.BytesIO(_written(STORED)))
+    data["PixelData"].is_undefined_length = True
+    data.PixelData = pydicom.encaps.encapsulate([bytes(64)])
+    del data.file_meta
+    out = io.BytesIO()
+    data.save_as(out, implicit_vr=False, little_endian=True, enforce_file_format=False)
+    with pytest.raises(UnusableImage, match="without the header that says how its pixels are"):
+        decode_image(out.getvalue())
 
 
 def test_without_the_package_the_files_are_left_out_and_the_reason_names_it(tmp_path, monkeypatch):
