@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -68,13 +69,15 @@ def load(
     limit: int = 0,
     options: Mapping[str, Any] | None = None,
     work: Path = ARTIFACTS / UNPACKED,
+    contents: Path | None = None,
 ) -> Dataset:
     """At most `limit` images (0: all), spread evenly over classes and splits.
 
     Readers of images that lie in no file of their own write them below `work`.
-    What pixels of more than 8 bits have in common is found out here. Raises ValueError for an
-    unknown reader or option, naming the known ones, for whatever the reader cannot use, and where
-    no image is left to fit on.
+    What pixels of more than 8 bits have in common is found out here, and kept in the folder
+    `contents`, so that only files that changed are decoded for it another time. Raises ValueError
+    for an unknown reader or option, naming the known ones, for whatever the reader cannot use, and
+    where no image is left to fit on.
     """
     if reader not in READERS:
         raise ValueError(f"unknown reader {reader!r}; known are {', '.join(sorted(READERS))}")
@@ -93,4 +96,7 @@ def load(
     where = {"work": work} if "work" in parameters else {}
     dataset = READERS[reader](path, limit=limit, **where, **(options or {}))
     check_train(dataset.images["split"].tolist(), str(path))
-    return replace(dataset, depth=depth_of_all(map(dataset.path, dataset.images["file"])))
+    place = hashlib.sha256(str(dataset.root.absolute()).encode()).hexdigest()[:12]
+    kept = None if contents is None else contents / f"depth-{place}.json"
+    paths = map(dataset.path, dataset.images["file"])
+    return replace(dataset, depth=depth_of_all(paths, kept))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool
 
+from data.images.bounded import DECODERS, in_proportion
 from data.images.decoding import decoded
 from data.images.files import read_bytes
 
@@ -18,7 +19,18 @@ def open_mask(path: Path) -> Bool[np.ndarray, "H W"]:
 
     Raises UnusableImage with the reason.
     """
-    found = decoded(read_bytes(path))
+    content = read_bytes(path)
+    if in_proportion(content):
+        return mask_of(content)
+    facts, raw = DECODERS.decode("mask", content)
+    h, w = facts["shape"]
+    bits = np.frombuffer(raw, dtype=np.uint8)
+    return np.unpackbits(bits, count=h * w).reshape(h, w).astype(bool)
+
+
+def mask_of(content: bytes) -> Bool[np.ndarray, "H W"]:
+    """`open_mask` for a file that is already in memory, decoded in this process."""
+    found = decoded(content)
     if found.deep is not None:
         pixels = found.deep != 0
     else:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from PIL import Image
 
+from data.images.bounded import DECODERS, in_proportion
 from data.images.decoding import Decoded, decoded
 from data.images.deep import Depth, depth_of, joined, to_eight_bits
 from data.images.files import UnusableImage, format_of, head_of, read_bytes
+from data.remembered import remembered
 
 MIN_SIDE = 8
 """pixels"""
@@ -19,6 +21,9 @@ MAX_ASPECT = 50
 """longer side by shorter side; models enlarge the shorter one and the longer one with it"""
 _SHALLOW = ("JPEG", "GIF", "BMP", "WebP", "AVIF", "HEIC")
 """formats that hold, or are read as, 8 bits a channel"""
+_Found = tuple[int | None, list[float] | None]
+"""of an image: the fields of its Depth"""
+_NOT_DEEP: _Found = (None, None)
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -34,14 +39,20 @@ _TURNS = {
 def open_image(path: Path, depth: Depth | None = None) -> tuple[Image.Image, str]:
     """RGB, upright, and a note on what had to be done to get there ("" when nothing).
 
-    `depth`: scale of the data set for pixels of more than 8 bits; None: of the image's own.
-    Raises UnusableImage with the reason.
+    `depth`: scale of the data set for pixels of more than 8 bits; None: of the image's own. What
+    is not sure to be decoded soon is so in another process, for `data.images.bounded.SECONDS` at
+    most. Raises UnusableImage with the reason.
     """
-    return decode_image(read_bytes(Path(path)), depth)
+    content, scale = read_bytes(path), depth or Depth()
+    if in_proportion(content):
+        return decode_image(content, scale)
+    facts, raw = DECODERS.decode("image", content, bits=scale.bits, span=scale.span)
+    width, height = facts["size"]
+    return Image.frombuffer("RGB", (width, height), raw, "raw", "RGB", 0, 1), facts["note"]
 
 
 def decode_image(content: bytes, depth: Depth | None = None) -> tuple[Image.Image, str]:
-    """`open_image` for a file that is already in memory."""
+    """`open_image` for a file that is already in memory, decoded in this process."""
     found = decoded(content)
     shape = found.picture().size if found.deep is None else found.deep.shape[1::-1]
     _check_shape(*shape)
@@ -55,23 +66,34 @@ def decode_image(content: bytes, depth: Depth | None = None) -> tuple[Image.Imag
     return image, "; ".join(notes)
 
 
-def depth_of_all(paths: Iterable[Path]) -> Depth:
+def depth_of_all(paths: Iterable[Path], known: Path | None = None) -> Depth:
     """What the deep ones of many images have in common; files that cannot be read do not count.
 
-    Formats of 8 bits are not decoded.
+    Formats of 8 bits are not decoded. The file `known` keeps what was found, so that only files
+    that changed are decoded another time; None: nothing is kept.
     """
     with ThreadPoolExecutor(2) as pool:
-        return joined(pool.map(_depth, paths))
+        named = list(paths)
+        kinds = pool.map(lambda path: format_of(head_of(path)), named)
+        maybe = [p for p, kind in zip(named, kinds, strict=True) if kind not in (*_SHALLOW, None)]
+        if known is None:
+            found = list(pool.map(_depth, maybe))
+        else:
+            found = remembered(maybe, known, _depth, absent=_NOT_DEEP)
+    return joined(Depth(bits, (span[0], span[1]) if span else None) for bits, span in found)
 
 
-def _depth(path: Path) -> Depth:
-    if format_of(head_of(path)) in (*_SHALLOW, None):
-        return Depth()
+def _depth(path: Path) -> _Found:
     try:
-        deep = decoded(read_bytes(path)).deep
-        return Depth() if deep is None else depth_of(deep)
+        content = read_bytes(path)
+        if in_proportion(content):
+            deep = decoded(content).deep
+            own = Depth() if deep is None else depth_of(deep)
+            return own.bits, list(own.span) if own.span else None
+        facts, _ = DECODERS.decode("depth", content)
     except UnusableImage:
-        return Depth()  # reading it for good will say why
+        return _NOT_DEEP  # reading it for good will say why
+    return facts["bits"], facts["span"]
 
 
 def _check_shape(width: int, height: int) -> None:

@@ -20,6 +20,8 @@ from precompute.intake.log import Log
 from precompute.intake.shards import tell
 
 READ_STAGE = "read data set"
+CONTENTS = "contents"
+"""folder among the artifacts for what files were found to hold"""
 TRAINED_HERE: dict[str, Callable[..., object]] = {
     "aviary": train_backbone,
     "aviary-clip": train_clip,
@@ -52,7 +54,7 @@ def open_sources(recipe: Recipe, *, out: Path, device: str) -> Sources:
     tell(datasets.told(dataset))
     for remark in dataset.remarks:
         log.notice(READ_STAGE, dataset.name, ValueError(remark))
-    images = fingerprint_data(dataset, out / "contents")
+    images = fingerprint_data(dataset, out / CONTENTS)
     model = recipe.backbone.model
     if model in TRAINED_HERE:
         model = str(_demo_model(model, dataset, images, recipe.seed, out, log))
@@ -83,6 +85,7 @@ def _read(spec: DatasetSpec, out: Path) -> Dataset:
         limit=spec.limit,
         options=dict(spec.options),
         work=out / datasets.UNPACKED,
+        contents=out / CONTENTS,
     )
 
 
@@ -108,7 +111,7 @@ def train_demo(recipe: Recipe, *, out: Path) -> Path:
     spec = recipe.dataset
     dataset = _read(spec, out)
     name = recipe.backbone.model
-    images = fingerprint_data(dataset, out / "contents")
+    images = fingerprint_data(dataset, out / CONTENTS)
     folder = _demo_folder(name, images, recipe.seed, out)
     with lock.alone(folder, "trains this model", tell):
         shutil.rmtree(folder, ignore_errors=True)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data import remembered
 from data.datasets import load
-from data.images import Depth, decode_image, depth_of_all, open_image
+from data.images import Depth, decode_image, depth_of_all, open_image, reading
 
 W, H = 23, 17
 
@@ -120,6 +121,28 @@ def test_values_without_a_fixed_range_share_one_too(tmp_path):
     image, note = open_image(tmp_path / "a.tif", depth)
     assert np.asarray(image).max() == round(1399.5 / 3999.5 * 255)
     assert note == "values from -999.5 to 3000 of the data set spread over 0 to 255"
+
+
+def test_a_file_that_stayed_as_it_was_is_decoded_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(remembered, "_SETTLED", 0)
+    paths = [tmp_path / f"{name}.png" for name in "abc"]
+    for path, bits in zip(paths, (10, 12, 8), strict=True):
+        path.write_bytes(_png16(_ramp(bits, H, W)))
+    floats = tmp_path / "d.tif"
+    Image.fromarray(np.linspace(-1, 1, W * H, dtype=np.float32).reshape(H, W)).save(floats)
+    known, looked = tmp_path / "contents" / "depth.json", []
+    plain = reading._depth
+    monkeypatch.setattr(reading, "_depth", lambda path: looked.append(path) or plain(path))
+    first = depth_of_all([*paths, floats], known)
+    assert first == depth_of_all([*paths, floats]) == Depth(bits=12, span=(-1.0, 1.0))
+    looked.clear()
+    assert depth_of_all([*paths, floats], known) == first
+    assert looked == []
+    paths[1].write_bytes(_png16(_ramp(11, H, W)))
+    assert depth_of_all([*paths, floats], known) == Depth(bits=11, span=(-1.0, 1.0))
+    assert looked == [paths[1]]
+    known.write_text("[broken")
+    assert depth_of_all([*paths, floats], known) == Depth(bits=11, span=(-1.0, 1.0))
 
 
 def test_what_cannot_be_read_does_not_count(tmp_path):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data import remembered
 from data.datasets import Dataset
 from precompute.intake import contents
 from precompute.intake.contents import content_hash, content_hashes
@@ -86,7 +87,7 @@ def test_a_byte_in_the_middle_of_a_file_or_of_one_in_a_folder_counts(
 def test_a_file_that_stayed_as_it_was_is_read_once(
     files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(contents, "_SETTLED", 0)
+    monkeypatch.setattr(remembered, "_SETTLED", 0)
     known, read = tmp_path / "work" / "known.json", list[Path]()
     plain = contents._read
     monkeypatch.setattr(contents, "_read", lambda path: read.append(path) or plain(path))
