@@ -94,7 +94,7 @@ def corrupted(dataset: Dataset, kinds: Sequence[str], folder: Path, *, seed: int
 
     Held out is the split `test`, or whatever is not `train` or `val` where there is none. Copies
     lie as PNG below `folder` and are made only if they are not there; the same seed makes the same
-    ones. They keep label, labelled concepts, parts and masks. An image that cannot be read has no
+    ones. They keep labels, labelled concepts, parts and masks. An image that cannot be read has no
     copy. Raises ValueError where nothing is held out, and as `check` does.
     """
     check_corruptions(kinds)
@@ -135,7 +135,7 @@ def corrupted(dataset: Dataset, kinds: Sequence[str], folder: Path, *, seed: int
     altered = pd.concat(links, ignore_index=True)
     known: dict[str, Any] = {
         name: _with_copies(getattr(dataset, name), altered)
-        for name in ("image_labels", "parts", "masks")
+        for name in ("image_labels", "carried", "parts", "masks")
     }
     return replace(
         dataset,

@@ -1,12 +1,13 @@
-"""Rows of a table of text: which separator it has, which columns are known, what is left out."""
+"""Rows of a table: which separator it has, which columns are known, what is left out."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from data.datasets import sheets
 from data.datasets.text import plain
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
@@ -24,40 +25,65 @@ class Table:
     """line of the file, and the values by column"""
     remarks: list[str]
     """which columns were left out"""
+    left_out: list[str]
 
 
 def read_table(path: Path, *, needed: str, is_known: Callable[[str], bool], known: str) -> Table:
-    """A UTF-8 file with one header line and any of `SEPARATORS`; lines of blanks are passed over.
+    """A file with one header line: UTF-8 text with any of `SEPARATORS`, .xlsx or .parquet.
 
-    Columns without a name that hold nothing, those that `is_known` refuses and the running numbers
-    that pandas writes are left out, which `remarks` says. `known` names the known ones for errors.
-    Raises ValueError, with the row, where the file is not such a table or has no column `needed`.
+    Lines of blanks are passed over. Columns without a name that hold nothing, those that `is_known`
+    refuses and the running numbers that pandas writes are left out, which `remarks` says. `known`
+    names the known ones for errors. Raises ValueError, with the row, where the file is not such a
+    table or has no column `needed`.
     """
+    sheet = sheets.is_sheet(path)
+    separator = "" if sheet else _separator(path, needed, known)
+    lines = sheets.lines_of(path) if sheet else _text_lines(path, separator)
+    header = [plain(name) for name in next(lines, (1, []))[1]]
+    if needed not in header:
+        raise ValueError(
+            f"{path} has no column `{needed}`; its first line names "
+            f"{', '.join(map(repr, header[:8]))}, and must name {known}"
+        )
+    _check_header(path, header, is_known)
+    taken = [i for i, name in enumerate(header) if is_known(name)]
+    rows: list[tuple[int, Row]] = []
+    for line, found in lines:
+        if not any(cell.strip() for cell in found):
+            continue
+        cells = found + [""] * (len(header) - len(found)) if sheet else found
+        _check_row(path, line, cells, header, SEPARATORS.get(separator, "separator"))
+        rows.append((line, {header[i]: cells[i] for i in taken}))
+    left_out = [name or "(no name)" for name in header if not is_known(name)]
+    remarks = [f"columns of {path.name} left out: {', '.join(left_out)}"] if left_out else []
+    return Table([header[i] for i in taken], rows, remarks, left_out)
+
+
+def _text_lines(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
+    at = 1
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            lines = csv.reader(handle, delimiter=separator, strict=True)
+            for cells in lines:
+                at = lines.line_num
+                yield at, cells
+                at += 1
+    except UnicodeDecodeError as error:
+        raise _not_text(path, error) from error
+    except csv.Error as error:
+        raise ValueError(f"{path}, row {at}: not CSV ({error})") from error
+
+
+def _not_text(path: Path, error: UnicodeDecodeError) -> ValueError:
+    return ValueError(f"{path} is not UTF-8 text ({error.reason}); save it as UTF-8")
+
+
+def _separator(path: Path, needed: str, known: str) -> str:
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
             first = handle.readline()
-            separator = _separator(path, first, needed, known)
-            handle.seek(0)
-            lines = csv.reader(handle, delimiter=separator, strict=True)
-            header = [plain(name) for name in next(lines, [])]
-            _check_header(path, header, is_known)
-            taken = [i for i, name in enumerate(header) if is_known(name)]
-            rows: list[tuple[int, Row]] = []
-            for cells in lines:
-                if not any(cell.strip() for cell in cells):
-                    continue
-                _check_row(path, lines.line_num, cells, header, SEPARATORS[separator])
-                rows.append((lines.line_num, {header[i]: cells[i] for i in taken}))
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text ({error.reason}); save it as UTF-8") from error
-    except csv.Error as error:
-        raise ValueError(f"{path}, row {lines.line_num}: not CSV ({error})") from error
-    left_out = [name or "(no name)" for name in header if not is_known(name)]
-    remarks = [f"columns of {path.name} left out: {', '.join(left_out)}"] if left_out else []
-    return Table([header[i] for i in taken], rows, remarks)
-
-
-def _separator(path: Path, first: str, needed: str, known: str) -> str:
+        raise _not_text(path, error) from error
     seen = {
         s: [plain(c) for c in next(csv.reader([first[:_LINE]], delimiter=s), [])]
         for s in SEPARATORS
@@ -84,6 +110,6 @@ def _check_row(path: Path, line: int, cells: list[str], header: list[str], separ
     beyond = [cell for cell in cells[len(header) :] if cell.strip()]
     if len(cells) < len(header) or beyond:
         raise ValueError(
-            f"{path}, row {line}: {len(cells)} values for {len(header)} columns; put quotes around "
-            f"a value that contains a {separator}"
+            f"{path}, row {line}: {len(cells)} values for {len(header)} columns; put quotes "
+            f"around a value that contains a {separator}"
         )

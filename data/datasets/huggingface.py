@@ -9,16 +9,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from core.kinds import TRAIN
 from data import lock, progress
-from data.datasets.text import plain
+from data.datasets.huggingface_columns import Columns, columns_of, namer
 from data.datasets.types import Dataset
 from data.datasets.unpacked import Held, Source, home, safe, unpacked
 from data.images import UnusableImage
@@ -28,14 +27,6 @@ _OLDEST = 4
 _REASON = 600
 """characters of what the library says that are told on"""
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
-
-
-@dataclass(frozen=True)
-class _Columns:
-    image: str
-    label: str
-    """ "": none"""
-    remarks: tuple[str, ...]
 
 
 def huggingface(
@@ -52,9 +43,11 @@ def huggingface(
 
     `image` and `label` name the columns; left out, they are the only column of the type Image and
     the only one of the type ClassLabel. A label may also be text, a whole number or yes and no; -1
-    in a ClassLabel is no label. `config` names one of several parts that the data set is offered
-    in. Splits are the data set's own. With `stream` no more is fetched than the first images of
-    every split, `limit` in all.
+    in a ClassLabel is no label. A column of lists of ClassLabel makes a multi-label set, and so
+    does one that `label` names of lists of texts, or of 1 and 0 for what the label says after "=",
+    as in "findings=Edema,Effusion"; a row without a list is unknown, an empty list no label.
+    `config` names one of several parts that the data set is offered in. Splits are the data set's
+    own. With `stream` no more is fetched than the first images of every split, `limit` in all.
 
     Images keep their bytes and are written below `work`; those that are files below the data set's
     folder, or in the library's own folder of downloads, are read there. Raises ValueError where
@@ -73,7 +66,7 @@ def huggingface(
         first = next(iter(splits.values()))
         if first.features is None:
             raise ValueError(f"{place}: its columns are not known before it is read; leave stream")
-        columns = _columns(library, first.features, place, image, label)
+        columns = columns_of(library, first.features, place, image, label)
         name = Path(path).resolve().name if local else Path(path).name
         roots = [Path(path).resolve()] if local else _downloads(library)
         most = -(-limit // len(splits)) if stream else 0
@@ -88,7 +81,8 @@ def huggingface(
                 f"streamed: the first {most:,} images of each split, whichever classes they show",
             )
         where = home(work, name, str(Path(path).resolve()) if local else place)
-        return unpacked(Source(name, place, where, held, (), remarks), limit=limit)
+        source = Source(name, place, where, held, (), remarks, columns.several, columns.names)
+        return unpacked(source, limit=limit)
 
 
 @contextmanager
@@ -148,62 +142,6 @@ def _opened(
     return {"" if "+" in split else split: found.with_format(None)}
 
 
-def _columns(library: Any, features: Any, place: str, image: str, label: str) -> _Columns:
-    for option, name in (("image", image), ("label", label)):
-        if name and name not in features:
-            raise ValueError(f"{place} has no column {name!r} ({option}); {_listed(features)}")
-    images = [name for name, feature in features.items() if _is_image(library, feature)]
-    classes = [name for name, f in features.items() if isinstance(f, library.ClassLabel)]
-    if not image:
-        image = _only(images, "image", "Image", features, place)
-    elif image not in images and _type(features[image]) not in ("binary", "large_binary", "string"):
-        raise ValueError(f"{place}: the column {image!r} holds no images; {_listed(features)}")
-    remarks: tuple[str, ...] = ()
-    if label:
-        feature = features[label]
-        if label not in classes and not re.fullmatch(
-            r"(large_)?string|u?int\d+|bool", _type(feature)
-        ):
-            raise ValueError(
-                f"{place}: the column {label!r} is no class, text, whole number or yes and no; "
-                f"{_listed(features)}"
-            )
-    elif classes:
-        label = _only(classes, "label", "ClassLabel", features, place)
-    else:
-        remarks = (
-            "no column is of the type ClassLabel, so no image has a class; the option label names "
-            f"another; {_listed(features)}",
-        )
-    return _Columns(image, label, remarks)
-
-
-def _only(names: list[str], option: str, kind: str, features: Any, place: str) -> str:
-    if len(names) == 1:
-        return names[0]
-    what = f"several columns of the type {kind}" if names else f"no column of the type {kind}"
-    raise ValueError(f"{place} has {what}; name one with the option {option}; {_listed(features)}")
-
-
-def _is_image(library: Any, feature: Any) -> bool:
-    if isinstance(feature, library.Image):
-        return True
-    return isinstance(feature, Mapping) and set(feature) == {"bytes", "path"}
-
-
-def _type(feature: Any) -> str:
-    dtype = getattr(feature, "dtype", None)
-    return dtype if isinstance(dtype, str) else type(feature).__name__
-
-
-def _listed(features: Any) -> str:
-    told = (
-        f"{name} ({type(f).__name__ if type(f).__name__ != 'Value' else f.dtype})"
-        for name, f in features.items()
-    )
-    return f"its columns are {', '.join(told)}"
-
-
 def _downloads(library: Any) -> list[Path]:
     """Where the library and the hub's client keep what they fetched."""
     from huggingface_hub.constants import HF_HUB_CACHE
@@ -212,42 +150,25 @@ def _downloads(library: Any) -> list[Path]:
 
 
 def _held(
-    library: Any, rows: Any, split: str, columns: _Columns, roots: list[Path], *, most: int
+    library: Any, rows: Any, split: str, columns: Columns, roots: list[Path], *, most: int
 ) -> Iterator[Held]:
     """The images of one split; of a stream the first `most`."""
-    named = _namer(library, rows.features, columns.label)
+    named = namer(library, rows.features, columns)
     wanted = [columns.image, *([columns.label] if columns.label else [])]
     rows = rows.select_columns(wanted).cast_column(columns.image, library.Image(decode=False))
     folder = safe(split or "images")
     if most:
         for i, row in enumerate(rows.take(most)):
             read = partial(_content, row[columns.image], roots)
-            yield Held(f"{folder}/{i:07d}", named(row.get(columns.label)), split, read)
+            label, several = named(row.get(columns.label))
+            yield Held(f"{folder}/{i:07d}", label, split, read, several)
         return
     pictures = rows.select_columns([columns.image])
     labels = rows.select_columns([columns.label])[:][columns.label] if columns.label else None
     for i in range(len(rows)):
-        label = named(labels[i]) if labels else None
+        label, several = named(labels[i]) if labels else (None, None)
         read = partial(_content_at, pictures, i, columns.image, roots)
-        yield Held(f"{folder}/{i:07d}", label, split, read)
-
-
-def _namer(library: Any, features: Any, label: str) -> Callable[[Any], str | None]:
-    """From a value of the column of labels to the class."""
-    names = (
-        features[label].names if label and isinstance(features[label], library.ClassLabel) else None
-    )
-
-    def named(value: Any) -> str | None:
-        if value is None or (names is not None and value == -1):
-            return None
-        if names is None:
-            return plain(str(value)) or None
-        if not 0 <= value < len(names):
-            raise ValueError(f"the column {label!r} holds {value}, but names {len(names)} classes")
-        return names[value]
-
-    return named
+        yield Held(f"{folder}/{i:07d}", label, split, read, several)
 
 
 def _content_at(rows: Any, i: int, column: str, roots: list[Path]) -> bytes | Path:

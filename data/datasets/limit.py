@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from core.kinds import TRAIN
+from data.datasets.multi_label import marks_by_image, rarest
 from data.datasets.types import Dataset
 
 
@@ -44,7 +45,9 @@ def spread(splits: Sequence[str], labels: Sequence[str | None], *, limit: int) -
 def limited(dataset: Dataset, limit: int) -> Dataset:
     """`dataset` with at most `limit` images (0: all), numbered anew from 0."""
     images = dataset.images
-    labels = [None if pd.isna(label) else str(label) for label in images["label"]]
+    labels: list[str | None] = [None if pd.isna(label) else str(label) for label in images["label"]]
+    if dataset.multi_label:
+        labels = rarest(marks_by_image(dataset.carried, images["image_id"].tolist()))
     keep = spread(images["split"].tolist(), labels, limit=limit)
     if len(keep) == len(images):
         return dataset
@@ -64,6 +67,7 @@ def limited(dataset: Dataset, limit: int) -> Dataset:
         images=kept,
         image_labels=follow(dataset.image_labels),
         class_labels=dataset.class_labels[class_rows].reset_index(drop=True),
+        carried=follow(dataset.carried),
         parts=follow(dataset.parts),
         masks=follow(dataset.masks),
     )

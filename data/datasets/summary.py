@@ -22,6 +22,8 @@ def told(dataset: Dataset) -> str:
     named = ", ".join(f"{label} {n:,}" for label, n in labels.most_common(_NAMED))
     more = ", ..." if len(labels) > _NAMED else ""
     classes = f"{len(labels):,} classes ({named}{more})" if labels else "no classes"
+    if dataset.multi_label:
+        classes = _several(dataset)
     splits = Counter(images["split"])
     known = [split for split in _ORDER if split in splits]
     further = [split for split in splits if split not in _ORDER]
@@ -29,6 +31,17 @@ def told(dataset: Dataset) -> str:
     lines = [f"{dataset.name}: {len(images):,} images, {classes}; splits: {sizes}"]
     lines += _skipped(zip(dataset.skipped["file"], dataset.skipped["reason"], strict=True))
     return "\n".join([*lines, *(f"  {remark}" for remark in dataset.remarks)])
+
+
+def _several(dataset: Dataset) -> str:
+    """The labels of a multi-label set, each with its images and of how many it is known."""
+    known = dataset.carried[dataset.carried["present"].notna()]
+    shown = Counter(known.loc[known["present"].astype(bool), "label"])
+    of = Counter(known["label"])
+    first = sorted(dataset.labels, key=lambda label: (-shown[label], label))[:_NAMED]
+    named = ", ".join(f"{label} {shown[label]:,} of {of[label]:,}" for label in first)
+    more = ", ..." if len(dataset.labels) > _NAMED else ""
+    return f"{len(dataset.labels):,} labels, any number an image ({named}{more})"
 
 
 def _skipped(rows: Iterable[tuple[str, str]]) -> list[str]:

@@ -47,6 +47,11 @@ class Dataset:
         default_factory=lambda: _empty("image_id", "part", "x", "y", "visible")
     )
     """x, y: pixels, NaN where not visible"""
+    labels: tuple[str, ...] = ()
+    """of a multi-label set: what each image can carry any number of; (): one class an image"""
+    carried: pd.DataFrame = field(default_factory=lambda: _empty("image_id", "label", "present"))
+    """of a multi-label set: image_id, label (one of `labels`), present: True, False, or None where
+    it was called uncertain; a pair that is not listed is unknown"""
     masks: pd.DataFrame = field(
         default_factory=lambda: _empty("image_id", "part", "height", "width", "runs")
     )
@@ -62,6 +67,11 @@ class Dataset:
     """what a reader decided or left out, in sentences"""
     depth: Depth = field(default_factory=Depth)
     """scale of pixels of more than 8 bits, the same for all images"""
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether an image can carry several labels; then `images` names none."""
+        return bool(self.labels)
 
     def path(self, file: str) -> Path:
         return self.elsewhere.get(file) or self.root / file

@@ -14,6 +14,7 @@ import pandas as pd
 from core.kinds import TRAIN
 from data import lock, progress
 from data.datasets.limit import spread
+from data.datasets.multi_label import Listed, carried_table, filled, rarest
 from data.datasets.split import Splits, hashed_splits, image_table, settled
 from data.datasets.types import Dataset
 from data.images import UnusableImage, format_of
@@ -33,6 +34,8 @@ class Held:
     """the word that stands for it; "": none"""
     read: Callable[[], bytes | Path]
     """its bytes as they are, or the file that it is; raises UnusableImage with the reason"""
+    listed: Listed = None
+    """labels that it carries, in a multi-label set"""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,10 @@ class Source:
     held: Sequence[Held]
     skipped: Sequence[tuple[str, str]] = ()
     remarks: Sequence[str] = ()
+    several: bool = False
+    """whether an image can carry several labels, so that `Held.listed` counts and not its label"""
+    names: Sequence[str] = ()
+    """all labels of a multi-label set; (): those that some image carries"""
 
 
 def home(work: Path, name: str, place: str) -> Path:
@@ -69,16 +76,18 @@ def unpacked(source: Source, *, limit: int) -> Dataset:
     of splits that cannot be used, and where no image is left.
     """
     lock.use(source.folder, progress.note)
+    marked = filled([one.listed for one in source.held], source.names) if source.several else []
     labels = [one.label for one in source.held]
+    spread_by = rarest(marked) if source.several else labels
     words = [one.split for one in source.held]
     splits = settled(words, source.place) if any(words) else Splits([TRAIN] * len(words), ())
     of_image = splits.of_image
     if set(of_image) == {TRAIN}:
-        of_image = hashed_splits([one.file for one in source.held], labels)
+        of_image = hashed_splits([one.file for one in source.held], spread_by)
     files: dict[str, int] = {}
     skipped = list(source.skipped)
     elsewhere = {}
-    keep = spread(of_image, labels, limit=limit)
+    keep = spread(of_image, spread_by, limit=limit)
     for done, i in enumerate(keep):
         if done % _TOLD == 0:
             progress.step("read images", done, len(keep), "images")
@@ -98,12 +107,17 @@ def unpacked(source: Source, *, limit: int) -> Dataset:
     if not files:
         reasons = "".join(f"; {file}: {reason}" for file, reason in skipped[:3])
         raise ValueError(f"{source.place} holds no image that can be used{reasons}")
+    images = image_table(
+        list(files), [labels[i] for i in files.values()], [of_image[i] for i in files.values()]
+    )
+    number = dict(zip(images["file"], images["image_id"], strict=True))
+    shown = {number[file]: marked[i] for file, i in files.items()} if source.several else {}
     return Dataset(
         name=source.name,
         root=source.folder,
-        images=image_table(
-            list(files), [labels[i] for i in files.values()], [of_image[i] for i in files.values()]
-        ),
+        images=images,
+        labels=tuple(sorted({name for marks in marked for name in marks})),
+        carried=carried_table(shown),
         skipped=pd.DataFrame(skipped, columns=["file", "reason"], dtype=object),
         elsewhere=elsewhere,
         remarks=(*source.remarks, *splits.remarks),

@@ -7,19 +7,18 @@ A member's key is its path up to the first dot of its last part; what follows is
 
 from __future__ import annotations
 
-import json
 import re
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from os.path import commonpath
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from data.datasets import sample_labels
 from data.datasets.split import split_within
-from data.datasets.text import plain
 from data.datasets.types import Dataset
 from data.datasets.unpacked import Held, Source, home, safe, unpacked
 from data.images import MAX_BYTES, SUFFIXES, UnusableImage
@@ -61,8 +60,10 @@ def webdataset(
     is the image, such as "jpg", or several as "jpg;png"; left out, it is whatever kind of image a
     sample has. `label` is the kind that holds the class, "cls" or "txt", or a field of the JSON, as
     "json.species"; left out, it is "cls" where there is one. `names` is a text file with the name
-    of one class a line, for a "cls" that counts them from 0. Splits are what the shards or their
-    folders are named for (`train-0000.tar`, `val/0000.tar`), which all or none must be.
+    of one class a line, for a "cls" that counts them from 0. A field of the JSON that holds a list
+    makes a multi-label set: of texts, of numbers that count `names` from 0, or of 1 and 0 for each
+    of them; null is unknown, [] and "No Finding" no label. Splits are what the shards or
+    their folders are named for (`train-0000.tar`, `val/0000.tar`), which all or none must be.
 
     Images keep their bytes and are written below `work`. Raises ValueError where there is no shard
     or one is missing or damaged, where a sample has several images, and for a label that is not
@@ -82,23 +83,25 @@ def webdataset(
     if not there.samples:
         raise ValueError(f"{path} holds no sample: no member with a name such as 0001.jpg")
     label, remarks = _label_kind(there, label, str(path))
-    classes = _lines(Path(names)) if names else None
+    labels = sample_labels.SampleLabels(label, Path(names) if names else None)
     held: list[Held] = []
     for shard, key, parts in there.samples:
         called = f"{shard.relative_to(root).as_posix()}/{key}"
         member = _picture(parts, image, called, there)
         if member is None:
             continue
-        value = _label(shard, parts, label, called, classes) if label else None
+        value = _value(shard, parts, label, called) if label else None
+        own, several = labels.of(value, called)
         where = "/".join(safe(part) for part in _stem(shard.relative_to(root)).parts)
         file = f"{where}/{len(held):07d}-{safe(PurePosixPath(key).name)}"
-        held.append(Held(file, value, words[shard], partial(_image, shard, member)))
+        read = partial(_image, shard, member)
+        held.append(Held(file, own, words[shard], read, several))
     if image and not held:
         raise ValueError(f"{path} has no member {image!r}; its kinds are {', '.join(there.kinds)}")
     name = root.resolve().name if len(shards) > 1 else _stem(shards[0]).name
     place = str(Path(path).absolute())
     source = Source(name, str(path), home(work, name, place), held, there.skipped, remarks)
-    return unpacked(source, limit=limit)
+    return unpacked(replace(source, several=labels.several, names=labels.all_names), limit=limit)
 
 
 def _found(pattern: str) -> list[Path]:
@@ -238,44 +241,12 @@ def _label_kind(there: _Shards, label: str, place: str) -> tuple[str, list[str]]
     raise ValueError(f"{place} has no label {label!r}; {told}, and a field of json is json.FIELD")
 
 
-def _label(
-    shard: Path, parts: _Parts, label: str, called: str, classes: Sequence[str] | None
-) -> str | None:
-    kind, dot, name = label.partition(".") if label.startswith("json.") else (label.lower(), "", "")
+def _value(shard: Path, parts: _Parts, label: str, called: str) -> Any:
+    kind = sample_labels.kind_of(label)
     if kind not in parts:
         return None
     if parts[kind].size > _MOST_TEXT:
         raise ValueError(
             f"{called}.{kind} has more than {_MOST_TEXT:,} bytes, too many for a class"
         )
-    try:
-        text = _bytes(shard, parts[kind]).decode("utf-8-sig")
-        value: Any = json.loads(text) if dot else plain(text)
-    except ValueError as error:
-        raise ValueError(f"{called}.{kind} cannot be read as a class ({error})") from error
-    for step in name.split(".") if dot else ():
-        if not isinstance(value, Mapping) or step not in value:
-            told = ", ".join(value) if isinstance(value, Mapping) else "no fields"
-            raise ValueError(f"{called}.json has no {name}; it has {told}")
-        value = value[step]
-    if value is None or value == "":
-        return None
-    if not isinstance(value, str | int):
-        raise ValueError(f"{called}.json: {name} is {value!r}, which is no text or whole number")
-    return str(value) if classes is None else _name_of(str(value), classes, called)
-
-
-def _name_of(number: str, classes: Sequence[str], called: str) -> str:
-    if not number.isdecimal() or int(number) >= len(classes):
-        raise ValueError(
-            f"{called}: class {number!r} is none of the {len(classes)} named, counted from 0"
-        )
-    return classes[int(number)]
-
-
-def _lines(path: Path) -> list[str]:
-    if not path.is_file():
-        raise ValueError(
-            f"{path} is not a file; names is a text file, the name of one class a line"
-        )
-    return [plain(line) for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    return sample_labels.value_of(_bytes(shard, parts[kind]), label, called)

@@ -68,6 +68,7 @@ def fingerprint_data(dataset: Dataset, folder: Path) -> str:
         dataset.class_labels,
         dataset.parts,
         dataset.masks,
+        *((dataset.carried, pd.DataFrame({"label": dataset.labels})) if dataset.labels else ()),
     )
     for frame in frames:
         plain = pd.DataFrame({name: _texts(frame[name]) for name in frame})

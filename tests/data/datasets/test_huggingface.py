@@ -142,7 +142,7 @@ def test_columns_are_found_by_type_or_named(
         (
             file,
             {"image": "photo", "label": "x"},
-            f"no class, text, whole number or yes and no; {columns}",
+            f"no class, text, whole number, yes and no or list of these; {columns}",
         ),
         (file, {"image": "no"}, f"has no column 'no' (image); {columns}"),
         (

@@ -206,12 +206,14 @@ def test_a_class_that_cannot_be_read_names_its_member(
         tmp_path / "a.tar", samples(0, 2, cls=lambda _: b"\xff\xfe", json=lambda _: b'{"a": [1]}')
     )
     shard(tmp_path / "b.tar", samples(0, 2, cls=lambda _: b"7"))
+    shard(tmp_path / "c.tar", samples(0, 2, json=lambda _: b'{"a": {}}'))
     (tmp_path / "names.txt").write_text("finch\n")
 
     for pattern, options, said in (
         ("a.tar", {}, "a.tar/0000.cls cannot be read as a class"),
         ("a.tar", {"label": "json.b"}, "a.tar/0000.json has no b; it has a"),
-        ("a.tar", {"label": "json.a"}, "a is [1], which is no text or whole number"),
+        ("a.tar", {"label": "json.a"}, "[1] is no list of texts; numbers need the option names"),
+        ("c.tar", {"label": "json.a"}, "a is {}, which is no text, whole number or list"),
         ("b.tar", {"names": str(tmp_path / "names.txt")}, "class '7' is none of the 1 named"),
         ("b.tar", {"names": str(tmp_path / "no.txt")}, "no.txt is not a file"),
     ):
