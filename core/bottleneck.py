@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Float64
 
+from core.kinds import Link
 from core.types import Head
 
 
@@ -47,11 +48,20 @@ def rest(
     return backbone.astype(np.float64) - logits(plain, scores)
 
 
-def probabilities(logits: Float[np.ndarray, "*n y"]) -> Float64[np.ndarray, "*n y"]:
-    """Softmax over the last axis."""
+def probabilities(
+    logits: Float[np.ndarray, "*n y"], link: Link = "softmax"
+) -> Float64[np.ndarray, "*n y"]:
+    """Softmax over the last axis, or the sigmoid of each logit, which need not sum to 1."""
+    if link == "sigmoid":
+        return sigmoid(logits)
     shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
     powers = np.exp(shifted)
     return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def sigmoid(logits: Float[np.ndarray, "*n"]) -> Float64[np.ndarray, "*n"]:
+    """1 / (1 + exp(-logit)), without overflow at either end."""
+    return np.asarray(0.5 * (1 + np.tanh(logits.astype(np.float64) / 2)))
 
 
 def intervene(
@@ -88,9 +98,14 @@ def shifts(
     return change @ head.weight[:, columns].astype(np.float64).T
 
 
-def entropy(probabilities: Float[np.ndarray, "*n y"]) -> Float64[np.ndarray, "*n"]:
-    """Bits, 0..log2(y): how undecided the prediction is."""
+def entropy(
+    probabilities: Float[np.ndarray, "*n y"], link: Link = "softmax"
+) -> Float64[np.ndarray, "*n"]:
+    """Bits: how undecided the prediction is, 0..log2(y); of a sigmoid head the sum over its labels
+    of the entropy of each being there or not, 0..y."""
     p = probabilities.astype(np.float64)
+    if link == "sigmoid":
+        p = np.stack([p, 1 - p], axis=-1).reshape(*p.shape[:-1], -1)
     return np.asarray(-(p * np.log2(np.where(p > 0, p, 1.0))).sum(axis=-1) + 0.0)
 
 

@@ -39,6 +39,8 @@ LabelLevel = Literal["image", "class"]
 """whether images were labelled one by one or have their class's labels: `bank.label_level`"""
 Scope = Literal["backbone", "bank", "head", "concept"]
 """what was measured: `metric.scope`"""
+Link = Literal["softmax", "sigmoid"]
+"""how logits become probabilities, over all classes or of each label alone: `head.link`"""
 ProbeKind = Literal["raw", "latent", "top"]
 """what a probe reads: `probe.kind`"""
 Likeness = Literal["cosine", "lift"]

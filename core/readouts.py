@@ -8,6 +8,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Integer
 
+from core.kinds import Link
+
 
 @dataclass(frozen=True)
 class Head:
@@ -21,6 +23,8 @@ class Head:
     weight: Float[np.ndarray, "y k"]
     bias: Float[np.ndarray, " y"]
     residual: bool = False
+    link: Link = "softmax"
+    """how its logits become probabilities"""
 
 
 @dataclass(frozen=True)

@@ -200,6 +200,15 @@ class Labels:
 
 
 @dataclass(frozen=True)
+class Targets:
+    """Labels of which an image can carry several: 1 shown, 0 absent, NaN unknown."""
+
+    y: Float[np.ndarray, "n l"]
+    classes: Integer[np.ndarray, " l"]
+    """class_id of each column"""
+
+
+@dataclass(frozen=True)
 class FitData:
     """What a concept method may look at. Tokens and pooled rows come from the train split."""
 
@@ -212,6 +221,8 @@ class FitData:
     """the same tokens image by image, for methods that look at whole maps"""
     classes: Integer[np.ndarray, " n"] | None = None
     """class of each train image, -1 unlabelled; None: nothing is labelled"""
+    targets: Targets | None = None
+    """of the train images of a multi-label set, in place of `classes`; None: it is no such set"""
     text: TextSide | None = None
     checkpoint: Checkpoint | None = None
     crops: CropSource | None = None

@@ -12,6 +12,7 @@ CREATE TABLE build (            -- one row
     dataset         VARCHAR NOT NULL,    -- name of the data set
     n_images        UINTEGER NOT NULL,   -- images used, all splits
     n_skipped       UINTEGER NOT NULL,   -- inputs that could not be used
+    multi_label     BOOLEAN NOT NULL,    -- an image can carry several labels: they are in image_class, and image.class_id is NULL
     renamed_from    VARCHAR              -- fingerprint of the build whose concepts got these names later; NULL: its own
 );
 
@@ -33,7 +34,7 @@ CREATE TABLE notice (           -- parts of the recipe that could not be done, i
 CREATE TABLE class (            -- labels of the images and outputs of the backbone, matched by name
     class_id        UINTEGER PRIMARY KEY,
     name            VARCHAR NOT NULL,
-    labelled        BOOLEAN NOT NULL,    -- some image carries it as its label
+    labelled        BOOLEAN NOT NULL,    -- some image carries it as its label, or it is a label of a multi-label set
     output          UINTEGER             -- index among the backbone's logits; NULL: not one of them
 );
 
@@ -49,6 +50,13 @@ CREATE TABLE image (
     view_y0         FLOAT NOT NULL,      --   width and height; maps cover exactly this box.
     view_x1         FLOAT NOT NULL,      --   0..1 for a crop, outside where the processor pads
     view_y1         FLOAT NOT NULL
+);
+
+CREATE TABLE image_class (      -- labels of the images of a multi-label set; a pair that is not listed is unknown
+    image_id        UINTEGER NOT NULL,
+    class_id        UINTEGER NOT NULL,
+    present         BOOLEAN,             -- NULL: said to be uncertain, which counts as unknown
+    PRIMARY KEY (image_id, class_id)
 );
 
 CREATE TABLE picture (          -- apart from `image`, so that scans of facts touch no bytes
@@ -105,6 +113,7 @@ CREATE TABLE backbone (         -- one row
     input_w         UINTEGER NOT NULL,
     n_extra         USMALLINT NOT NULL,  -- CLS and register tokens, kept off the grid
     linear          BOOLEAN NOT NULL,    -- logits are a linear map of the mean token (checked on probes)
+    link            VARCHAR NOT NULL,    -- how its logits become probabilities: "softmax" over all, or "sigmoid" of each
     why             VARCHAR NOT NULL     -- why concepts are sought at this layer, for people
 );
 
@@ -124,7 +133,7 @@ CREATE TABLE method (           -- every method that the build knew, used or not
 CREATE TABLE prediction (       -- the backbone's own; empty when it does not classify
     image_id        UINTEGER PRIMARY KEY,
     class_id        UINTEGER NOT NULL,   -- argmax
-    prob            FLOAT NOT NULL,      -- softmax probability of class_id, 0..1
+    prob            FLOAT NOT NULL,      -- probability of class_id by backbone.link, 0..1
     logit           FLOAT[] NOT NULL     -- by class.output
 );
 
@@ -227,14 +236,15 @@ CREATE TABLE concept (
     score_max       DOUBLE NOT NULL,
     present_q50     DOUBLE,              -- median score where the concept is present (labelled), else active
     absent_q50      DOUBLE,              -- median score where it is absent, else inactive; NULL: no such image
-    class_entropy   DOUBLE,              -- bits, of the share of |score| by class; NULL: unlabelled
+    class_entropy   DOUBLE,              -- bits, of the share of |score| by class; NULL: unlabelled, or multi-label
     position_entropy DOUBLE NOT NULL,    -- bits, of the mean |map| over the grid; max log2(grid_h * grid_w)
     mean_map        FLOAT[] NOT NULL,    -- mean code at each token, row-major
     skew            DOUBLE,              -- of the score over all images, 0: symmetric; NULL: it does not vary
     kurtosis        DOUBLE,              -- excess, 0: normal; high: silent on most images, loud on few
-    class_share     DOUBLE,              -- share of the positive score in the class that has most, 0..1
+    class_share     DOUBLE,              -- share of the positive score in the class that has most, 0..1; NULL: unlabelled, or multi-label
     image_share     DOUBLE,              -- share of the positive score in the image that has most, 0..1
-    separability    DOUBLE,              -- 0..1, mean Jensen-Shannon distance of held-out scores between classes
+    separability    DOUBLE,              -- 0..1, mean Jensen-Shannon distance of held-out scores between classes; multi-label:
+                                         --   between images with and without a label, mean over labels
     separability_chance DOUBLE,          -- the same with the classes shuffled
     separability_n  UINTEGER,            -- held-out labelled images behind both; NULL: none
     label_separability DOUBLE,           -- 0..1, mean Jensen-Shannon distance of held-out scores with and without a label, over labels
@@ -305,9 +315,9 @@ CREATE TABLE concept_class (    -- how a concept goes with a class, over labelle
     bank_id         USMALLINT NOT NULL,
     concept_id      UINTEGER NOT NULL,
     class_id        UINTEGER NOT NULL,
-    n               UINTEGER NOT NULL,   -- images of the class
+    n               UINTEGER NOT NULL,   -- images of the class; of a label, those known to carry it
     mean            DOUBLE NOT NULL,     -- of the score in the class
-    difference      DOUBLE NOT NULL,     -- mean in the class minus mean outside
+    difference      DOUBLE NOT NULL,     -- mean in the class minus mean outside; of a label, where it is known to be absent
     auc             DOUBLE               -- class against rest by score; chance 0.5; NULL: one side empty
 );
 
@@ -558,6 +568,8 @@ CREATE TABLE head (
     about           VARCHAR NOT NULL,    -- what it is, for people
     residual        BOOLEAN NOT NULL,    -- adds each image's rest: its unedited logits, of head_logit or, without
                                          --   rows there, the backbone's, minus the linear part at its own scores
+    link            VARCHAR NOT NULL,    -- how logits become probabilities: "softmax" over all classes, or "sigmoid" of
+                                         --   each label alone, so that they need not sum to 1
     linear          BOOLEAN NOT NULL,    -- FALSE: no function of the scores, has no weights and cannot be edited
     n_weights       UBIGINT NOT NULL     -- non-zero
 );
@@ -575,7 +587,7 @@ CREATE TABLE head_bias (        -- also lists the classes of the head
     bias            DOUBLE NOT NULL      -- logit
 );
 
-CREATE TABLE head_logit (       -- of heads whose logits neither scores nor the backbone's logits give
+CREATE TABLE head_logit (       -- of heads whose logits neither scores nor the backbone's logits give, and of all of a multi-label set
     head_id         USMALLINT NOT NULL,
     image_id        UINTEGER NOT NULL,
     logit           FLOAT[] NOT NULL,    -- unedited, by head_bias.class_id ascending
@@ -585,11 +597,39 @@ CREATE TABLE head_logit (       -- of heads whose logits neither scores nor the 
 CREATE TABLE head_prediction (
     head_id         USMALLINT NOT NULL,
     image_id        UINTEGER NOT NULL,
-    class_id        UINTEGER NOT NULL,   -- argmax
-    prob            FLOAT NOT NULL       -- softmax probability of class_id, 0..1
+    class_id        UINTEGER NOT NULL,   -- argmax; of labels that do not exclude each other the most probable
+    prob            FLOAT NOT NULL       -- probability of class_id by head.link, 0..1
 );
 
-CREATE TABLE accuracy (         -- top-1 per split, beside chance
+CREATE TABLE label_prediction ( -- multi-label sets: every label that an image is said to show
+    head_id         USMALLINT,           -- NULL: by the backbone
+    image_id        UINTEGER NOT NULL,
+    class_id        UINTEGER NOT NULL,
+    prob            FLOAT NOT NULL       -- probability, at least label_metric.threshold (0.5 for a class without a row there); 0..1
+);
+
+CREATE TABLE label_metric (     -- multi-label sets: how well each label is told, on the images of a split where it is known
+    model           VARCHAR NOT NULL,    -- "backbone", "linear probe" or head.name
+    head_id         USMALLINT,           -- NULL: of no head
+    split           VARCHAR NOT NULL,
+    class_id        UINTEGER NOT NULL,
+    n               UINTEGER NOT NULL,   -- images with and without it; where it is unknown none counts
+    n_positive      UINTEGER NOT NULL,   -- of them, with it; n_positive / n is the chance of ap
+    auc             DOUBLE,              -- 0..1, chance 0.5; NULL: the split has one kind only
+    auc_lo          DOUBLE,              -- 95 % interval (DeLong, on the logit scale)
+    auc_hi          DOUBLE,
+    ap              DOUBLE,              -- average precision, 0..1; NULL: as auc
+    ap_lo           DOUBLE,              -- 95 % interval (on the logit scale, Boyd et al. 2013)
+    ap_hi           DOUBLE,
+    threshold       DOUBLE NOT NULL,     -- probability from which on the label is said to be there, 0..1
+    threshold_n     UINTEGER NOT NULL,   -- val images that it was chosen on, for the largest F1; 0: none, so 0.5
+    recall          DOUBLE,              -- at the threshold, share of images with it that are said to have it, 0..1
+    specificity     DOUBLE,              -- share of images without it that are said to lack it, 0..1
+    predictive_value DOUBLE,             -- precision: share of those said to have it that do, 0..1; NULL: none is
+    PRIMARY KEY (model, split, class_id)
+);
+
+CREATE TABLE accuracy (         -- top-1 per split, beside chance; empty for multi-label sets, see label_metric
     model           VARCHAR NOT NULL,    -- "backbone", "linear probe" or head.name
     split           VARCHAR NOT NULL,
     target          VARCHAR NOT NULL,    -- "label", or "backbone" where agreement with it is measured
@@ -618,7 +658,7 @@ CREATE TABLE metric (           -- do the concepts exist, and are they where the
 
 -- What heads rest on --------------------------------------------------------------------------
 
-CREATE TABLE explanation (      -- a head's class, over the images that the head takes for it
+CREATE TABLE explanation (      -- a head's class, over the images that the head takes for it (multi-label: label_prediction)
     head_id         USMALLINT NOT NULL,
     class_id        UINTEGER NOT NULL,
     n               UINTEGER NOT NULL,   -- those images, all splits

@@ -12,7 +12,7 @@ import duckdb
 
 from data import lock
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 SCHEMA = Path(__file__).with_name("schema.sql")
 ARTIFACTS = Path(__file__).with_name("artifacts")
 BUILDING = ".building"

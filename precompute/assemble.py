@@ -13,6 +13,7 @@ from safetensors.torch import save
 
 from core import concepts, importance, saliency
 from core.backbones import why_layer
+from core.bottleneck import probabilities
 from core.kinds import NameSource
 from core.maps import quantise, scales
 from core.recipe import HeadSpec
@@ -32,9 +33,25 @@ def put_images(con: Con, build: Build) -> None:
     rows = build.rows
     batch = {name: rows[name] for name in rows.columns if name != "label"}
     write.put(con, "image", {**batch, "class_id": write.ids(build.class_of)})
+    if build.targets is not None:
+        _put_labels(con, build)
     for folder in build.activations.folders:
         pictures = pq.read_table(folder / "rows.parquet", columns=["image_id", "thumb", "picture"])
         write.put(con, "picture", {n: pictures[n] for n in ("image_id", "thumb", "picture")})
+
+
+def _put_labels(con: Con, build: Build) -> None:
+    carried, classes = build.dataset.carried, build.classes.frame
+    ids = dict(zip(classes["name"], classes["class_id"], strict=True))
+    rows = carried[carried["image_id"].isin(set(build.image_ids))]
+    frame = pd.DataFrame(
+        {
+            "image_id": rows["image_id"],
+            "class_id": rows["label"].map(ids).astype(np.uint32),
+            "present": rows["present"].astype("boolean"),
+        }
+    )
+    write.frame(con, "image_class", frame)
 
 
 def put_backbone(con: Con, build: Build) -> None:
@@ -51,6 +68,7 @@ def put_backbone(con: Con, build: Build) -> None:
         input_w=facts["input"][1],
         n_extra=facts["n_extra"],
         linear=bool(backbone.outputs) and backbone.linear_readout() is not None,
+        link=build.link,
         why=why_layer(backbone),
     )
 
@@ -85,7 +103,7 @@ def put_predictions(con: Con, build: Build) -> np.ndarray | None:
     logits = build.logits
     if logits is None:
         return None
-    shifted = np.exp(logits - logits.max(1, keepdims=True), dtype=np.float64)
+    probs = probabilities(logits, build.link)
     best = logits.argmax(1)
     predicted = build.output_classes[best]
     write.put(
@@ -94,7 +112,7 @@ def put_predictions(con: Con, build: Build) -> np.ndarray | None:
         {
             "image_id": build.image_ids,
             "class_id": predicted,
-            "prob": (shifted / shifted.sum(1, keepdims=True))[np.arange(len(best)), best],
+            "prob": probs[np.arange(len(best)), best],
             "logit": write.lists(logits),
         },
     )
@@ -217,6 +235,7 @@ def put_head(
         kind=spec.kind,
         about=fitted.about,
         residual=fitted.head.residual,
+        link=fitted.head.link,
         linear=fitted.linear,
         n_weights=len(row),
     )
@@ -239,7 +258,8 @@ def put_head(
             "bias": fitted.head.bias,
         },
     )
-    if not fitted.linear or (fitted.head.residual and spec.kind != "backbone"):
+    several = fitted.thresholds is not None
+    if several or not fitted.linear or (fitted.head.residual and spec.kind != "backbone"):
         order = np.argsort(fitted.classes)
         write.put(
             con,

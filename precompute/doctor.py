@@ -127,6 +127,32 @@ _CHECKS = (
         "SELECT count(*) FROM depth WHERE (auc BETWEEN lo AND hi) IS DISTINCT FROM true "
         "OR n_positive >= n",
     ),
+    _Check(
+        "labels of images are classes, of images that exist, and only where several are possible",
+        "SELECT count(*) FROM (FROM image_class ANTI JOIN class USING (class_id) UNION ALL FROM "
+        "image_class ANTI JOIN image USING (image_id) UNION ALL SELECT image_class.* FROM "
+        "image_class, build WHERE NOT multi_label)",
+    ),
+    _Check(
+        "an image has one class, or labels of several, not both",
+        "SELECT count(*) FROM image, build WHERE multi_label AND class_id IS NOT NULL",
+    ),
+    _Check(
+        "logits become probabilities by softmax or sigmoid",
+        "SELECT count(*) FROM (SELECT link FROM head UNION ALL SELECT link FROM backbone) "
+        "WHERE link NOT IN ('softmax', 'sigmoid')",
+    ),
+    _Check(
+        "labels are judged inside their intervals, on images that there are",
+        "SELECT count(*) FROM label_metric WHERE n = 0 OR n_positive > n OR auc NOT BETWEEN auc_lo "
+        "AND auc_hi OR ap NOT BETWEEN ap_lo AND ap_hi OR threshold NOT BETWEEN 0 AND 1",
+    ),
+    _Check(
+        "what an image is said to show reaches the label's threshold",
+        "SELECT count(*) FROM label_prediction p JOIN (SELECT DISTINCT head_id, class_id, "
+        "threshold FROM label_metric WHERE model <> 'linear probe') m ON p.class_id = m.class_id "
+        "AND p.head_id IS NOT DISTINCT FROM m.head_id WHERE prob < threshold - 1e-6",
+    ),
     _Check("heads have classes", "SELECT count(*) FROM head ANTI JOIN head_bias USING (head_id)"),
     _Check(
         "predictions carry every output's logit",

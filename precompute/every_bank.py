@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
+from core.bottleneck import probabilities
 from core.concepts import METHODS
 from core.recipe import BankSpec
 from data import progress, write
@@ -160,7 +161,13 @@ def _heads(con: duckdb.DuckDBPyConnection, run: BankRun, build: Build, before: M
         result = heads.fit_head(given, spec)
         if result is None:
             continue
-        head = MeasuredHead(before.n_heads + len(made), spec, result)
+        head_id = before.n_heads + len(made)
+        if build.targets is not None:
+            link = result.head.link
+            probs = probabilities(heads.logits_of(result, scores), link)
+            told = heads.Told(spec.title, result.classes, probs, head_id)
+            result = replace(result, thresholds=heads.put_told(con, build, told))
+        head = MeasuredHead(head_id, spec, result)
         predicted = assemble.put_head(
             con, head.head_id, run.bank_id, spec, result, scores, build.image_ids
         )

@@ -19,7 +19,7 @@ from precompute.defaults import SAMPLE, complete, written
 from precompute.doctor import is_finished, refuse_unsound
 from precompute.every_bank import banks_begun, put_banks
 from precompute.explain import put_saliency
-from precompute.heads import put_baselines
+from precompute.heads import put_baselines, put_label_baselines
 from precompute.intake import (
     ActivationStore,
     Build,
@@ -33,6 +33,7 @@ from precompute.intake import (
     named_outputs,
     notice_missing,
     open_sources,
+    several_classes,
     short_hash,
     short_products,
     tell,
@@ -109,7 +110,12 @@ def _write(
 ) -> None:
     dataset, log = sources.dataset, sources.log
     outputs, n = sources.backbone.outputs, activations.n_outputs
-    classes = classes_of(activations.rows["label"], named_outputs(outputs, n))
+    named = named_outputs(outputs, n)
+    classes = (
+        several_classes(dataset.labels, named, len(activations.rows))
+        if dataset.multi_label
+        else classes_of(activations.rows["label"], named)
+    )
     for subject, told in doubts(classes, outputs, n):
         log.notice("classes", subject, ValueError(told))
     build = _completed(gather(recipe, sources, activations, classes, work))
@@ -138,6 +144,7 @@ def _write(
         dataset=dataset.name,
         n_images=len(build.rows),
         n_skipped=len(skipped),
+        multi_label=dataset.multi_label,
     )
 
 
@@ -151,6 +158,7 @@ def _measure(con: duckdb.DuckDBPyConnection, build: Build) -> None:
             assemble.put_methods(con)
             assemble.put_truth(con, build)
         accuracy = put_baselines(build, assemble.put_predictions(con, build))
+        put_label_baselines(con, build, build.logits)
         notice_missing(build)
         place_images = put_image_layout(con, build)
         put_depth(con, build)
@@ -172,7 +180,9 @@ def _completed(build: Build) -> Build:
         build.backbone,
         lambda: tokens.sample(SAMPLE, seed=build.seed),
         n_tokens=tokens.n_tokens,
-        n_classes=len(np.unique(known[known >= 0])),
+        n_classes=len(np.unique(known[known >= 0]))
+        if build.targets is None
+        else 2 * len(build.targets.classes),  # each label is there or not
         labels=build.labels,
     )
     return replace(build, recipe=recipe)

@@ -30,6 +30,7 @@ numba.config.reload_config()
 
 # Under importlib mode pytest leaves this folder off the path, and tests share modules in it.
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent / "stores"))
 # Before anything imports the packages, or their annotations stay unchecked.
 install_import_hook(["app", "core", "data", "precompute"], "typecheck.check")
 
@@ -144,3 +145,11 @@ def explained_store(shapes: Path, vit: Path, tmp_path_factory: pytest.TempPathFa
     import fake_vit
 
     return fake_vit.explained(shapes, vit, fake_vit.LAYER, tmp_path_factory.mktemp("explained"))
+
+
+@pytest.fixture(scope="session")
+def labels_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store whose images carry several labels; see `fake_labels`."""
+    import fake_labels
+
+    return fake_labels.build(tmp_path_factory.mktemp("labels"))

@@ -16,6 +16,7 @@ from core.backbones.pooled_layers import ManyLayers, open_layers
 from core.backbones.reading import quiet
 from core.backbones.resume import Resumes, Stopped
 from core.backbones.text_tower import TextTower, load_text_tower
+from core.kinds import Link
 from core.types import Backbone
 
 BACKBONES: dict[str, Callable[..., Backbone]] = {"huggingface": huggingface.load}
@@ -57,6 +58,14 @@ def why_layer(backbone: Backbone) -> str:
     return "the layer that its family gives"
 
 
+def link_of(backbone: Backbone) -> Link:
+    """How a backbone's logits become probabilities: as its configuration says, else by softmax."""
+    if not isinstance(backbone, huggingface.HuggingFaceBackbone):
+        return "softmax"
+    kind = getattr(getattr(backbone.network, "config", None), "problem_type", None)
+    return "sigmoid" if kind == "multi_label_classification" else "softmax"
+
+
 def check_family(family: str) -> None:
     """Raises ValueError for a family that is not listed, naming those that are."""
     if family not in BACKBONES:
@@ -77,6 +86,7 @@ __all__ = [
     "at_earlier_layer",
     "check_family",
     "is_local",
+    "link_of",
     "list_layers",
     "load",
     "load_text_tower",

@@ -18,6 +18,7 @@ from core.catalogue.effects import EFFECTS
 from core.catalogue.flags import FLAGS
 from core.catalogue.heads import ACCURACY, FIDELITY, FIDELITY_FACTS, TIMES, WEIGHTS
 from core.catalogue.image_sets import DIFFERENCES
+from core.catalogue.labels import LABEL_METRICS
 from core.catalogue.maps import MAPS
 from core.catalogue.metrics import ANSWERS, METRIC_FACTS
 from core.catalogue.names import NAMES
@@ -51,6 +52,7 @@ _TABLES = (
     BANK_FACTS,
     CLASS_FACTS,
     ACCURACY,
+    LABEL_METRICS,
     WEIGHTS,
     NAMES,
     CONCEPT,

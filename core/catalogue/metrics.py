@@ -55,6 +55,32 @@ ANSWERS = keyed(
             bounds=(0.0, 1.0),
         ),
         Definition(
+            "metric.macro_auc",
+            "Mean AUROC of labels",
+            "Of a set whose images can carry several labels: how well the head ranks the images by "
+            "each label, mean over the labels of which the split has both kinds of image.",
+            formula="mean over labels of P(probability of an image with it > of one without it)",
+            n_of="labels, each on the images of the split where it is known",
+            chance="0.5",
+            source=COMMON,
+            unit="AUC",
+            better="higher",
+            bounds=(0.0, 1.0),
+        ),
+        Definition(
+            "metric.macro_ap",
+            "Mean average precision of labels",
+            "Of a set whose images can carry several labels: area under the precision-recall curve "
+            "of each label, mean over the labels of which the split has both kinds of image.",
+            formula="mean over labels of the sum over thresholds of precision x gain of recall",
+            n_of="labels, each on the images of the split where it is known",
+            chance="the share of images with the label, mean over labels",
+            source=COMMON,
+            unit="share",
+            better="higher",
+            bounds=(0.0, 1.0),
+        ),
+        Definition(
             "metric.concept_accuracy",
             "Concept accuracy",
             "How often a concept's score is on the right side of its separator.",

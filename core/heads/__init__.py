@@ -3,6 +3,13 @@
 from core.heads.chosen import STRENGTHS, choose_strength
 from core.heads.last_layer import fold_backbone
 from core.heads.profiles import match_profiles
+from core.heads.several import (
+    choose_strength_each,
+    fit_probe_each,
+    fit_residual_each,
+    fit_sparse_each,
+    learnable,
+)
 from core.heads.soft_trim import soft_trimmed_mean
 from core.heads.trained import SparseSettings, fit_probe, fit_residual, fit_sparse
 
@@ -10,10 +17,15 @@ __all__ = [
     "STRENGTHS",
     "SparseSettings",
     "choose_strength",
+    "choose_strength_each",
     "fit_probe",
+    "fit_probe_each",
     "fit_residual",
+    "fit_residual_each",
     "fit_sparse",
+    "fit_sparse_each",
     "fold_backbone",
+    "learnable",
     "match_profiles",
     "soft_trimmed_mean",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
+from core.kinds import Link
 from core.types import Head
 
 
@@ -12,6 +13,7 @@ def fold_backbone(
     readout: tuple[Float[np.ndarray, "y d"], Float[np.ndarray, " y"]],
     directions: Float[np.ndarray, "k d"],
     offset: Float[np.ndarray, " d"],
+    link: Link = "softmax",
 ) -> Head:
     """The backbone's own last layer, read through a dictionary.
 
@@ -21,4 +23,4 @@ def fold_backbone(
     weight x score (Fel et al. 2023, arXiv 2306.07304).
     """
     w, b = (part.astype(np.float64) for part in readout)
-    return Head(w @ directions.T.astype(np.float64), w @ offset.astype(np.float64) + b, True)
+    return Head(w @ directions.T.astype(np.float64), w @ offset.astype(np.float64) + b, True, link)

@@ -65,22 +65,29 @@ def fit_sparse(
     x = scaler.transform(scores)
 
     def fitted(strength: float) -> LogisticRegression:
-        model = LogisticRegression(
-            C=strength,
-            l1_ratio=settings.l1_ratio,
-            solver="saga",
-            max_iter=settings.max_iter,
-            tol=1e-3,
-            random_state=seed,
-            fit_intercept=fit_bias,
-        )
-        with warnings.catch_warnings():
-            # saga approaches the optimum slowly; accuracy is settled long before the tolerance is
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            return model.fit(x, classes)
+        return elastic(x, classes, replace(settings, c=strength), seed=seed)
 
-    model = _nearest(fitted, per_class) if per_class else fitted(settings.c or USUAL)
+    model = nearest(fitted, per_class) if per_class else fitted(settings.c or USUAL)
     return _unstandardised(model, scaler), present
+
+
+def elastic(
+    x: Float[np.ndarray, "n k"], y: np.ndarray, settings: SparseSettings, *, seed: int
+) -> LogisticRegression:
+    """Logistic regression of the inverse strength `settings.c` on standardised scores."""
+    model = LogisticRegression(
+        C=settings.c,
+        l1_ratio=settings.l1_ratio,
+        solver="saga",
+        max_iter=settings.max_iter,
+        tol=1e-3,
+        random_state=seed,
+        fit_intercept=settings.fit_bias,
+    )
+    with warnings.catch_warnings():
+        # saga approaches the optimum slowly; accuracy is settled long before the tolerance is
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(x, y)
 
 
 PATH = (1e-4, 1e4)
@@ -88,7 +95,7 @@ PATH = (1e-4, 1e4)
 STEPS = 14
 
 
-def _nearest(fitted: Callable[[float], LogisticRegression], per_class: int) -> LogisticRegression:
+def nearest(fitted: Callable[[float], LogisticRegression], per_class: int) -> LogisticRegression:
     """Bisection on the logarithm of the inverse strength: weights get fewer as it falls."""
     low, high = PATH
     best, missed = None, np.inf

@@ -4,6 +4,7 @@ in the image it lies; `core.naming.colours` adds a colour. A hint describes; it 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Integer
@@ -22,19 +23,39 @@ LEAST_SHARE = 0.3
 """a region is named where it holds so much of the map, and so many times its area"""
 
 
+class Members(NamedTuple):
+    """Which class each image is of, or which of several labels it carries; one of the two."""
+
+    names: Sequence[str]
+    class_of: Integer[np.ndarray, " n"] | None = None
+    """index into `names`, -1: unlabelled"""
+    several: Float[np.ndarray, "n y"] | None = None
+    """1 carried, 0 not, NaN unknown"""
+
+    def known(self) -> Integer[np.ndarray, " m"]:
+        """Images of which something is known."""
+        if self.several is not None:
+            return np.flatnonzero(~np.isnan(self.several).all(1))
+        assert self.class_of is not None
+        return np.flatnonzero(self.class_of >= 0)
+
+    def counts(self, rows: Integer[np.ndarray, " m"]) -> Integer[np.ndarray, " y"]:
+        """How many of some images, of which something is known, are of each class."""
+        if self.several is not None:
+            return (self.several[rows] == 1).sum(0)
+        assert self.class_of is not None
+        return np.bincount(self.class_of[rows], minlength=len(self.names))
+
+
 def hints(
     scores: Float[np.ndarray, "n k"],
     magnitudes: Float[np.ndarray, "k t"],
     *,
-    class_of: Integer[np.ndarray, " n"],
-    class_names: Sequence[str],
+    member: Members,
     grid: Grid,
 ) -> list[str]:
-    """A hint for each concept, "" where nothing stands out.
-
-    class_of: index into class_names, -1: unlabelled. magnitudes: mean absolute map.
-    """
-    classes = _classes(scores, class_of, class_names)
+    """A hint for each concept, "" where nothing stands out. magnitudes: mean absolute map."""
+    classes = _classes(scores, member)
     places = _places(magnitudes, grid)
     return [joined(*pair) for pair in zip(classes, places, strict=True)]
 
@@ -44,19 +65,15 @@ def joined(*parts: str) -> str:
     return " · ".join(filter(None, parts))
 
 
-def _classes(
-    scores: Float[np.ndarray, "n k"],
-    class_of: Integer[np.ndarray, " n"],
-    names: Sequence[str],
-) -> list[str]:
-    """The most frequent class among the strongest images, if that is beyond chance.
+def _classes(scores: Float[np.ndarray, "n k"], member: Members) -> list[str]:
+    """The class that most of the strongest images are of, or the label furthest beyond chance.
 
     The chance of so many or more is hypergeometric, times the number of classes (Bonferroni), since
-    the most frequent of all is chosen.
+    the best of all is chosen. Images where nothing is known do not count; of labels that are known
+    of some images only, those where it is unknown count as not carrying it.
     """
-    known = np.flatnonzero(class_of >= 0)
-    labels = class_of[known]
-    sizes = np.bincount(labels, minlength=len(names))
+    known = member.known()
+    sizes = member.counts(known)
     out = []
     for column in scores[known].T:
         order = np.argsort(-column, kind="stable")[:STRONGEST]
@@ -64,15 +81,17 @@ def _classes(
         if len(top) < FEWEST:
             out.append("")
             continue
-        counts = np.bincount(labels[top], minlength=len(names))
-        best = int(np.lexsort((sizes, -counts))[0])
-        chance = stats.hypergeom.sf(counts[best] - 1, len(labels), sizes[best], len(top))
-        if chance * np.count_nonzero(sizes) > LEVEL:
+        counts = member.counts(known[top])
+        chances = stats.hypergeom.sf(counts - 1, len(known), sizes, len(top))
+        # of classes the most frequent one; of labels, a common one may be most frequent by chance
+        first = (sizes, -counts) if member.several is None else (sizes, chances)
+        best = int(np.lexsort(first)[0])
+        if chances[best] * np.count_nonzero(sizes) > LEVEL:
             out.append("")
             continue
-        lift = counts[best] / len(top) / (sizes[best] / len(labels))
+        lift = counts[best] / len(top) / (sizes[best] / len(known))
         out.append(
-            f"{names[best]}: {counts[best]} of the {len(top)} strongest images, "
+            f"{member.names[best]}: {counts[best]} of the {len(top)} strongest images, "
             f"{lift:.3g} times its share"
         )
     return out

@@ -112,8 +112,8 @@ def manifest(
     files = list(contents.images)
     classes: list[str | None] = [one for one, _ in contents.images.values()]
     words = [split for _, split in contents.images.values()]
-    marked = [contents.marks[one] for one in files]
-    spread = rarest(marked) if columns.several else classes
+    of_files = [contents.marks[one] for one in files]
+    spread = rarest(of_files) if columns.several else classes
     if not all(words) and any(words):
         raise ValueError(
             f"{path}: {files[words.index('')]} has no split, but other rows have one; "
@@ -146,9 +146,9 @@ def manifest(
         image_labels=numbered(contents.concepts, "labelled_id", "present"),
         parts=numbered(contents.parts, "part", "x", "y", "visible"),
         masks=numbered(contents.masks, "part", "height", "width", "runs"),
-        labels=_names(columns, marked),
+        labels=_names(columns, of_files),
         carried=carried_table({number[one]: contents.marks[one] for one in files}),
-        remarks=(*table.remarks, *splits.remarks, *remarks_on(marked)),
+        remarks=(*table.remarks, *splits.remarks, *remarks_on(of_files)),
     )
     return limited(dataset, limit)
 

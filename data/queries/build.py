@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import duckdb
 import pandas as pd
 
+from core.kinds import Link
 from data.queries.records import records
 
 
@@ -29,6 +30,8 @@ class BuildFacts:
     """used, all splits"""
     n_skipped: int
     """inputs that could not be used"""
+    multi_label: bool
+    """an image can carry several labels"""
     renamed_from: str | None
     """fingerprint of the build whose concepts got these names later; None: its own"""
     backbone: str
@@ -48,6 +51,8 @@ class BuildFacts:
     """CLS and register tokens, kept off the grid"""
     linear: bool
     """logits are a linear map of the mean token"""
+    link: Link
+    """how its logits become probabilities"""
     why: str
     """why concepts are sought at this layer; "": no backbone"""
 
@@ -89,6 +94,8 @@ class HeadFacts:
     """as in precompute.heads.HEADS"""
     about: str
     residual: bool
+    link: Link
+    """how its logits become probabilities"""
     linear: bool
     n_weights: int
     """not zero"""
@@ -111,7 +118,7 @@ def build(con: duckdb.DuckDBPyConnection) -> BuildFacts:
             coalesce(grid_w, 0) AS grid_w, coalesce(width, 0) AS width,
             coalesce(input_h, 0) AS input_h, coalesce(input_w, 0) AS input_w,
             coalesce(n_extra, 0) AS n_extra, coalesce(linear, FALSE) AS linear,
-            coalesce(why, '') AS why
+            coalesce(link, 'softmax') AS link, coalesce(why, '') AS why
         FROM build LEFT JOIN backbone ON TRUE
         """,
     )[0]

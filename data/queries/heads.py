@@ -37,7 +37,7 @@ class Loaded:
 def load(con: duckdb.DuckDBPyConnection, head_id: int) -> Loaded:
     """Raises LookupError when the store has no such head, or one without classes."""
     kind = con.execute(
-        "SELECT residual FROM head WHERE head_id = $head_id", {"head_id": head_id}
+        "SELECT residual, link FROM head WHERE head_id = $head_id", {"head_id": head_id}
     ).fetchone()
     classes = con.execute(
         """
@@ -63,7 +63,12 @@ def load(con: duckdb.DuckDBPyConnection, head_id: int) -> Loaded:
     columns = np.searchsorted(concept_ids, np.asarray(weights["concept_id"]).astype(np.int64))
     weight[rows, columns] = weights["weight"]
     return Loaded(
-        head=Head(weight=weight, bias=classes["bias"].to_numpy(np.float64), residual=bool(kind[0])),
+        head=Head(
+            weight=weight,
+            bias=classes["bias"].to_numpy(np.float64),
+            residual=bool(kind[0]),
+            link=kind[1],
+        ),
         class_ids=class_ids,
         class_names=tuple(classes["name"]),
         concept_ids=concept_ids,

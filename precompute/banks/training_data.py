@@ -38,6 +38,9 @@ def fit_data(
         labels,
         images=StoredImages(activations, build.train),
         classes=classes if (classes >= 0).any() else None,
+        targets=None
+        if build.targets is None
+        else replace(build.targets, y=build.targets.y[build.train]),
         text=texts.side(build.train, build.held_out, build.chosen_on),
         layer=build.backbone.layer,
         device=build.device,
@@ -57,6 +60,7 @@ def part_of(data: FitData, part: Integer[np.ndarray, " p"]) -> FitData:
         labels=data.labels and replace(data.labels, train=data.labels.train[part]),
         images=StoredImages(tokens.store, chosen),
         classes=None if data.classes is None else data.classes[part],
+        targets=data.targets and replace(data.targets, y=data.targets.y[part]),
         text=data.text and replace(data.text, images_in=data.text.images_in[part]),
         checkpoint=None,
         crops=data.crops.part(part) if isinstance(data.crops, ImageCrops) else None,

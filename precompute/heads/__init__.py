@@ -10,6 +10,7 @@ from precompute.heads.baselines import put_baselines
 from precompute.heads.energy_head import energy
 from precompute.heads.given import imported, own
 from precompute.heads.judged import Probe, accuracies, logits_of, predictions, probe
+from precompute.heads.label_metrics import Told, macro, put_label_baselines, put_told
 from precompute.heads.last_layer import backbone
 from precompute.heads.trained import hybrid, sparse
 from precompute.heads.types import Fitted, HeadInput, Kind
@@ -22,13 +23,17 @@ __all__ = [
     "HeadInput",
     "Kind",
     "Probe",
+    "Told",
     "accuracies",
     "check",
     "fit_head",
     "logits_of",
+    "macro",
     "predictions",
     "probe",
     "put_baselines",
+    "put_label_baselines",
+    "put_told",
 ]
 
 HEADS: Mapping[str, Kind] = {

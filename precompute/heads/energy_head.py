@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core.concepts import EnergyBank
-from precompute.heads.types import Fitted, HeadInput
+from precompute.heads.types import Fitted, HeadInput, one_class
 
 
 def energy(given: HeadInput) -> Fitted:
@@ -13,6 +13,7 @@ def energy(given: HeadInput) -> Fitted:
 
     Raises ValueError for a bank that has no energies.
     """
+    one_class(given.build, "energy")
     bank = given.bank
     if not isinstance(bank, EnergyBank):
         raise ValueError(

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import numpy as np
 from jaxtyping import Float, Integer
 from safetensors import SafetensorError, safe_open
 
 from core import heads as core_heads
+from core.kinds import Link
 from core.naming.labels import same_words
 from core.types import Head, ReadsClasses, words_of
+from precompute.heads import several
 from precompute.heads.last_layer import backbone
-from precompute.heads.types import Fitted, HeadInput, labelled
+from precompute.heads.types import Fitted, HeadInput, labelled, one_class
 
 
 def own(given: HeadInput) -> Fitted:
@@ -31,9 +33,18 @@ def own(given: HeadInput) -> Fitted:
             '"sparse", or a bank such as cbm on images of two labelled classes or more'
         )
     if isinstance(readout.classes, tuple):
+        one_class(given.build, "the read-out of this bank, which was trained elsewhere,")
         rows, classes, left_out = _matched(readout.classes, given, "the bank's folder")
         head = Head(readout.head.weight[rows], readout.head.bias[rows])
         return Fitted(head, classes, readout.about + left_out)
+
+    if given.build.targets is not None:
+        return Fitted(
+            replace(readout.head, link="sigmoid"),
+            readout.classes,
+            f"{readout.about} Of each label alone: its probability is the sigmoid of its logit.",
+            refit=lambda scores: several.own_again(given, scores),
+        )
 
     def again(scores: Float[np.ndarray, "n k"]) -> Fitted:
         known = labelled(given.build)
@@ -44,13 +55,14 @@ def own(given: HeadInput) -> Fitted:
     return Fitted(readout.head, readout.classes, readout.about, refit=again)
 
 
-def imported(given: HeadInput, *, path: str = "") -> Fitted:
+def imported(given: HeadInput, *, path: str = "", link: str = "") -> Fitted:
     """A linear head from a file, as the app exports it or any other program.
 
     .safetensors: tensors `weight` (classes x concepts) and `bias`; metadata `classes`, a JSON list
     of names; optional `concept_ids` where the columns are some of the bank's concepts, and metadata
-    `concepts`, their names. .json: the same under the key `weights`. Raises ValueError naming the
-    file and what does not fit.
+    `concepts`, their names. .json: the same under the key `weights`. `link`, also a fact of the
+    file, says how logits become probabilities, "softmax" or "sigmoid"; a multi-label set needs it.
+    Raises ValueError naming the file and what does not fit.
     """
     file = Path(path).expanduser()
     if not path or not file.is_file():
@@ -80,7 +92,7 @@ def imported(given: HeadInput, *, path: str = "") -> Fitted:
         raise ValueError(f"{file}: weight or bias has values that are NaN or infinite")
     rows, classes, left_out = _matched(stored.classes, given, str(file))
     about = f"Read from {file.name}, made elsewhere.{left_out}"
-    head = Head(weight[rows], stored.bias[rows])
+    head = Head(weight[rows], stored.bias[rows], link=_link(link or stored.link, given, file))
     if not stored.residual:
         return Fitted(head, classes, about)
     if stored.kind != "backbone":
@@ -94,7 +106,7 @@ def imported(given: HeadInput, *, path: str = "") -> Fitted:
     if any(int(c) not in at for c in classes):
         raise ValueError(f"{file}: some of its classes are not among the backbone's outputs")
     rest = first.rest[:, [at[int(c)] for c in classes]]
-    return Fitted(Head(head.weight, head.bias, residual=True), classes, about, rest)
+    return Fitted(replace(head, residual=True), classes, about, rest)
 
 
 @dataclass(frozen=True)
@@ -106,6 +118,7 @@ class _File:
     concept_ids: Integer[np.ndarray, " m"] | None
     residual: bool
     kind: str
+    link: str
 
 
 def _read_safetensors(file: Path) -> _File:
@@ -131,7 +144,7 @@ def _read_json(file: Path) -> _File:
 
 
 _TENSORS = ("weight", "bias", "concept_ids")
-_FACTS = ("classes", "concepts", "residual", "kind")
+_FACTS = ("classes", "concepts", "residual", "kind", "link")
 
 
 def _file(file: Path, tensors: dict[str, np.ndarray], facts: dict[str, Any]) -> _File:
@@ -156,7 +169,20 @@ def _file(file: Path, tensors: dict[str, np.ndarray], facts: dict[str, Any]) -> 
         None if ids is None else ids.astype(np.int64).ravel(),
         bool(facts.get("residual", False)),
         str(facts.get("kind", "")),
+        str(facts.get("link", "")),
     )
+
+
+def _link(said: str, given: HeadInput, file: Path) -> Link:
+    if said and said not in get_args(Link):
+        raise ValueError(f"{file}: link must be one of {', '.join(get_args(Link))}, not {said!r}")
+    if not said and given.build.targets is not None:
+        raise ValueError(
+            f"{file} does not say how its logits become probabilities, and here an image can carry "
+            'several labels; give the head the parameter link = "sigmoid" if each label stands for '
+            'itself, or "softmax"'
+        )
+    return cast(Link, said or "softmax")
 
 
 def _matched(

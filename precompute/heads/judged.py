@@ -45,7 +45,7 @@ def predictions(
     fitted: Fitted, scores: Float[np.ndarray, "n k"]
 ) -> tuple[Integer[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """class_id and probability of each image's most likely class."""
-    probs = probabilities(logits_of(fitted, scores))
+    probs = probabilities(logits_of(fitted, scores), fitted.head.link)
     best = probs.argmax(1)
     return fitted.classes[best], probs[np.arange(len(best)), best]
 

@@ -31,7 +31,7 @@ def backbone(given: HeadInput) -> Fitted:
             'use nmf or sae, or a head of kind "sparse"'
         )
     head = core_heads.fold_backbone(
-        readout, given.bank.directions.numpy(), given.bank.offset.numpy()
+        readout, given.bank.directions.numpy(), given.bank.offset.numpy(), given.build.link
     )
     return Fitted(
         head,

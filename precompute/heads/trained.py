@@ -9,16 +9,20 @@ import numpy as np
 
 from core import heads as core_heads
 from core.types import Head
+from precompute.heads import several
 from precompute.heads.types import Fitted, HeadInput, choose_on_val, labelled
 
 
 def sparse(given: HeadInput, **params: Any) -> Fitted:
     """The post-hoc concept bottleneck: sparse read-out of labels from scores.
 
-    Raises ValueError when the labels cannot support it: fewer than two classes, or on average
-    fewer than three labelled train images a class.
+    Of a multi-label set a logistic regression of each label, see `several`. Raises ValueError when
+    the labels cannot support it: fewer than two classes, or on average fewer than three labelled
+    train images a class.
     """
     build = given.build
+    if build.targets is not None:
+        return several.sparse(given, **params)
     rows = labelled(build)
     targets = build.class_of[rows]
     settings = core_heads.SparseSettings(**params)
@@ -57,6 +61,8 @@ def hybrid(given: HeadInput, *, strength: float = 0.01, **params: Any) -> Fitted
     each image, so that edits of concepts stay live. Raises what `sparse` raises.
     """
     build = given.build
+    if build.targets is not None:
+        return several.hybrid(given, strength=strength, **params)
     rows = labelled(build)
     first = sparse(given, **params)
     targets = np.searchsorted(first.classes, build.class_of[rows])

@@ -25,6 +25,9 @@ class Fitted:
     """of a residual head, in logits"""
     unlike: Float[np.ndarray, "n y"] | None = None
     """logits of a head that is no linear function of the scores; None: it is"""
+    thresholds: Float[np.ndarray, " y"] | None = None
+    """of a multi-label set, the probability from which on an image is taken for each label; None:
+    it is taken for its most probable class"""
     refit: Callable[[Float[np.ndarray, "n k"]], Fitted] | None = None
     """the same made from other scores of the same shape: how its random control comes about"""
 
@@ -68,6 +71,15 @@ def choose_on_val(
     `core.heads.choose_strength`. `x`: rows of every image."""
     rows = build.chosen_on
     return heads.choose_strength(fit, x[rows], build.class_of[rows])
+
+
+def one_class(build: Build, what: str) -> None:
+    """Raises ValueError where an image can carry several labels, of which `what` knows nothing."""
+    if build.targets is not None:
+        raise ValueError(
+            f"{what} tells one class an image from the others by a softmax, and here an image can "
+            'carry several labels; use a head of kind "sparse" or "hybrid"'
+        )
 
 
 def labelled(build: Build) -> Integer[np.ndarray, " m"]:

@@ -13,7 +13,7 @@ from core.diverse import MOST, pick
 from core.heads import match_profiles, soft_trimmed_mean
 from core.naming.labels import same_words
 from core.types import Head, words_of
-from precompute.heads.types import Fitted, HeadInput
+from precompute.heads.types import Fitted, HeadInput, one_class
 
 COMPOSED = "{} with {}"
 """class and word; the recipe's template goes round it, "a photo of a {}" say"""
@@ -28,6 +28,7 @@ def matrix_search(given: HeadInput, *, centred: bool = True) -> Fitted:
     words and the build has texts; else how often its train images show the concepts that the bank's
     are named for. Raises ValueError where neither is known.
     """
+    one_class(given.build, "matrix_search")
     if words_of(given.bank) and given.texts.words_in is not None:
         profiles, classes = _from_texts(given)
         origin = "cosines of its name and the concepts' words"
@@ -125,6 +126,7 @@ def bayesian(
     into logits (CLIP's 100). It looks at images and texts directly: no weights, no live edits.
     Raises ValueError without texts, or where a class has too few prompts.
     """
+    one_class(given.build, "bayesian")
     texts = given.texts
     if texts.words_in is None or texts.images_in is None:
         raise ValueError(

@@ -2,20 +2,25 @@
 
 from precompute.intake.activations import PICTURE, THUMB, ActivationStore, extract
 from precompute.intake.build import (
-    MEASURE_STAGE,
     VIEW,
     Build,
     Masks,
     gather,
-    notice_missing,
     pixels_of,
 )
-from precompute.intake.classes import Classes, classes_of, doubts, named_outputs
+from precompute.intake.classes import (
+    Classes,
+    classes_of,
+    doubts,
+    named_outputs,
+    several_classes,
+)
 from precompute.intake.crops import ImageCrops, lend_crops
 from precompute.intake.embed_texts import read_texts
 from precompute.intake.grid_colours import cell_colours
 from precompute.intake.identity import fingerprint_files, fingerprint_store, short_hash, versions
 from precompute.intake.log import Log
+from precompute.intake.missing import MEASURE_STAGE, notice_missing
 from precompute.intake.parameters import check_parameters
 from precompute.intake.products import short_products
 from precompute.intake.shards import facts_of, is_whole, publish, put_facts, run_shards, tell
@@ -63,6 +68,7 @@ __all__ = [
     "read_vocabulary",
     "readable",
     "run_shards",
+    "several_classes",
     "short_hash",
     "short_products",
     "tell",

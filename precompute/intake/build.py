@@ -13,15 +13,16 @@ import pandas as pd
 from jaxtyping import Float, Integer
 from torch import Tensor
 
-from core.kinds import FITTED, TEST, TRAIN, VAL
+from core.backbones import link_of
+from core.kinds import FITTED, TEST, TRAIN, VAL, Link
 from core.metrics.enlarge import Picture
 from core.recipe import Recipe
 from core.sampling import evenly
-from core.types import Backbone, Box, Grid, Labels
+from core.types import Backbone, Box, Grid, Labels, Targets
 from data.datasets import Dataset, check_train
 from precompute.intake import truth
 from precompute.intake.activations import ActivationStore
-from precompute.intake.classes import Classes
+from precompute.intake.classes import Classes, targets_of
 from precompute.intake.log import Log
 from precompute.intake.sources import Sources
 
@@ -29,7 +30,6 @@ MASKED = 300
 """images whose masks judge maps, at most: so many held out, and so many to train on"""
 PLACED = 200
 """held-out images whose points judge maps, evenly spread"""
-MEASURE_STAGE = "measure"
 VIEW = ("view_x0", "view_y0", "view_x1", "view_y1")
 
 
@@ -85,6 +85,13 @@ class Build:
     masks: Masks
     """of held-out images"""
     masks_train: Masks
+    targets: Targets | None = None
+    """of a multi-label set, the labels of every image, whose `class_of` is then -1"""
+
+    @property
+    def link(self) -> Link:
+        """How the backbone's logits become probabilities."""
+        return link_of(self.backbone)
 
     @property
     def seed(self) -> int:
@@ -187,6 +194,7 @@ def gather(
         points=points,
         masks=masks,
         masks_train=masks_train,
+        targets=targets_of(dataset.carried, dataset.labels, classes, rows["image_id"].tolist()),
     )
 
 
@@ -242,51 +250,6 @@ def _points(
         for r in rows.iloc[placed].to_dict("records")
     )
     return parts, Points(placed, pictures)
-
-
-def notice_missing(build: Build) -> None:
-    """Writes a notice for everything that is not known and so cannot be measured."""
-    for subject, missing in _missing(build):
-        build.log.notice(MEASURE_STAGE, subject, ValueError(missing))
-
-
-def _missing(build: Build) -> list[tuple[str, str]]:
-    if not build.held_out_splits:
-        return [
-            ("held-out images", "there is none, so nothing can be measured but accuracy on train")
-        ]
-    if build.labels is None:
-        return [
-            (
-                "labelled concepts",
-                "the data set has none, so whether concepts exist in the images, and lie where "
-                "they should, cannot be measured",
-            )
-        ]
-    out = []
-    if not build.by_image:
-        out.append(
-            (
-                "existence of concepts (CEM)",
-                "labels are known of classes only, so every image counts as showing what its "
-                "class shows; where it departs from that, a right concept counts as wrong",
-            )
-        )
-    if not len(build.points.images):
-        out.append(
-            (
-                "location of concepts (CLM)",
-                "no held-out image has the place of a part that a labelled concept belongs to",
-            )
-        )
-    if not build.masks.covered.any():
-        out.append(
-            (
-                "maps against masks",
-                "no held-out image has a mask of a part that a labelled concept belongs to",
-            )
-        )
-    return out
 
 
 def pixels_of(build: Build, image_ids: Sequence[int]) -> Float[Tensor, "n 3 H W"]:

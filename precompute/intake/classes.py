@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Integer
 
+from core.types import Targets
+
 _NUMBER = re.compile(r"^(n\d{8}|\d+)[_.\s-]+")
 _WORDNET = re.compile(r"n\d{8}")
 
@@ -68,6 +70,31 @@ def classes_of(labels: pd.Series, outputs: Sequence[str]) -> Classes:
     place = {name: i for i, name in enumerate(names)}
     ids = [place[label] if isinstance(label, str) else -1 for label in labels]
     return Classes(frame, np.array(ids, dtype=np.int64))
+
+
+def targets_of(
+    carried: pd.DataFrame, labels: Sequence[str], classes: Classes, image_ids: Sequence[int]
+) -> Targets | None:
+    """The labels of images that can carry several, in order of `image_ids`; None: they cannot.
+
+    `carried` and `labels` are those of the data set.
+    """
+    if not labels:
+        return None
+    of_name = dict(zip(classes.frame["name"], classes.frame["class_id"], strict=True))
+    ids = np.array(sorted(of_name[label] for label in labels), dtype=np.int64)
+    row = {image_id: i for i, image_id in enumerate(image_ids)}
+    known = carried[carried["present"].notna() & carried["image_id"].isin(row)]
+    y = np.full((len(image_ids), len(ids)), np.nan)
+    at = np.searchsorted(ids, known["label"].map(of_name).to_numpy(dtype=np.int64))
+    y[known["image_id"].map(row).to_numpy(dtype=np.int64), at] = known["present"].astype(float)
+    return Targets(y, ids)
+
+
+def several_classes(labels: Sequence[str], outputs: Sequence[str], n: int) -> Classes:
+    """As `classes_of`, of a multi-label set: none of its `n` images has one class."""
+    found = classes_of(pd.Series(list(labels), dtype=object), outputs)
+    return Classes(found.frame, np.full(n, -1, dtype=np.int64))
 
 
 def named_outputs(outputs: Sequence[str], n: int) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from core.metrics import concept_quality
 from precompute.banks import Codes, Description
@@ -29,7 +29,7 @@ def measure_concepts(
     ]
     for name in parts[0]:
         frame[name] = np.concatenate([part[name] for part in parts])
-    n_known = int((build.class_of[build.held_out] >= 0).sum())
+    n_known = int(known_rows(build).sum())
     frame["separability_n"] = pd.array([n_known or None] * len(frame), dtype="UInt32")
     groups, examples = description.tables["example_group"], description.tables["example"]
     top = groups[groups["name"] == "top"][["concept_id", "group_id"]].merge(examples)
@@ -60,21 +60,42 @@ def measure_concepts(
 
 
 def _concepts(scores: Float[np.ndarray, "n k"], build: Build) -> dict[str, np.ndarray]:
-    known = build.held_out[build.class_of[build.held_out] >= 0]
-    classes = build.class_of[known]
-    shuffled = np.random.default_rng(build.seed).permutation(classes)
     skew, kurtosis = concept_quality.shape(scores)
     class_share, image_share = concept_quality.shares(scores, build.class_of)
-    distance = concept_quality.separability
     return {
         "skew": skew,
         "kurtosis": kurtosis,
         "class_share": class_share,
         "image_share": image_share,
-        "separability": distance(scores[known], classes, seed=build.seed),
-        "separability_chance": distance(scores[known], shuffled, seed=build.seed),
+        **dict(zip(("separability", "separability_chance"), separable(scores, build), strict=True)),
         **_labels(scores[build.held_out], build),
     }
+
+
+def known_rows(build: Build) -> Bool[np.ndarray, " m"]:
+    """Which of the held-out images have a class, or some label of several that is known."""
+    if build.targets is not None:
+        return ~np.isnan(build.targets.y[build.held_out]).all(1)
+    return build.class_of[build.held_out] >= 0
+
+
+def separable(
+    scores: Float[np.ndarray, "n k"], build: Build
+) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"]]:
+    """How far held-out scores of classes lie apart, and the same with the classes shuffled.
+
+    Of several labels those of images with and without each, mean over labels.
+    """
+    known = build.held_out[known_rows(build)]
+    order = np.random.default_rng(build.seed).permutation(len(known))
+    if build.targets is not None:
+        y, among = build.targets.y[known], concept_quality.label_separability
+        return among(scores[known], y)[0], among(scores[known], y[order])[0]
+    classes, distance = build.class_of[known], concept_quality.separability
+    return (
+        distance(scores[known], classes, seed=build.seed),
+        distance(scores[known], classes[order], seed=build.seed),
+    )
 
 
 def _labels(held_out: Float[np.ndarray, "m k"], build: Build) -> dict[str, np.ndarray]:

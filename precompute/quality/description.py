@@ -8,8 +8,8 @@ from jaxtyping import Float, Integer
 
 from core.maps import INDEX, scales
 from core.metrics import association, statistics
-from core.naming.hints import hints, joined
-from core.types import words_of
+from core.naming.hints import Members, hints, joined
+from core.types import Targets, words_of
 from precompute.banks import Codes, Description, FittedBank
 from precompute.intake import Build
 from precompute.naming import begin_layout, label_scores, layout_trust, nearest_concepts
@@ -61,8 +61,7 @@ def _block(
     frame["hint"] = hints(
         scores,
         sums["magnitudes"][ids],
-        class_of=build.class_of,
-        class_names=build.class_names,
+        member=members(build),
         grid=build.grid,
     )
     peaks = _peaks(codes, ids)
@@ -148,6 +147,9 @@ def _classes(
 ) -> pd.DataFrame:
     known = build.class_of >= 0
     columns = ["concept_id", "class_id", "n", "mean", "difference", "auc"]
+    if build.targets is not None:
+        frame["class_entropy"] = np.nan  # labels of one image do not share its score
+        return _labels(scores, ids, build.targets)
     if not known.any():
         frame["class_entropy"] = np.nan
         return pd.DataFrame({name: [] for name in columns})
@@ -171,3 +173,36 @@ def _classes(
             "auc": association.auc(mine, member).ravel(),
         }
     )
+
+
+def _labels(
+    scores: Float[np.ndarray, "n k"], ids: Integer[np.ndarray, " k"], targets: Targets
+) -> pd.DataFrame:
+    """Of each label that some image shows, over the images where it is known."""
+    y = targets.y
+    shown, absent = (y == 1).astype(np.float64), (y == 0).astype(np.float64)
+    kept = np.flatnonzero(shown.any(0))
+    shown, absent, n = shown[:, kept], absent[:, kept], shown[:, kept].sum(0)
+    inside = (scores.T @ shown) / n
+    n_absent = absent.sum(0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        outside = np.where(n_absent > 0, (scores.T @ absent) / n_absent, inside)
+    k = len(ids)
+    return pd.DataFrame(
+        {
+            "concept_id": np.repeat(ids, len(kept)),
+            "class_id": np.tile(targets.classes[kept], k),
+            "n": np.tile(n.astype(np.int64), k),
+            "mean": inside.ravel(),
+            "difference": (inside - outside).ravel(),
+            "auc": association.auc(scores, y[:, kept]).ravel(),
+        }
+    )
+
+
+def members(build: Build) -> Members:
+    """Which class or which labels each image carries, for hints."""
+    if build.targets is None:
+        return Members(build.class_names, build.class_of)
+    names = tuple(build.class_names[c] for c in build.targets.classes)
+    return Members(names, several=build.targets.y)

@@ -17,6 +17,7 @@ from core.sampling import evenly
 from precompute.banks import Codes, ControlCodes
 from precompute.intake import Build, Masks
 from precompute.naming import label_scores
+from precompute.quality.concept_measures import separable
 from precompute.quality.rows import Figure
 
 MASKED = 100
@@ -45,11 +46,8 @@ def figures(
     yield Figure("dead", _mean(concept["n_active"] == 0), len(concept), control=silent)
     if build.labels is not None:
         yield from _names(concept, codes, drawn, build)
-    known = build.held_out[build.class_of[build.held_out] >= 0]
     control = {
-        "separability": concept_quality.separability(
-            scores[known], build.class_of[known], seed=build.seed
-        ),
+        "separability": separable(scores, build)[0],
         "monosemanticity": alike(scores, build.pooled),
     }
     for name, values in control.items():

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Integer
+from jaxtyping import Float, Integer
 
+from core.bottleneck import probabilities
 from core.measure import Measure, mean_of
 from core.metrics import cgim, clm, existence
 from core.metrics.perturbation import accuracy_by_effective_concepts
 from core.types import Head
 from precompute.banks import LabelledScores
-from precompute.heads import Fitted, logits_of
+from precompute.heads import Fitted, logits_of, macro
 from precompute.intake import Build
 from precompute.quality.rows import MetricRow
 
@@ -30,6 +31,8 @@ class Reading(NamedTuple):
     linear: bool
     target: Integer[np.ndarray, " n"]
     predicted: Integer[np.ndarray, " n"]
+    probs: Float[np.ndarray, "n y"]
+    class_ids: Integer[np.ndarray, " y"]
 
 
 def read(fitted: Fitted, concepts: LabelledScores, build: Build, *, sparse: bool) -> Reading:
@@ -38,11 +41,14 @@ def read(fitted: Fitted, concepts: LabelledScores, build: Build, *, sparse: bool
     place[class_ids] = np.arange(len(class_ids))
     # an unlabelled image is -1, which takes the last place, always -1 itself
     target = place[build.class_of]
-    predicted = logits_of(fitted, concepts.scores).argmax(1)
-    return Reading(fitted.head, sparse, fitted.linear, target, predicted)
+    logits = logits_of(fitted, concepts.scores)
+    probs = probabilities(logits, fitted.head.link)
+    return Reading(fitted.head, sparse, fitted.linear, target, logits.argmax(1), probs, class_ids)
 
 
 def accuracies(reading: Reading, concepts: LabelledScores, build: Build) -> list[MetricRow]:
+    if build.targets is not None:
+        return _of_labels(reading, build)
     out = []
     for split in dict.fromkeys(build.split):
         rows = np.flatnonzero((build.split == split) & (reading.target >= 0))
@@ -62,6 +68,15 @@ def accuracies(reading: Reading, concepts: LabelledScores, build: Build) -> list
         out.append(MetricRow("head", "nec_accuracy", few[0], split, (("n", sizes[0]),)))
         mean = Measure(float(np.mean([m.value for m in few])), chance, len(rows))
         out.append(MetricRow("head", "anec_accuracy", mean, split, (("n", _listed(sizes)),)))
+    return out
+
+
+def _of_labels(reading: Reading, build: Build) -> list[MetricRow]:
+    out = []
+    for split in dict.fromkeys(build.split):
+        area, precise = macro(build, reading.class_ids, reading.probs, split)
+        out.append(MetricRow("head", "macro_auc", area, split))
+        out.append(MetricRow("head", "macro_ap", precise, split))
     return out
 
 

@@ -79,7 +79,8 @@ def baseline(con: duckdb.DuckDBPyConnection, build: Build) -> Baseline | None:
     held, y, targets = found
     with build.log.timed("plain probes", len(targets), "labels"):
         n_classes = int(targets["class_id"].notna().sum())
-        share = 1 / n_classes if n_classes else float(np.nanmean(y))
+        one_class = n_classes and build.targets is None
+        share = 1 / n_classes if one_class else float(np.nanmean(y))
         chosen_on = build.chosen_on[evenly(len(build.chosen_on), IMAGES)]
         rows = np.concatenate([held, chosen_on])
         y = np.concatenate([y, _known(build, chosen_on, targets)])
@@ -103,7 +104,10 @@ def _known(
     for j, (label, class_id) in enumerate(
         zip(targets["labelled_id"], targets["class_id"], strict=True)
     ):
-        if pd.notna(class_id):
+        if pd.notna(class_id) and build.targets is not None:
+            at = np.searchsorted(build.targets.classes, int(class_id))
+            out[:, j] = build.targets.y[rows, at]
+        elif pd.notna(class_id):
             out[of >= 0, j] = of[of >= 0] == class_id
         elif build.presence is not None:
             out[:, j] = build.presence[rows, int(label)]
@@ -146,7 +150,10 @@ def _targets(
         ids += [{"labelled_id": j, "class_id": -1} for j in range(parts[0].shape[1])]
     of = build.class_of[rows]
     present = np.unique(of[of >= 0])
-    if len(present) > 1:
+    if build.targets is not None:
+        parts.append(build.targets.y[rows])
+        ids += [{"labelled_id": -1, "class_id": int(c)} for c in build.targets.classes]
+    elif len(present) > 1:
         parts.append(np.where(of[:, None] >= 0, of[:, None] == present, np.nan))
         ids += [{"labelled_id": -1, "class_id": int(c)} for c in present]
     if not parts:

@@ -77,16 +77,17 @@ def fit(
     targets = supervised.targets(data.labels, chosen)
     joint = training == "joint"
     if joint:
-        rows, class_ids = supervised.class_rows(data, title="cbm with joint training")
+        classes, class_ids = supervised.classes_of(data, title="cbm with joint training")
     else:
-        rows, class_ids = torch.full((len(targets),), -1), torch.zeros(0, dtype=torch.int64)
+        classes = Classes(torch.full((len(targets),), -1), 0)
+        class_ids = torch.zeros(0, dtype=torch.int64)
     mean, spread = data.pooled.mean(0, dtype=np.float64), data.pooled.std(0, dtype=np.float64)
     spread = np.where(spread > 0, spread, 1.0)
     x = torch.from_numpy(((data.pooled - mean) / spread).astype(np.float32))
     p = _train(
         x,
         targets,
-        Classes(rows, len(class_ids)),
+        classes,
         weight=weight,
         decay=decay,
         schedule=Schedule(steps, batch, lr, seed),
@@ -128,6 +129,9 @@ def _about(training: str, weight: float) -> str:
 def _read(
     data: FitData, shown: Float[np.ndarray, "n k"], *, about: str, seed: int
 ) -> Readout | None:
+    if data.targets is not None:
+        head, ids = heads.fit_probe_each(shown, data.targets, seed=seed)
+        return Readout(head, ids, about)
     known = np.zeros(len(shown), bool) if data.classes is None else data.classes >= 0
     if data.classes is None or len(np.unique(data.classes[known])) < 2:
         return None
@@ -161,7 +165,7 @@ def _train(
         if known.any():
             told = binary_cross_entropy_with_logits(scores[known], targets[part][known])
             value = value + (weight if classes.n else 1.0) * told
-        return value + class_loss(p, scores, classes.rows[part])
+        return value + class_loss(p, scores, classes, part)
 
     return descend(
         p, loss, n, schedule=schedule, generator=generator, progress=progress, title="cbm"

@@ -30,10 +30,10 @@ import torch
 from einops import einsum
 from jaxtyping import Float, Integer
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from core.concepts.bottlenecks import supervised
 from core.concepts.bottlenecks.sl_cbm_parts import distance, entropy, forward, initial
+from core.concepts.bottlenecks.training import Classes, class_loss
 from core.concepts.common.stored import Stored
 from core.types import FitData, Head, ImageStream, Readout
 
@@ -136,10 +136,9 @@ def fit(
             maps, attention, values = forward(x / unit, p)
             f = einsum(attention, values, "b t, b t k -> b k")
             loss = lambda2 * _LIKENESS * distance(f, labels[rows]) + lambda3 * entropy(maps)
-            known = classes[rows] >= 0
-            if len(class_ids) and known.any():
-                logits = f[known] @ p["head_weight"].T + p["head_bias"]
-                loss = loss + lambda1 * cross_entropy(logits, classes[rows][known])
+            if classes.n:
+                read = {"read_weight": p["head_weight"], "read_bias": p["head_bias"]}
+                loss = loss + lambda1 * class_loss(read, f, classes, rows)
             optimiser.zero_grad()
             loss.backward()
         optimiser.step()
@@ -160,10 +159,11 @@ def _endless(
         epoch += 1
 
 
-def _classes(data: FitData) -> tuple[Integer[Tensor, " n"], Integer[Tensor, " y"]]:
-    if data.classes is None or len(np.unique(data.classes[data.classes >= 0])) < 2:
-        return torch.full((len(data.pooled),), -1), torch.zeros(0, dtype=torch.int64)
-    return supervised.class_rows(data, title="sl_cbm")
+def _classes(data: FitData) -> tuple[Classes, Integer[Tensor, " y"]]:
+    one = data.classes is None or len(np.unique(data.classes[data.classes >= 0])) < 2
+    if one and data.targets is None:
+        return Classes(torch.full((len(data.pooled),), -1), 0), torch.zeros(0, dtype=torch.int64)
+    return supervised.classes_of(data, title="sl_cbm")
 
 
 def _bank(

@@ -84,7 +84,7 @@ def fit(
             'not live in the space of the texts; choose the layer "joint" of a CLIP-like model, '
             "or use label_free, which fits any layer to words"
         )
-    rows, class_ids = supervised.class_rows(data, title="sparse_cbm")
+    classes, class_ids = supervised.classes_of(data, title="sparse_cbm")
     chosen = worded.varied_words(text, n_concepts)
     # one scale for all images, so that similarities are of the size of cosines
     scale = float(np.linalg.norm(data.pooled, axis=1).mean()) or 1.0
@@ -94,7 +94,7 @@ def fit(
     s = torch.from_numpy(((raw - mean) / spread).astype(np.float32))
     p = _train(
         s,
-        Classes(rows, len(class_ids)),
+        classes,
         own_word(torch.from_numpy(worded.cosines(text, chosen))),
         kind=kind,
         strength=strength,
@@ -156,7 +156,7 @@ def _train(
         z = s[part] @ p["mix"].T
         value = strength * _sparsity(kind, p["mix"], z, own[part], generator)
         value = value - similarity(z, s[part]).mean()
-        return value + class_loss(p, z, classes.rows[part])
+        return value + class_loss(p, z, classes, part)
 
     return descend(
         p, loss, n, schedule=schedule, generator=generator, progress=progress, title="sparse_cbm"

@@ -8,6 +8,8 @@ from jaxtyping import Float, Float32, Integer
 from sklearn.metrics import accuracy_score, roc_auc_score
 from torch import Tensor
 
+from core import heads
+from core.concepts.bottlenecks.training import Classes
 from core.types import FitData, Labels
 
 
@@ -49,8 +51,13 @@ def _refuse_equal(data: FitData, *, title: str) -> None:
 def class_rows(data: FitData, *, title: str) -> tuple[Integer[Tensor, " n"], Integer[Tensor, " y"]]:
     """Each train image's row among the classes that occur (-1: unlabelled), and their class_ids.
 
-    Raises ValueError when fewer than two classes are labelled.
+    Raises ValueError when fewer than two classes are labelled, and for a multi-label set.
     """
+    if data.targets is not None:
+        raise ValueError(
+            f"{title} tells one class an image from the others, and here an image can carry "
+            "several labels; use cbm, sparse_cbm or sl_cbm, or a head of kind sparse on any bank"
+        )
     known = np.array([-1]) if data.classes is None else data.classes
     present = np.unique(known[known >= 0])
     if len(present) < 2 or data.classes is None:
@@ -60,6 +67,20 @@ def class_rows(data: FitData, *, title: str) -> tuple[Integer[Tensor, " n"], Int
         )
     rows = np.where(data.classes >= 0, np.searchsorted(present, data.classes), -1)
     return torch.from_numpy(rows.astype(np.int64)), torch.from_numpy(present.astype(np.int64))
+
+
+def classes_of(data: FitData, *, title: str) -> tuple[Classes, Integer[Tensor, " y"]]:
+    """What a read-out is trained on, of a multi-label set as well; and the class_ids of its rows.
+
+    Raises ValueError when fewer than two classes are labelled, or no label can be learnt.
+    """
+    if data.targets is None:
+        rows, ids = class_rows(data, title=title)
+        return Classes(rows, len(ids)), ids
+    chosen = heads.learnable(data.targets)
+    several = torch.from_numpy(data.targets.y[:, chosen].astype(np.float32))
+    ids = torch.from_numpy(data.targets.classes[chosen].astype(np.int64))
+    return Classes(torch.full((len(several),), -1), len(ids), several), ids
 
 
 def targets(labels: Labels, chosen: list[int]) -> Float32[Tensor, "n k"]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 _SAY = 100
 """steps between two words on progress"""
@@ -27,6 +27,8 @@ class Classes(NamedTuple):
     rows: Integer[Tensor, " n"]
     """class of each train image, 0 to `n` - 1; -1: unlabelled"""
     n: int
+    several: Float[Tensor, "n y"] | None = None
+    """in place of `rows`, labels of which an image can carry several: 1, 0, NaN unknown"""
 
 
 def generator_of(schedule: Schedule) -> torch.Generator:
@@ -43,14 +45,28 @@ def starting_readout(n_classes: int, k: int, generator: torch.Generator) -> dict
 
 
 def class_loss(
-    p: Mapping[str, Tensor], scores: Float[Tensor, "b k"], rows: Integer[Tensor, " b"]
+    p: Mapping[str, Tensor],
+    scores: Float[Tensor, "b k"],
+    classes: Classes,
+    part: Integer[Tensor, " b"],
 ) -> Tensor | float:
-    """Cross-entropy of the classes that the read-out in `p` reads; 0 without a labelled image."""
+    """Cross-entropy of the classes that the read-out in `p` reads, on the images `part`.
+
+    Of labels of which an image can carry several, the binary cross-entropy, mean over those that
+    are known. 0 without a labelled image.
+    """
+    logits = scores @ p["read_weight"].T + p["read_bias"]
+    if classes.several is not None:
+        y = classes.several[part]
+        known = ~y.isnan()
+        if not known.any():
+            return 0.0
+        return binary_cross_entropy_with_logits(logits[known], y[known])
+    rows = classes.rows[part]
     labelled = rows >= 0
     if not labelled.any():
         return 0.0
-    logits = scores[labelled] @ p["read_weight"].T + p["read_bias"]
-    return cross_entropy(logits, rows[labelled])
+    return cross_entropy(logits[labelled], rows[labelled])
 
 
 def descend(

@@ -36,7 +36,7 @@ MIN_PIXELS = 6  # of a part, for it to count as visible
 PARAMETERS = "parameters.json"
 """file of a drawn data set: what was asked for"""
 _CHUNK = 100  # images a worker draws at a time
-_OTHERS = ("name", "root", "altered", "elsewhere", "remarks", "depth")
+_OTHERS = ("name", "root", "labels", "carried", "altered", "elsewhere", "remarks", "depth")
 _TABLES = tuple(f.name for f in fields(Dataset) if f.name not in _OTHERS)
 
 PartRow = tuple[str, float, float, bool]  # part, x, y, visible

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.naming.hints import LEVEL, hints
+from core.naming.hints import LEVEL, Members, hints
 from core.types import Grid
 
 NAMES = ("wren", "heron", "finch", "swift")
@@ -13,7 +13,7 @@ GRID = Grid(7, 9)
 
 
 def hint(scores: np.ndarray, class_of: np.ndarray, magnitudes: np.ndarray = FLAT) -> str:
-    (found,) = hints(scores[:, None], magnitudes, class_of=class_of, class_names=NAMES, grid=GRID)
+    (found,) = hints(scores[:, None], magnitudes, member=Members(NAMES, class_of), grid=GRID)
     return found
 
 
@@ -47,7 +47,7 @@ def test_by_chance_a_class_is_hinted_at_no_more_often_than_stated() -> None:
     rng = np.random.default_rng(0)
     scores = rng.random((200, 3000))
     class_of = rng.integers(0, 4, 200)
-    found = hints(scores, np.ones((3000, 63)), class_of=class_of, class_names=NAMES, grid=GRID)
+    found = hints(scores, np.ones((3000, 63)), member=Members(NAMES, class_of), grid=GRID)
     rate = np.mean([bool(text) for text in found])
     assert rate <= LEVEL + 3 * np.sqrt(LEVEL / 3000)
     assert any(found)
@@ -66,3 +66,18 @@ def test_the_region_that_holds_most_of_the_map_beside_its_area() -> None:
     assert hint(*silent, maps.reshape(1, -1)) == "100% in the middle (chance 14%)"
     assert hint(*silent) == ""
     assert hint(*silent, np.zeros((1, 63))) == ""
+
+
+def test_of_several_labels_the_one_furthest_beyond_chance_is_named() -> None:
+    """Nine in ten images carry "common" by nature; a tenth carries "rare", on the strongest."""
+    rng = np.random.default_rng(0)
+    scores = np.arange(200.0)
+    several = np.stack([rng.random(200) < 0.9, scores >= 180], axis=1).astype(float)
+    several[:5] = np.nan
+    member = Members(("common", "rare"), several=several)
+
+    (found,) = hints(scores[:, None], FLAT, member=member, grid=GRID)
+
+    assert found == "rare: 20 of the 20 strongest images, 9.75 times its share"
+    nothing = Members(("common",), several=several[:, :1])
+    assert hints(scores[:, None], FLAT, member=nothing, grid=GRID) == [""]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
 
-from core.concepts.bottlenecks.training import Schedule, class_loss, descend, generator_of
+from core.concepts.bottlenecks.training import Classes, Schedule, class_loss, descend, generator_of
 
 ROWS = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 SCHEDULE = Schedule(steps=200, batch=2, lr=0.05, seed=1)
@@ -51,7 +53,30 @@ def test_a_loss_without_end_is_an_error() -> None:
 
 def test_images_without_a_class_weigh_nothing() -> None:
     head = {"read_weight": torch.eye(2), "read_bias": torch.zeros(2)}
-    rows = torch.tensor([0, -1, 1])
-    both = class_loss(head, ROWS, rows)
-    torch.testing.assert_close(both, class_loss(head, ROWS[[0, 2]], rows[[0, 2]]))
-    assert class_loss(head, ROWS, torch.full((3,), -1)) == 0
+    classes, every = Classes(torch.tensor([0, -1, 1]), 2), torch.arange(3)
+    both = class_loss(head, ROWS, classes, every)
+    some = torch.tensor([0, 2])
+    torch.testing.assert_close(both, class_loss(head, ROWS[some], classes, some))
+    assert class_loss(head, ROWS, Classes(torch.full((3,), -1), 2), every) == 0
+
+
+def test_several_labels_have_the_binary_cross_entropy_of_what_is_known() -> None:
+    """Label by label and image by image, as the formula says it."""
+    nan = float("nan")
+    y = torch.tensor([[1.0, nan], [nan, nan], [0.0, 1.0]])
+    head = {"read_weight": torch.tensor([[2.0, 0.5], [-1.0, 0.3]]), "read_bias": torch.ones(2)}
+    part = torch.tensor([2, 0])
+
+    found = class_loss(head, ROWS[part], Classes(torch.full((3,), -1), 2, y), part)
+
+    losses = []
+    for i in part.tolist():
+        for j in range(2):
+            z = float(head["read_weight"][j] @ ROWS[i] + head["read_bias"][j])
+            p = 1 / (1 + math.exp(-z))
+            if not math.isnan(y[i, j]):
+                losses.append(-math.log(p if y[i, j] == 1 else 1 - p))
+    assert len(losses) == 3
+    assert float(found) == pytest.approx(sum(losses) / 3, rel=1e-5)
+    nothing = Classes(torch.full((3,), -1), 2, torch.full((3, 2), nan))
+    assert class_loss(head, ROWS, nothing, torch.arange(3)) == 0

@@ -1,0 +1,176 @@
+"""How well each label of a multi-label set is told: rows of `label_metric`, and thresholds."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import duckdb
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Integer
+
+from core import heads as core_heads
+from core.bottleneck import logits, probabilities
+from core.measure import Measure
+from core.metrics import label_ranking, learnability
+from core.types import Head
+from data import write
+from precompute.heads.several import choose_on_val_each, targets_of
+from precompute.intake import Build
+
+
+class Told(NamedTuple):
+    """What a model says of labels."""
+
+    model: str
+    """"backbone", "linear probe" or the name of a head"""
+    classes: Integer[np.ndarray, " y"]
+    """class_ids"""
+    probs: Float[np.ndarray, "n y"]
+    """of every image, 0..1"""
+    head_id: int | None = None
+
+
+def put_label_baselines(
+    con: duckdb.DuckDBPyConnection, build: Build, logits: Float[np.ndarray, "n y"] | None
+) -> None:
+    """Of a multi-label set, what the backbone and a plain linear probe on its pooled activations
+    make of the labels. `logits`: of the backbone; None: it does not classify."""
+    if build.targets is None:
+        return
+    if logits is not None and np.isin(build.output_classes, build.targets.classes).any():
+        probs = probabilities(logits, build.link)
+        put_told(con, build, Told("backbone", build.output_classes, probs))
+    with (
+        build.log.attempt("heads", "linear probe"),
+        build.log.timed("linear probe", len(build.train), "images"),
+    ):
+        head, present = _probe(build)
+        probs = probabilities(_logits(head, build.pooled), head.link)
+        _put_metrics(con, build, Told("linear probe", present, probs))
+
+
+def _logits(head: Head, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n y"]:
+    return logits(head, x)
+
+
+def _probe(build: Build) -> tuple[Head, Integer[np.ndarray, " y"]]:
+    targets, pooled = targets_of(build), build.pooled[build.train]
+
+    def fit(strength: float) -> tuple[Head, np.ndarray]:
+        return core_heads.fit_probe_each(pooled, targets, c=strength, seed=build.seed)
+
+    return fit(choose_on_val_each(build, fit, build.pooled)[0])
+
+
+def put_told(con: duckdb.DuckDBPyConnection, build: Build, told: Told) -> Float[np.ndarray, " y"]:
+    """Writes what a model makes of labels, and which of them it says each image shows; returns
+    the thresholds of its classes."""
+    thresholds = _put_metrics(con, build, told)
+    row, column = np.nonzero(told.probs >= thresholds)
+    write.frame(
+        con,
+        "label_prediction",
+        pd.DataFrame(
+            {
+                "image_id": build.image_ids[row],
+                "class_id": told.classes[column],
+                "prob": told.probs[row, column],
+            }
+        ),
+        **({} if told.head_id is None else {"head_id": told.head_id}),
+    )
+    return thresholds
+
+
+def _put_metrics(
+    con: duckdb.DuckDBPyConnection, build: Build, told: Told
+) -> Float[np.ndarray, " y"]:
+    chosen = [_threshold(build, told, i) for i in range(len(told.classes))]
+    rows = [
+        {"model": told.model, "split": split, "class_id": int(told.classes[i]), **facts}
+        | {"threshold": chosen[i][0], "threshold_n": chosen[i][1]}
+        for split in dict.fromkeys(build.split)
+        for i in range(len(told.classes))
+        if (facts := _facts(build, told, i, split, chosen[i][0]))
+    ]
+    if rows:
+        own = {} if told.head_id is None else {"head_id": told.head_id}
+        write.frame(con, "label_metric", pd.DataFrame(rows), **own)
+    return np.array([threshold for threshold, _ in chosen])
+
+
+def _known(
+    build: Build, class_id: int, rows: Integer[np.ndarray, " m"]
+) -> tuple[Integer[np.ndarray, " k"], np.ndarray]:
+    """The rows where a label is known, and whether they show it."""
+    assert build.targets is not None
+    at = np.flatnonzero(build.targets.classes == class_id)
+    if not len(at):
+        return rows[:0], np.zeros(0, dtype=bool)
+    y = build.targets.y[rows, at[0]]
+    return rows[~np.isnan(y)], y[~np.isnan(y)] == 1
+
+
+def _threshold(build: Build, told: Told, i: int) -> tuple[float, int]:
+    """Chosen on the val images where the label is known, and how many these are."""
+    rows, shown = _known(build, int(told.classes[i]), build.chosen_on)
+    found = label_ranking.best_threshold(told.probs[rows, i], shown)
+    return (label_ranking.USUAL, 0) if found is None else (found, len(rows))
+
+
+def _facts(build: Build, told: Told, i: int, split: str, threshold: float) -> dict[str, Any]:
+    """Columns of the table; none where the label is unknown in the whole split."""
+    rows, shown = _known(build, int(told.classes[i]), np.flatnonzero(build.split == split))
+    if not len(rows):
+        return {}
+    probs = told.probs[rows, i]
+    area, precise = ranked(probs, shown)
+    rates = label_ranking.rates(probs, shown, threshold)
+    return {
+        "n": len(rows),
+        "n_positive": int(shown.sum()),
+        **dict(zip(("auc", "auc_lo", "auc_hi"), area, strict=True)),
+        **dict(zip(("ap", "ap_lo", "ap_hi"), precise, strict=True)),
+        "recall": rates.recall,
+        "specificity": rates.specificity,
+        "predictive_value": rates.precision,
+    }
+
+
+def ranked(
+    scores: Float[np.ndarray, " n"], shown: np.ndarray
+) -> tuple[learnability.Interval, learnability.Interval]:
+    """Area under the ROC curve and average precision; NaN where there is one kind only."""
+    if not shown.any() or shown.all():
+        nothing = learnability.Interval(float("nan"), float("nan"), float("nan"))
+        return nothing, nothing
+    one_fold = np.zeros(len(shown), dtype=np.int64)
+    places = learnability.placements(scores, shown.astype(np.float64), one_fold)
+    return learnability.auc(places), label_ranking.average_precision(scores, shown)
+
+
+def macro(
+    build: Build,
+    classes: Integer[np.ndarray, " y"],
+    probs: Float[np.ndarray, "n y"],
+    split: str,
+) -> tuple[Measure, Measure]:
+    """Mean area under the ROC curve and mean average precision over the labels of which a split
+    has both kinds, each beside its chance."""
+    areas, precise, share = [], [], []
+    for i, class_id in enumerate(classes):
+        rows, shown = _known(build, int(class_id), np.flatnonzero(build.split == split))
+        if shown.any() and not shown.all():
+            area, ap = ranked(probs[rows, i], shown)
+            areas.append(area.value)
+            precise.append(ap.value)
+            share.append(float(shown.mean()))
+    if not areas:
+        nothing = Measure(float("nan"), float("nan"), 0)
+        return nothing, nothing
+    n = len(areas)
+    return (
+        Measure(float(np.mean(areas)), 0.5, n),
+        Measure(float(np.mean(precise)), float(np.mean(share)), n),
+    )
