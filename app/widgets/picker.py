@@ -89,6 +89,7 @@ def _filtered(
     head_id: int | None, model: str, bar: st.delta_generator.DeltaGenerator
 ) -> np.ndarray:
     con = db.cursor()
+    several = build.build(con).multi_label
     classes = {
         int(row["class_id"]): f"{short(row['name'])} ({row['n']})"
         for row in images.labelled_classes(con).to_dict("records")
@@ -96,11 +97,13 @@ def _filtered(
     splits = build.splits(con)["split"].tolist()
     with bar.popover("Filter", icon=":material/filter_list:", width="content"):
         class_id = st.selectbox(
-            "Class",
+            "Label" if several else "Class",
             [None, *classes],
             key="picker_class",
             persist_state="session",
-            format_func=lambda c: "Any class" if c is None else classes[c],
+            format_func=lambda c: (
+                f"Any {'label' if several else 'class'}" if c is None else classes[c]
+            ),
         )
         split = st.selectbox(
             "Split",
@@ -113,7 +116,10 @@ def _filtered(
             "Wrong only",
             key="picker_wrong",
             persist_state="session",
-            help=f"Labelled images that {plain(model)} takes for another class.",
+            help=f"Images of which some label is known that {plain(model)} says otherwise, at the "
+            "label's threshold; of the label chosen above, where one is."
+            if several
+            else f"Labelled images that {plain(model)} takes for another class.",
         )
     found = _ids(class_id, split, head_id, bool(wrong))
     if class_id is not None or split is not None or wrong:

@@ -27,18 +27,24 @@ def expected_gain(s: Situation) -> Float64[np.ndarray, "n k"]:
     """Bits by which learning the concept is expected to settle the class.
 
     Entropy now minus the mean entropy once it is set to its present or absent value, weighted by
-    how likely either is; can be negative. (EUDTP of Shin et al. 2023, arXiv 2302.14260.)
+    how likely either is; can be negative. Of a sigmoid head the entropies of its labels are summed,
+    as independent ones' are. (EUDTP of Shin et al. 2023, arXiv 2302.14260.)
     """
     weight = s.head.weight.astype(np.float64).T
     out = np.empty(s.scores.shape)
+    several = s.head.link == "sigmoid"
     for rows in _blocks(s, 1 << 16):
         scores, likely = s.scores[rows].astype(np.float64), s.presence[rows].astype(np.float64)
         z = bottleneck.logits(s.head, scores, None if s.rest is None else s.rest[rows])
-        now = bottleneck.entropy(bottleneck.probabilities(z))[:, None]
+        now = bottleneck.entropy(bottleneck.probabilities(z, s.head.link), s.head.link)[:, None]
         then = np.zeros_like(scores)
         for value, share in ((s.present, likely), (s.absent, 1 - likely)):
             moved = (value - scores)[:, :, None] * weight
             moved += z[:, None]
+            if several:
+                p = bottleneck.sigmoid(moved)
+                then += share * bottleneck.entropy(p, "sigmoid") * np.log(2)
+                continue
             moved -= moved.max(-1, keepdims=True)
             powers = np.exp(moved)
             total = powers.sum(-1)

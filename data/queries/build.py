@@ -8,6 +8,7 @@ import duckdb
 import pandas as pd
 
 from core.kinds import Link
+from data.queries.carried import CARRIED, NAMED
 from data.queries.records import records
 
 
@@ -169,11 +170,11 @@ def accuracies(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 
 
 def splits(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """split, n images, n labelled; train and test first."""
+    """split, n images, n of which a label is known; train and test first."""
     return con.execute(
-        """
-        SELECT split, count(*) AS n, count(class_id) AS n_labelled
-        FROM image GROUP BY split
+        f"""
+        SELECT split, count(*) AS n, count(known.image_id) AS n_labelled
+        FROM image LEFT JOIN {NAMED} AS known USING (image_id) GROUP BY split
         ORDER BY list_position(['train', 'val', 'test'], split) NULLS LAST, split
         """
     ).df()
@@ -182,9 +183,9 @@ def splits(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 def classes(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """class_id, name, labelled, output, n images that carry the label."""
     return con.execute(
-        """
+        f"""
         SELECT class.*, count(image_id) AS n
-        FROM class LEFT JOIN image USING (class_id)
+        FROM class LEFT JOIN {CARRIED} AS carried USING (class_id)
         GROUP BY ALL ORDER BY class_id
         """
     ).df()
@@ -211,14 +212,14 @@ def skipped(con: duckdb.DuckDBPyConnection, *, limit: int = 200) -> pd.DataFrame
 def sample_images(con: duckdb.DuckDBPyConnection, *, per_split: int = 6) -> pd.DataFrame:
     """A few images of each split, spread over it: image_id, file, split, class, thumb, view box."""
     return con.execute(
-        """
+        f"""
         WITH numbered AS (
             SELECT *,
                 row_number() OVER (PARTITION BY split ORDER BY hash(image_id), image_id) AS place
             FROM image
         )
         SELECT image_id, file, split, class.name AS class, thumb, view_x0, view_y0, view_x1, view_y1
-        FROM numbered JOIN picture USING (image_id) LEFT JOIN class USING (class_id)
+        FROM numbered JOIN picture USING (image_id) LEFT JOIN {NAMED} AS class USING (image_id)
         WHERE place <= $per_split
         ORDER BY list_position(['train', 'val', 'test'], split) NULLS LAST, split, place
         """,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import duckdb
 import pandas as pd
 
+from data.queries.carried import CARRIED, NAMED, TAKEN
 from data.queries.records import records
 
 
@@ -35,11 +36,12 @@ class Explanation:
 def classes(con: duckdb.DuckDBPyConnection, head_id: int) -> pd.DataFrame:
     """class_id, name, n_labelled images and n_predicted (by the head) of the head's classes."""
     return con.execute(
-        """
+        f"""
         SELECT class_id::BIGINT AS class_id, class.name,
-            (SELECT count(*) FROM image WHERE image.class_id = class.class_id) AS n_labelled,
-            (SELECT count(*) FROM head_prediction AS guess
-             WHERE guess.head_id = $head_id AND guess.class_id = class.class_id) AS n_predicted
+            (SELECT count(*) FROM {CARRIED} AS carried
+             WHERE carried.class_id = class.class_id) AS n_labelled,
+            (SELECT count(*) FROM {TAKEN} AS taken
+             WHERE taken.head_id = $head_id AND taken.class_id = class.class_id) AS n_predicted
         FROM head_bias JOIN class USING (class_id)
         WHERE head_id = $head_id ORDER BY class_id
         """,
@@ -82,16 +84,19 @@ def cluster(con: duckdb.DuckDBPyConnection, head_id: int, class_id: int) -> pd.D
     """Images that the head takes for the class: x, y, concept_id (-1: none) with its name, value,
     thumb, file, split, label and whether that is the class (NULL: the head does not know it)."""
     return con.execute(
-        """
+        f"""
         SELECT image_id::BIGINT AS image_id, x, y, coalesce(cluster.concept_id::BIGINT, -1)
             AS concept_id, concept.name, value, thumb, file, split, class.name AS label,
             CASE WHEN image.class_id IN (SELECT class_id FROM head_bias WHERE head_id = $head_id)
-                 THEN image.class_id = cluster.class_id END AS correct
+                 THEN image.class_id = cluster.class_id
+                 ELSE (SELECT present FROM image_class
+                       WHERE image_class.image_id = cluster.image_id
+                         AND image_class.class_id = cluster.class_id) END AS correct
         FROM cluster JOIN head USING (head_id) JOIN image USING (image_id)
         JOIN picture USING (image_id)
         LEFT JOIN concept ON concept.bank_id = head.bank_id
             AND concept.concept_id = cluster.concept_id
-        LEFT JOIN class ON class.class_id = image.class_id
+        LEFT JOIN {NAMED} AS class USING (image_id)
         WHERE head_id = $head_id AND cluster.class_id = $class_id
         ORDER BY image_id
         """,

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int64
 
+from data.queries.carried import CARRIED, NAMED
+
 
 def members(
     con: duckdb.DuckDBPyConnection, *, split: str | None, class_id: int | None, right: bool | None
@@ -17,12 +19,12 @@ def members(
     for another class.
     """
     return con.execute(
-        """
+        f"""
         SELECT image_id::BIGINT AS image_id, coalesce(image.class_id::BIGINT, -1) AS class_id
         FROM image LEFT JOIN prediction USING (image_id)
         LEFT JOIN class ON class.class_id = image.class_id
         WHERE ($split IS NULL OR split = $split)
-          AND ($class_id IS NULL OR image.class_id = $class_id)
+          AND ($class_id IS NULL OR (image.image_id, $class_id::UINTEGER) IN {CARRIED})
           AND ($right IS NULL
                OR output IS NOT NULL AND (image.class_id = prediction.class_id) = $right)
         ORDER BY image_id
@@ -83,7 +85,7 @@ def shown(
     `correct` is NULL where the label is no output of the model.
     """
     return con.execute(
-        """
+        f"""
         WITH ranked AS (
             SELECT image_id, coalesce(score, 0)::DOUBLE AS score, count(*) OVER () AS n,
                 row_number() OVER (ORDER BY coalesce(score, 0) DESC, image_id) - 1 AS place
@@ -104,7 +106,7 @@ def shown(
                  THEN image.class_id = prediction.class_id END AS correct,
             thumb, view_x0, view_y0, view_x1, view_y1
         FROM picked JOIN image USING (image_id) JOIN picture USING (image_id)
-        LEFT JOIN class ON class.class_id = image.class_id
+        LEFT JOIN {NAMED} AS class USING (image_id)
         LEFT JOIN prediction USING (image_id)
         LEFT JOIN class guess ON guess.class_id = prediction.class_id
         ORDER BY score DESC, image_id

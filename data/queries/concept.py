@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import duckdb
 import pandas as pd
 
+from data.queries.carried import NAMED
 from data.queries.records import records
 
 
@@ -132,14 +133,14 @@ def examples(con: duckdb.DuckDBPyConnection, bank_id: int, concept_id: int) -> p
     `correct` is NULL where the label is no output of the model.
     """
     return con.execute(
-        """
+        f"""
         SELECT group_id, rank, image_id, score, peak, peak_token, file, split,
             class.name AS class, guess.name AS predicted, prob,
             CASE WHEN class.output IS NOT NULL
                  THEN image.class_id = prediction.class_id END AS correct,
             thumb, view_x0, view_y0, view_x1, view_y1
         FROM example JOIN image USING (image_id) JOIN picture USING (image_id)
-        LEFT JOIN class ON class.class_id = image.class_id
+        LEFT JOIN {NAMED} AS class USING (image_id)
         LEFT JOIN prediction USING (image_id)
         LEFT JOIN class guess ON guess.class_id = prediction.class_id
         WHERE bank_id = $bank_id AND concept_id = $concept_id

@@ -11,6 +11,7 @@ import pandas as pd
 from jaxtyping import Int
 
 from core.catalogue import CONCEPT_COLUMNS
+from data.queries.carried import NAMED
 
 
 def _compared(column: str) -> str:
@@ -144,7 +145,7 @@ def thumbs(
 ) -> pd.DataFrame:
     """The n strongest examples of each concept: concept_id, rank, and as `examples`."""
     return con.execute(
-        """
+        f"""
         WITH first AS (
             SELECT concept_id, image_id, score, peak,
                 row_number() OVER (
@@ -154,7 +155,7 @@ def thumbs(
         )
         SELECT first.*, file, class.name AS class, thumb, view_x0, view_y0, view_x1, view_y1
         FROM first JOIN image USING (image_id) JOIN picture USING (image_id)
-        LEFT JOIN class USING (class_id)
+        LEFT JOIN {NAMED} AS class USING (image_id)
         WHERE rank < $n
         ORDER BY concept_id, rank
         """,

@@ -10,6 +10,7 @@ import pandas as pd
 from jaxtyping import Bool, Float64, Int64
 
 from core.types import Head
+from data.queries.carried import NAMED
 
 
 @dataclass(frozen=True)
@@ -184,6 +185,17 @@ def unedited(
             "images only"
         )
     return np.stack([np.asarray(row, dtype=np.float64) for row in found["logit"]])
+
+
+def known(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """image_id, split and class_id (-1: there are several labels) of every image of which a label
+    is known."""
+    return con.execute(
+        f"""
+        SELECT image_id, split, coalesce(image.class_id::BIGINT, -1) AS class_id
+        FROM image JOIN {NAMED} AS label USING (image_id) ORDER BY image_id
+        """
+    ).df()
 
 
 def labels(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:

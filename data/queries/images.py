@@ -13,6 +13,7 @@ from jaxtyping import Float64, Integer
 
 from core import maps
 from core.types import Box
+from data.queries.carried import CARRIED, NAMED
 from data.queries.records import records
 
 
@@ -36,12 +37,12 @@ class ImageFacts:
     view_y1: float
     label_id: int | None
     label: str | None
-    """None: unlabelled"""
+    """None: unlabelled; of several labels their names"""
     predicted_id: int | None
     predicted: str | None
     """None: the backbone does not classify"""
     prob: float | None
-    """softmax probability of predicted, 0..1"""
+    """probability of predicted, 0..1"""
     correct: bool | None
     """None: there is no label, or it is no output of the backbone"""
 
@@ -83,7 +84,7 @@ def image(con: duckdb.DuckDBPyConnection, image_id: int) -> ImageFacts | None:
     found = records(
         con,
         ImageFacts,
-        """
+        f"""
         SELECT image_id, file, split, image.width, image.height, note,
                view_x0, view_y0, view_x1, view_y1,
                image.class_id AS label_id, label.name AS label,
@@ -91,7 +92,7 @@ def image(con: duckdb.DuckDBPyConnection, image_id: int) -> ImageFacts | None:
                CASE WHEN label.output IS NOT NULL
                     THEN image.class_id = prediction.class_id END AS correct
         FROM image
-        LEFT JOIN class AS label ON label.class_id = image.class_id
+        LEFT JOIN {NAMED} AS label USING (image_id)
         LEFT JOIN prediction USING (image_id)
         LEFT JOIN class AS predicted ON predicted.class_id = prediction.class_id
         WHERE image_id = $image_id
@@ -130,18 +131,30 @@ def image_ids(
     """Ids in order. `explained`: images with saliency maps.
 
     `wrong`: images whose top class, by the head (None: by the backbone), is another than the label,
-    where that is one of its classes.
+    where that is one of its classes; of several labels, images of which some label is known that
+    the head says otherwise (`class_id`: that one).
     """
     found = con.execute(
-        """
+        f"""
         SELECT image_id FROM image
         LEFT JOIN class USING (class_id)
         LEFT JOIN prediction USING (image_id)
         LEFT JOIN head_prediction
           ON head_prediction.image_id = image.image_id AND head_prediction.head_id = $head_id
-        WHERE ($class_id IS NULL OR image.class_id = $class_id)
+        WHERE ($class_id IS NULL OR (image.image_id, $class_id::UINTEGER) IN {CARRIED})
           AND ($split IS NULL OR split = $split)
           AND (NOT $wrong OR CASE
+               WHEN (SELECT multi_label FROM build) THEN image.image_id IN (
+                    SELECT image_class.image_id FROM image_class
+                    LEFT JOIN label_prediction AS said
+                        ON said.image_id = image_class.image_id
+                        AND said.class_id = image_class.class_id
+                        AND said.head_id IS NOT DISTINCT FROM $head_id
+                    WHERE present <> (said.image_id IS NOT NULL)
+                      AND ($class_id IS NULL OR image_class.class_id = $class_id)
+                      AND image_class.class_id IN (SELECT class_id FROM label_metric
+                          WHERE head_id IS NOT DISTINCT FROM $head_id
+                            AND model <> 'linear probe'))
                WHEN $head_id IS NULL
                THEN output IS NOT NULL AND image.class_id <> prediction.class_id
                ELSE image.class_id IN (SELECT class_id FROM head_bias WHERE head_id = $head_id)
@@ -164,9 +177,9 @@ def labelled_classes(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """class_id, name, n images of each class that some image carries as its label."""
     return _frame(
         con,
-        """
+        f"""
         SELECT class_id, name, count(*) AS n
-        FROM image JOIN class USING (class_id)
+        FROM {CARRIED} AS carried JOIN class USING (class_id)
         GROUP BY class_id, name ORDER BY name, class_id
         """,
         {},

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import duckdb
 import pandas as pd
 
+from data.queries.carried import NAMED
+
 _CROP = "image_id, x0, y0, x1, y1, code"
 
 
@@ -117,12 +119,12 @@ def attributions(con: duckdb.DuckDBPyConnection, bank_id: int, concept_id: int) 
     """Maps of what the concept's score rests on, by method and falling score: method, signed,
     map_h, map_w, scale, value (a list), and image_id, score, file, class, thumb, view box."""
     return con.execute(
-        """
+        f"""
         SELECT method, signed, map_h, map_w, scale, value, image_id, score, file,
             class.name AS class, thumb, view_x0, view_y0, view_x1, view_y1
         FROM concept_attribution JOIN score USING (bank_id, concept_id, image_id)
         JOIN image USING (image_id) JOIN picture USING (image_id)
-        LEFT JOIN class USING (class_id)
+        LEFT JOIN {NAMED} AS class USING (image_id)
         WHERE bank_id = $bank_id AND concept_id = $concept_id
         ORDER BY signed DESC, method, score DESC, image_id
         """,

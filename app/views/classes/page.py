@@ -10,9 +10,9 @@ import streamlit as st
 from app import address, db
 from app.format import number, percent, plain, short, signed
 from app.views.classes import bars, choice, class_parts, class_tables, importance_methods
-from app.widgets import cluster, figures, gallery, linear_heads
+from app.widgets import cluster, figures, gallery, label_table, linear_heads
 from core import catalogue
-from data.queries import backbone_importance, classes
+from data.queries import backbone_importance, build, carried, classes
 from data.queries.classes import Explanation
 
 st.title("Classes", anchor=False)
@@ -51,6 +51,7 @@ if wanted not in set(listed["class_id"]):
     )
     st.stop()
 class_id = int(wanted or 0)
+several = build.build(con).multi_label
 facts = listed[listed["class_id"] == class_id].iloc[0]
 
 
@@ -155,6 +156,34 @@ def lies(explained: Explanation, images: pd.DataFrame) -> None:
         address.open_page("concept", b=bank_name, c=concept)
 
 
+def labels() -> None:
+    """Of a label that others do not exclude: how well it is told, and where it is not."""
+    rows = carried.metrics(con, head_id)
+    mine = rows[rows["class_id"] == class_id]
+    if mine.empty:
+        st.info("This label is known of no image, so how well the head tells it is unknown.")
+        return
+    label_table.show(mine, by="split")
+    images = carried.mistaken(con, head_id, class_id)
+    groups = []
+    for missed, title in ((True, "Missed: not said to show it"), (False, "Mistaken: without it")):
+        found = images[images["missed"] == missed]
+        if not found.empty:
+            note = f"the {len(found)} furthest on the wrong side" if len(found) > 1 else ""
+            items = [_label_mistake(r) for _, r in found.iterrows()]
+            groups.append({"id": int(missed), "title": title, "note": note, "items": items})
+    if groups:
+        opened = gallery.show(groups, key=f"mistaken-{head_id}-{class_id}", side=gallery.SIDES["S"])
+        if opened is not None:
+            address.open_page("image", b=bank_name, i=opened, h=head.name)
+
+
+def _label_mistake(row: pd.Series) -> dict[str, Any]:
+    about = f"{row['label']}; probability of the label {number(row['prob'])}; {row['file']}"
+    lines = [{"text": f"p {number(row['prob'])}", "title": about}, {"text": row["split"]}]
+    return gallery.item(row, lines=lines)
+
+
 def confusions() -> None:
     rows = classes.confusions(con, head_id, class_id)
     if rows.empty:
@@ -197,7 +226,11 @@ turn()
 linear_heads.tell_others()
 st.caption(
     f"{int(facts['n_labelled']):,} images carry **{plain(short(facts['name'], 60))}**, the head "
-    f"takes {int(facts['n_predicted']):,} for it (all splits)"
+    + (
+        f"says that {int(facts['n_predicted']):,} do (all splits, at the label's threshold)"
+        if several
+        else f"takes {int(facts['n_predicted']):,} for it (all splits)"
+    )
 )
 found = classes.explanation(con, head_id, class_id)
 if found is None:
@@ -210,16 +243,26 @@ else:
     with wide:
         lies(found, points)
 confused, by_method, dominant, faithful = st.tabs(
-    ["Confusions", "Importance by method", "Dominant concepts", "Fidelity"]
+    [
+        "Right and wrong" if several else "Confusions",
+        "Importance by method",
+        "Dominant concepts",
+        "Fidelity",
+    ]
 )
 with confused:
-    confusions()
+    if several:
+        labels()
+    else:
+        confusions()
 with by_method:
     importance_methods.show(bank_id=bank_id, bank_name=bank_name, head=head, class_id=class_id)
 with dominant:
     st.caption(
-        "Over all classes: how often a concept adds most to the logit of the predicted class, and "
-        "how often the head is right then. A concept that is reliable on one split and not on "
+        "Over all labels: how often a concept adds most to the logit of the most probable label."
+        if several
+        else "Over all classes: how often a concept adds most to the logit of the predicted class, "
+        "and how often the head is right then. A concept that is reliable on one split and not on "
         "another points to a shortcut."
     )
     picked = class_tables.dominance(classes.dominance(con, head_id), key=f"dominance-{head_id}")

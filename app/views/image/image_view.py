@@ -92,7 +92,7 @@ def read(
             return None
     else:
         logits = bottleneck.logits(loaded.head, scores)
-    p = bottleneck.probabilities(logits)[0]
+    p = bottleneck.probabilities(logits, loaded.head.link)[0]
     chosen = list(np.argsort(-p, kind="stable")[:N_CLASSES])
     chosen += [i for i in np.flatnonzero(loaded.class_ids == label_id) if i not in chosen]
     at, known = loaded.places(concept_ids)

@@ -42,7 +42,8 @@ def outcome(lab: head_lab.Lab, columns: dict[int, float]) -> Outcome | None:
     found = followed(lab, columns, rule=rule, class_row=_class_row(lab, class_id))
     if isinstance(found, str):
         return None
-    p = bottleneck.probabilities(bottleneck.logits(lab.loaded.head, found.scores, lab.rest))[0]
+    logits = bottleneck.logits(lab.loaded.head, found.scores, lab.rest)
+    p = bottleneck.probabilities(logits, lab.loaded.head.link)[0]
     return Outcome(found.scores[0], found.moved[0], p, found)
 
 
@@ -65,7 +66,9 @@ def show(lab: head_lab.Lab, columns: dict[int, float]) -> None:
     """The choice; when something follows, what moved and what the head then says."""
     rule, class_id = parse(address.param("w"))
     is_energy = lab.method == "energy"
-    options = [r for r in LABELS if r != "energy" or is_energy]
+    options = [
+        r for r in LABELS if (r != "energy" or is_energy) and not (r == "class" and lab.several)
+    ]
     rule = rule if rule in options else "off"
     address.follow("lab_follow", rule)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -117,7 +120,8 @@ def _say(lab: head_lab.Lab, columns: dict[int, float], told: Outcome) -> None:
     now, before = int(told.p.argmax()), int(alone.argmax())
     st.markdown(
         f"{int(told.moved.sum())} of {lab.scores.shape[1] - len(columns)} other concepts follow by "
-        f"more than {told.told.threshold}. With them the prediction is "
+        f"more than {told.told.threshold}. With them "
+        f"{'the most probable label' if lab.several else 'the prediction'} is "
         f"**{plain(short(names[now]))}** with {number(told.p[now])}"
         + (
             f" (the edits alone: {number(alone[now])})."

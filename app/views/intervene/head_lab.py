@@ -17,7 +17,7 @@ from app.views.intervene import address_edits, lab_concepts, levels
 from app.widgets import assets, diverse_rows, pack
 from core import bottleneck
 from core.intervention.strategies import Levels
-from data.queries import heads, images
+from data.queries import carried, heads, images
 from data.queries.build import Bank, HeadFacts
 from data.queries.images import ImageFacts
 
@@ -58,7 +58,12 @@ class Lab:
 
     def probabilities(self, changes: dict[int, float]) -> Float64[np.ndarray, " y"]:
         """With edits by column."""
-        return bottleneck.probabilities(self.logits(changes))
+        return bottleneck.probabilities(self.logits(changes), self.loaded.head.link)
+
+    @property
+    def several(self) -> bool:
+        """Whether each label has a probability of its own, so that they need not sum to 1."""
+        return self.loaded.head.link == "sigmoid"
 
     def measured(self, columns: Int64[np.ndarray, " m"]) -> Levels:
         """Which scores these columns usually take."""
@@ -156,9 +161,11 @@ def payload(
     rows = lab.facts.iloc[kept]
     codes = images.codes(con, bank.bank_id, facts.image_id)
     before = lab.probabilities({})
-    truth = np.flatnonzero(loaded.class_ids == facts.label_id)
+    truth = _truth(lab, facts)
     looked_at = np.flatnonzero(loaded.class_ids == asked.class_id).tolist()
     return {
+        "link": loaded.head.link,
+        "thresholds": _thresholds(lab),
         "key": key(lab, asked.extra),
         "unit": bank.code_unit,
         "signed": bank.signed,
@@ -168,10 +175,11 @@ def payload(
             {"id": int(c), "name": name}
             for c, name in zip(loaded.class_ids, loaded.class_names, strict=True)
         ],
-        "truth": int(truth[0]) if len(truth) else None,
+        "truth": truth,
+        "known": facts.label is not None,
         "y": looked_at[0] if looked_at else int(before.argmax()),
         "diverse": _diverse(
-            lab, kept, [*np.argsort(-before)[:N_DIVERSE].tolist(), *truth.tolist(), *looked_at]
+            lab, kept, [*np.argsort(-before)[:N_DIVERSE].tolist(), *truth, *looked_at]
         ),
         "head": {
             "bias": pack.b64(loaded.head.bias, "<f8"),
@@ -200,6 +208,29 @@ def payload(
         "edits": asked.text,
         **_answer(lab, asked),
     }
+
+
+def _truth(lab: Lab, facts: ImageFacts) -> list[int]:
+    """Rows of the head whose class the image carries."""
+    if facts.label_id is not None or not lab.several:
+        return np.flatnonzero(lab.loaded.class_ids == facts.label_id).tolist()
+    found = carried.said(db.cursor(), lab.head_id, lab.image_id)
+    shown = found.loc[found["present"].fillna(False).astype(bool), "class_id"]
+    return np.flatnonzero(np.isin(lab.loaded.class_ids, shown)).tolist()
+
+
+def _thresholds(lab: Lab) -> list[float] | None:
+    """Of each row the probability from which on its label is said to be there; None: one class."""
+    if not lab.several:
+        return None
+    found = thresholds(lab.head_id)
+    return [found.get(int(c), (0.5, 0))[0] for c in lab.loaded.class_ids]
+
+
+@db.cached(max_entries=8, shared=True)
+def thresholds(head_id: int) -> dict[int, tuple[float, int]]:
+    """See `data.queries.carried.thresholds`."""
+    return carried.thresholds(db.cursor(), head_id)
 
 
 def reply(lab: Lab, asked: Asked) -> dict[str, Any]:

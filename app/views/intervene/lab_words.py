@@ -8,7 +8,7 @@ import streamlit as st
 from app.format import number, plain, short, signed
 from app.views.intervene import head_lab, levels
 
-MOST = 12
+MOST, MOST_LABELS = 12, 6
 OUTSIDE = {
     "off-distribution": ":red[off-distribution: outside what any image of the store shows]",
     "unusual": ":orange[unusual: outside what 99 % of the train images show]",
@@ -29,6 +29,8 @@ def meaning(lab: head_lab.Lab, columns: dict[int, float]) -> None:
         )
         return
     marks = levels.marks(lab.measured(np.array(list(columns))), lab.facts, columns)
+    if lab.several:
+        was = int(np.abs(after - before).argmax())
     lines = []
     for k, value in columns.items():
         score = lab.scores[0, k]
@@ -42,6 +44,9 @@ def meaning(lab: head_lab.Lab, columns: dict[int, float]) -> None:
     if len(lines) > MOST:
         lines[MOST:] = [f"- and {len(lines) - MOST} more"]
     st.markdown("\n".join(lines))
+    if lab.several:
+        st.markdown(_labels(lab, before, after))
+        return
     said = f"**{plain(short(names[was]))}** goes from {number(before[was])} to {number(after[was])}"
     st.markdown(
         f"With that, the probability of {said}"
@@ -51,4 +56,29 @@ def meaning(lab: head_lab.Lab, columns: dict[int, float]) -> None:
             else f"; the prediction becomes **{plain(short(names[now]))}** "
             f"with {number(after[now])} (before: {number(before[now])})."
         )
+    )
+
+
+def _labels(lab: head_lab.Lab, before: np.ndarray, after: np.ndarray) -> str:
+    """What becomes of the labels that move most, and which cross their thresholds."""
+    names, chosen = lab.loaded.class_names, head_lab.thresholds(lab.head_id)
+    limit = np.array([chosen.get(int(c), (0.5, 0))[0] for c in lab.loaded.class_ids])
+    crossed = (before >= limit) != (after >= limit)
+    order = np.argsort(-np.abs(after - before), kind="stable")
+    shown = [y for y in order if crossed[y]] + [y for y in order if not crossed[y]]
+    lines = [
+        f"- **{plain(short(names[y]))}** from {number(before[y])} to {number(after[y])}"
+        + (
+            f": now {'above' if after[y] >= limit[y] else 'below'} its threshold "
+            f"{number(float(limit[y]))}"
+            if crossed[y]
+            else ""
+        )
+        for y in shown[:MOST_LABELS]
+    ]
+    more = len(names) - len(lines)
+    return (
+        "With that, the probabilities of labels go\n"
+        + "\n".join(lines)
+        + (f"\n- and {more} more move less" if more > 0 else "")
     )

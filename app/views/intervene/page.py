@@ -84,6 +84,11 @@ def header(facts: ImageFacts, head: HeadFacts) -> None:
             h=head.name,
         )
     st.caption(plain(head.about))
+    if head.link == "sigmoid":
+        st.caption(
+            "Labels do not exclude each other: each probability is the sigmoid of its own logit, "
+            "so they need not sum to 1, and an edit moves each label for itself."
+        )
 
 
 def told() -> None:

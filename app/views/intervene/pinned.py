@@ -94,7 +94,7 @@ def _decision(lab: head_lab.Lab, a: dict[int, float], b: dict[int, float]) -> No
                 title,
                 short(names[top], 28),
                 f"p {number(p[top])} · margin {number(float(bottleneck.margin(p)))}"
-                if len(p) > 1
+                if len(p) > 1 and not lab.several
                 else f"p {number(p[top])}",
                 delta_color="off",
                 delta_arrow="off",
@@ -132,7 +132,7 @@ def _values(lab: head_lab.Lab, a: dict[int, float], b: dict[int, float]) -> None
 
 def _classes(lab: head_lab.Lab, a: dict[int, float], b: dict[int, float]) -> None:
     z = np.stack([lab.logits(given) for given in ({}, a, b)])
-    p = bottleneck.probabilities(z)
+    p = bottleneck.probabilities(z, lab.loaded.head.link)
     order = np.argsort(-p.max(0), kind="stable")[:MOST_CLASSES]
     frame = pd.DataFrame(
         {

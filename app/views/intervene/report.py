@@ -21,6 +21,7 @@ from app.views.intervene import (
 )
 from app.widgets import pack, people
 from core import bottleneck, catalogue
+from core.kinds import Link
 from data.queries import build
 from data.queries.images import ImageFacts
 
@@ -50,7 +51,8 @@ def facts(
     """Everything that report and JSON say."""
     facts = build.build(db.cursor())
     before, after = lab.logits({}), lab.logits(columns)
-    p, q = bottleneck.probabilities(before), bottleneck.probabilities(after)
+    link = lab.loaded.head.link
+    p, q = (bottleneck.probabilities(z, link) for z in (before, after))
     names, ids = lab.loaded.class_names, lab.loaded.concept_ids
     at = lab.measured(np.array(list(columns), np.int64))
     marks = levels.marks(at, lab.facts, columns)
@@ -102,13 +104,17 @@ def facts(
         ],
         "n_classes": len(names),
         "prediction": {"before": names[int(p.argmax())], "after": names[int(q.argmax())]},
-        "margin": {"before": _margin(p), "after": _margin(q)},
-        "entropy": {k: float(bottleneck.entropy(v)) for k, v in (("before", p), ("after", q))},
+        "link": link,
+        "margin": {"before": _margin(p, link), "after": _margin(q, link)},
+        "entropy": {
+            k: float(bottleneck.entropy(v, link)) for k, v in (("before", p), ("after", q))
+        },
     }
 
 
-def _margin(p: np.ndarray) -> float | None:
-    return float(bottleneck.margin(p)) if len(p) > 1 else None
+def _margin(p: np.ndarray, link: Link) -> float | None:
+    """None for one class, and for labels whose probabilities do not compete."""
+    return float(bottleneck.margin(p)) if len(p) > 1 and link == "softmax" else None
 
 
 def as_json(given: dict[str, Any]) -> str:
@@ -144,6 +150,7 @@ def as_html(
         measures=[
             (title, number(given[k]["before"]), number(given[k]["after"]))
             for k, title in (("margin", "margin"), ("entropy", "entropy, bits"))
+            if given[k]["before"] is not None
         ],
         of_head=of_head,
         origin=_origin(given, when),
@@ -169,7 +176,7 @@ def _edits(given: dict[str, Any]) -> list[tuple[str, ...]]:
 def _classes(given: dict[str, Any]) -> list[tuple[str, ...]]:
     return [
         (
-            c["class"] + (" ✓" if c["class"] == given["image"]["label"] else ""),
+            c["class"] + (" ✓" if c["class"] in _shown(given) else ""),
             number(c["logit_before"]),
             number(c["logit_after"]),
             number(c["p_before"]),
@@ -178,6 +185,12 @@ def _classes(given: dict[str, Any]) -> list[tuple[str, ...]]:
         )
         for c in given["classes"]
     ]
+
+
+def _shown(given: dict[str, Any]) -> list[str]:
+    """Names of the classes that the image carries."""
+    label = given["image"]["label"] or ""
+    return [label] if given["link"] == "softmax" else label.split(" + ")
 
 
 def _origin(given: dict[str, Any], when: str) -> list[tuple[str, str]]:

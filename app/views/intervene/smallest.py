@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from app.format import number, plain, short
 from app.views.intervene import head_lab
 from core import bottleneck
 from core.intervention import fewest_edits, smallest_edit
+from core.types import Head
 
 N_SHOWN = 3
 
@@ -93,23 +95,68 @@ def _apply(edits: dict[int, float], more: dict[int, float]) -> None:
     head_lab.order({**edits, **more}, focus=next(iter(more)))
 
 
+def of_label(lab: head_lab.Lab, y: int) -> head_lab.Lab:
+    """The head of one label alone, with two rows: that it is absent, and that it is there, which
+    wins from its threshold on."""
+    head, threshold = lab.loaded.head, head_lab.thresholds(lab.head_id)
+    at = threshold.get(int(lab.loaded.class_ids[y]), (0.5, 0))[0]
+    least = math.log(at / (1 - at)) if 0 < at < 1 else math.copysign(math.inf, at - 0.5)
+    weight = np.stack([np.zeros_like(head.weight[y]), head.weight[y]])
+    bias = np.array([0.0, head.bias[y] - least])
+    rest = None if lab.rest is None else np.array([[0.0, lab.rest[0, y]]])
+    alone = Head(weight, bias, head.residual)
+    name = lab.loaded.class_names[y]
+    loaded = replace(lab.loaded, head=alone, class_names=(f"not {name}", name))
+    return replace(lab, loaded=loaded, rest=rest)
+
+
+def _chosen_label(lab: head_lab.Lab, columns: dict[int, float]) -> int:
+    names, p = lab.loaded.class_names, lab.probabilities(columns)
+    return st.selectbox(
+        "Which label",
+        range(len(names)),
+        key="smallest_label",
+        index=int(p.argmax()),
+        width=220,
+        label_visibility="collapsed",
+        format_func=lambda y: f"{short(names[y])} ({number(float(p[y]))})",
+        help="The label that is to cross its threshold, with its probability now.",
+    )
+
+
 def show(lab: head_lab.Lab, columns: dict[int, float]) -> None:
+    several_labels = lab.several
+    if several_labels:
+        st.markdown(
+            "**Smallest change that moves a label across its threshold**",
+            help="Exact for one concept. Ordered by the size of the change as a share of the range "
+            "that the concept takes over all images. Edits made above stay, and the other labels "
+            "move by their own weights.",
+        )
+        lab = of_label(lab, _chosen_label(lab, columns))
     ids, names = lab.loaded.concept_ids, lab.loaded.class_names
     edits = {int(ids[k]): v for k, v in columns.items()}
     now = int(lab.probabilities(columns).argmax())
-    st.markdown(
-        "**Smallest change that flips**",
-        help="Exact for one concept. Ordered by the size of the change as a share of the range "
-        "that the concept takes over all images. Edits made above stay.",
-    )
+    if not several_labels:
+        st.markdown(
+            "**Smallest change that flips**",
+            help="Exact for one concept. Ordered by the size of the change as a share of the range "
+            "that the concept takes over all images. Edits made above stay.",
+        )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        target = st.selectbox(
-            "To which class",
-            [None, *(y for y in range(len(names)) if y != now)],
-            key="smallest_target",
-            width=220,
-            label_visibility="collapsed",
-            format_func=lambda y: "to any other class" if y is None else f"to {short(names[y])}",
+        target = (
+            None
+            if several_labels
+            else st.selectbox(
+                "To which class",
+                [None, *(y for y in range(len(names)) if y != now)],
+                key="smallest_target",
+                width=220,
+                label_visibility="collapsed",
+                format_func=lambda y: (
+                    "to any other class" if y is None else f"to {short(names[y])}"
+                ),
+            )
         )
         within = st.toggle(
             "within what was observed",

@@ -106,7 +106,7 @@ class Fitted:
 def fitted(head_id: int, bank_id: int) -> Fitted:
     loaded, facts = head_lab.load(head_id)
     con = db.cursor()
-    rows = heads.labels(con)
+    rows = heads.known(con)
     train = rows[rows["split"] == TRAIN]
     # without a train split (a folder of test images) whatever is labelled has to do
     ids = (train if len(train) else rows)["image_id"].to_numpy(np.int64)

@@ -59,6 +59,15 @@ QUESTIONS = (
         ),
     ),
     Question(
+        "Are labels told of which an image can carry several?",
+        "Of each label alone, mean over labels. Where random directions do as well, it says "
+        "nothing for the concepts.",
+        (
+            Line("macro_auc", "AUROC, mean of labels"),
+            Line("macro_ap", "Average precision, mean of labels"),
+        ),
+    ),
+    Question(
         "Do scores say what the concepts are named for?",
         "Over banks whose concepts were fitted to labels.",
         (

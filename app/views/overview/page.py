@@ -9,10 +9,10 @@ import streamlit as st
 
 from app import address, db
 from app.format import MISSING, number, percent, plain, rate, seconds, short, size
-from app.views.overview import accuracy
+from app.views.overview import accuracy, labels
 from app.widgets import defined, figures, gallery, image_map
 from core.kinds import VAL
-from data.queries import build, methods
+from data.queries import build, carried, methods
 
 USES = (
     (
@@ -67,6 +67,10 @@ def not_done() -> None:
 
 
 def accuracies() -> None:
+    if facts.multi_label:
+        st.subheader("Labels", anchor=False)
+        labels.show(carried.metrics(con), list(splits["split"]))
+        return
     measured = build.accuracies(con)
     st.subheader("Accuracy", anchor=False)
     if measured.empty:
@@ -202,7 +206,7 @@ def samples() -> None:
 
 def _sample(row: pd.Series) -> dict[str, object]:
     label = row["class"] if isinstance(row["class"], str) else "unlabelled"
-    return gallery.item(row, lines=[{"text": label}])
+    return gallery.item(row, lines=[{"text": label, "title": label}])
 
 
 def provenance() -> None:
@@ -218,7 +222,8 @@ def provenance() -> None:
         f"{facts.width:,} numbers, {facts.n_extra} further",
         "Input": f"{facts.input_w} x {facts.input_h} px",
         "Read-out": "linear in the mean token" if facts.linear else "not linear in the mean",
-        "Classes": f"{int(classes['labelled'].sum()):,} label images, "
+        "Labels" if facts.multi_label else "Classes": f"{int(classes['labelled'].sum()):,} "
+        f"{'of which an image can carry several' if facts.multi_label else 'label images'}, "
         f"{int(classes['output'].notna().sum()):,} are outputs of the backbone",
         "Seed": str(facts.seed),
         "Build": facts.fingerprint

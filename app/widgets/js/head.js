@@ -19,6 +19,11 @@ export function softmax(values) {
   return out.map((v) => v / sum);
 }
 
+// Each label alone, so that they need not sum to 1.
+export function sigmoid(values) {
+  return Float64Array.from(values, (v) => 0.5 * (1 + Math.tanh(v / 2)));
+}
+
 // Bits.
 export function entropy(p) {
   let out = 0;

@@ -1,7 +1,7 @@
 // What the intervention element knows and computes; no document in here, so Node can test it.
 import { f64, unpackCodes } from "../../../widgets/js/codes.js";
 import { tidy } from "./edits.js";
-import { argmax, contributions, entropy, isPresent, logits, margin, softmax, topClasses, uncertainty } from "../../../widgets/js/head.js";
+import { argmax, contributions, entropy, isPresent, logits, margin, sigmoid, softmax, topClasses, uncertainty } from "../../../widgets/js/head.js";
 
 // Presets keep four digits of the range, as handles do, so that links stay short.
 function rounded(concept) {
@@ -22,7 +22,7 @@ export function unpackLab(data) {
   const rest = data.head.rest === null ? null : f64(data.head.rest);
   const base = bias.map((b, y) => b + folded[y] + (rest ? rest[y] : 0));
   const scores = Float64Array.from(data.concepts, (c) => c.score);
-  const head = { bias, folded, rest, base, weights: f64(data.head.weights), nFolded: data.head.nFolded };
+  const head = { bias, folded, rest, base, weights: f64(data.head.weights), nFolded: data.head.nFolded, link: data.link };
   const at = new Map(data.concepts.map((c, i) => [c.id, i]));
   const named = new Map();
   for (const { name } of data.concepts) named.set(name, (named.get(name) ?? 0) + 1);
@@ -32,7 +32,12 @@ export function unpackLab(data) {
     before: judge(head, scores) };
 }
 
+// Of labels that do not exclude each other the entropies of each being there add up, and no margin is.
 export function judge(head, scores) {
+  if (head.link === "sigmoid") {
+    const q = sigmoid(logits(head, scores));
+    return { p: q, top: argmax(q), entropy: entropy(q) + entropy(q.map((v) => 1 - v)), margin: null };
+  }
   const p = softmax(logits(head, scores));
   return { p, top: argmax(p), entropy: entropy(p), margin: margin(p) };
 }
@@ -44,10 +49,10 @@ export function edited(lab, edits) {
   return out;
 }
 
-// Six most probable before or now, and the true class: the order stays while a handle moves.
+// Six most probable before or now, and the true ones: the order stays while a handle moves.
 export function shownClasses(before, now, truth, most = 6) {
   const out = topClasses(before, most);
-  for (const y of [...topClasses(now, 2), truth]) {
+  for (const y of [...topClasses(now, 2), ...truth]) {
     if (y !== null && y !== undefined && !out.includes(y)) out.push(y);
   }
   return out;

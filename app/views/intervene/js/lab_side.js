@@ -4,34 +4,48 @@ import { OF_LOGIT, waterfall } from "../../../widgets/js/head.js";
 import { shownClasses } from "./lab_model.js";
 
 export function labCaption({ data, ui, pointed }) {
-  const label = data.truth === null ? "unlabelled" : `label: ${data.classes[data.truth].name}`;
+  const names = data.truth.map((y) => data.classes[y].name).join(" + ");
+  const label = names ? `label: ${names}` : data.link === "sigmoid" && data.known ? "label: none of the head\u2019s" : "unlabelled";
   fill(ui.caption, pointed === null ? label
     : `${data.concepts[pointed].name}: full colour at ${num(data.concepts[pointed].p99)} ${data.unit}`);
 }
 
 export function decision(lab) {
   const { data, now, ui } = lab, { before } = data;
-  const flipped = before.top !== now.top;
-  const tag = !flipped ? null : data.truth === null ? "flipped" : now.top === data.truth ? "flipped: now right"
-    : before.top === data.truth ? "flipped: now wrong" : "flipped: still wrong";
+  const tag = data.link === "sigmoid" ? crossed(data, before.p, now.p) : flip(data.truth, before.top, now.top);
+  const said = (p, y) => (data.thresholds ? p[y] >= data.thresholds[y] : y === now.top);
   fill(ui.decision,
-    el("div", { class: "cx-row-head" }, el("b", {}, "Prediction"),
+    el("div", { class: "cx-row-head" }, el("b", {}, data.link === "sigmoid" ? "Labels" : "Prediction"),
       el("span", { class: "cx-soft" }, "before → now"),
       tag && el("span", { class: `cx-badge ${tag.endsWith("right") ? "good" : tag.endsWith("wrong") ? "bad" : ""}`,
         "data-role": "flip" }, tag)),
-    el("div", { class: "cx-classes" }, shownClasses(before.p, now.p, data.truth).map((y) =>
-      el("div", { class: `cx-class${y === now.top ? " top" : ""}`, "data-class": data.classes[y].id },
+    el("div", { class: "cx-classes" }, shownClasses(before.p, now.p, data.truth, data.thresholds ? 12 : 6).map((y) =>
+      el("div", { class: `cx-class${said(now.p, y) ? " top" : ""}`, "data-class": data.classes[y].id },
         el("span", { class: "cx-name", title: data.classes[y].name },
-          data.classes[y].name, y === data.truth ? el("small", { class: "cx-soft", title: "the label" }, " ✓") : null),
-        el("div", { class: "cx-prob" }, el("i", { class: "was", style: { width: `${100 * before.p[y]}%` } }),
+          data.classes[y].name, data.truth.includes(y) ? el("small", { class: "cx-soft", title: "the label" }, " ✓") : null),
+        el("div", { class: "cx-prob", title: data.thresholds ? `threshold ${num(data.thresholds[y])}` : "" }, el("i", { class: "was", style: { width: `${100 * before.p[y]}%` } }),
           el("i", { class: "now", style: { width: `${100 * now.p[y]}%` } })),
         el("span", { class: "cx-num cx-soft" }, chance(before.p[y])),
         el("b", { class: "cx-num", "data-role": "now" }, chance(now.p[y]))))),
     el("div", { class: "cx-soft cx-numbers" },
-      el("span", { title: `How undecided the prediction is; at most ${num(Math.log2(before.p.length))} bits` },
+      data.thresholds && el("span", { title: "Each is the sigmoid of its own logit; bold: at or above the label\u2019s threshold" },
+        "probabilities need not sum to 1"),
+      el("span", { title: `How undecided the prediction is; at most ${num(data.thresholds ? before.p.length : Math.log2(before.p.length))} bits` },
         `entropy ${num(before.entropy)} → ${num(now.entropy)} bits`),
-      el("span", { title: "Largest minus second largest probability" },
+      before.margin !== null && el("span", { title: "Largest minus second largest probability" },
         `margin ${num(before.margin)} → ${num(now.margin)}`)));
+}
+
+function flip(truth, before, now) {
+  if (before === now) return null;
+  if (!truth.length) return "flipped";
+  return truth.includes(now) ? "flipped: now right" : truth.includes(before) ? "flipped: now wrong" : "flipped: still wrong";
+}
+
+// How many labels the edits move across their thresholds.
+function crossed({ thresholds }, before, now) {
+  const n = thresholds.filter((t, y) => (before[y] >= t) !== (now[y] >= t)).length;
+  return n ? `${n} label${n === 1 ? "" : "s"} crossed` : null;
 }
 
 export function verdict(gap, most) {

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app import address
-from app.views.intervene import batch, head_lab
+from app import address, db
+from app.views.intervene import batch, head_lab, several_batch
 from app.views.intervene.tabs import curves, global_edits, latents, spatial
+from data.queries import build
 from data.queries.build import HeadFacts
 from data.queries.images import ImageFacts
 
@@ -19,6 +20,17 @@ TABS = {
     "latents": ("Latents", "Switching concepts off, up or down, on a whole set of images"),
     "spatial": ("Spatial", "Where on this image the concepts may be seen"),
 }
+
+
+_ONE_CLASS = {
+    "curves": "These curves count how often the class of the head is right after each correction.",
+    "global": "Edits of the head are judged by how often its class is right on a split.",
+    "latents": "Latents are switched on images of a class, and its share of right answers counted.",
+}
+_WHY = (
+    "Here an image can carry several labels, so no one class is right, and this is not defined. "
+    "Batch shows what the edits above do to each label on other images."
+)
 
 
 def show(
@@ -38,6 +50,9 @@ def show(
         label_visibility="collapsed",
     )
     st.subheader(TABS[chosen][1], anchor=False)
+    if head.link == "sigmoid" and chosen in _ONE_CLASS and build.build(db.cursor()).multi_label:
+        st.info(f"{_ONE_CLASS[chosen]} {_WHY}")
+        return
     draw: dict[str, Callable[[], None]] = {
         "batch": lambda: _batch(head, columns),
         "curves": lambda: curves.show(head),
@@ -51,6 +66,9 @@ def show(
 def _batch(head: HeadFacts, columns: dict[int, float]) -> None:
     if not columns:
         st.caption("Edit a concept above; its value is then given to every image of a split.")
+        return
+    if build.build(db.cursor()).multi_label:
+        several_batch.show(head, columns)
         return
     loaded, _ = head_lab.load(head.head_id)
     names = dict(zip(loaded.class_ids.tolist(), loaded.class_names, strict=True))

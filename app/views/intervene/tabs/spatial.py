@@ -184,5 +184,6 @@ def _reply(
     except ValueError:
         return None
     edited = bottleneck.intervene(scores[None], columns)
-    p = bottleneck.probabilities(bottleneck.logits(lab.loaded.head, edited, lab.rest))
+    link = lab.loaded.head.link
+    p = bottleneck.probabilities(bottleneck.logits(lab.loaded.head, edited, lab.rest), link)
     return pack.b64(p[0], "<f8")
