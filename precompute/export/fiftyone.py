@@ -35,9 +35,10 @@ def export_fiftyone(path: Path, to: Path, *, concepts: int = 6) -> Path:
     """Writes data/, fields/, samples.json, metadata.json and README.md.
 
     Every image has its label and prediction, the heads' predictions, the labelled concepts that it
-    shows, and for each bank its strongest concepts with their scores. `concepts`: how many concepts
-    of each bank have heat maps, those of the largest mean score. Raises ValueError for a folder
-    that is not empty, StoreError where `path` is no store.
+    shows, and for each bank its strongest concepts with their scores. Of a multi-label set labels
+    and predictions are lists, and labels that are unknown stand apart. `concepts`: how many
+    concepts of each bank have heat maps, those of the largest mean score. Raises ValueError for a
+    folder that is not empty, StoreError where `path` is no store.
     """
     with reading.opened(path) as con:
         folder, origin = fresh(to), reading.origin_of(con)
@@ -61,6 +62,9 @@ def export_fiftyone(path: Path, to: Path, *, concepts: int = 6) -> Path:
 
 
 def _labels(con: reading.Con, images: pd.DataFrame) -> Values:
+    several = reading.several_labels(con)
+    if several is not None:
+        return _of_several(con, images, several)
     present = reading.present_labels(con)
     pairs = zip(images["predicted"], images["prob"], strict=True)
     out: Values = {
@@ -75,6 +79,26 @@ def _labels(con: reading.Con, images: pd.DataFrame) -> Values:
         out[f"head_{plain(str(head))}"] = [
             _one(*found[i]) if i in found else None for i in images["image_id"]
         ]
+    return {name: values for name, values in out.items() if any(values)}
+
+
+def _of_several(con: reading.Con, images: pd.DataFrame, several: reading.SeveralLabels) -> Values:
+    """Labels that do not exclude each other: an empty list says that none is shown."""
+    present = reading.present_labels(con)
+    ids = images["image_id"].tolist()
+    out: Values = {
+        "ground_truth": [
+            _every([(n, None) for n in several.shown[i]]) if i in several.shown else None
+            for i in ids
+        ],
+        "ground_truth_unknown": [
+            _several([(n, None) for n in several.unknown.get(i, [])]) for i in ids
+        ],
+        "concept_labels": [_several([(n, None) for n in present.get(i, [])]) for i in ids],
+    }
+    for head, found in several.said.items():
+        field = f"head_{plain(head)}" if head else "prediction"
+        out[field] = [_every(found.get(i, [])) for i in ids]
     return {name: values for name, values in out.items() if any(values)}
 
 
@@ -132,6 +156,11 @@ def _one(name: object, confidence: float | None = None) -> dict[str, Any] | None
 def _several(pairs: Sequence[tuple[str, float | None]]) -> dict[str, Any] | None:
     each = [_one(*pair) for pair in pairs]
     return {"_cls": "Classifications", "classifications": each} if each else None
+
+
+def _every(pairs: Sequence[tuple[str, float | None]]) -> dict[str, Any]:
+    """As `_several`, but none is said by an empty list."""
+    return {"_cls": "Classifications", "classifications": [_one(*pair) for pair in pairs]}
 
 
 _OPEN = """```python

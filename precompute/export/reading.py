@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import numpy as np
@@ -136,6 +137,51 @@ def present_labels(con: Con) -> dict[int, list[str]]:
     for image_id, name in rows:
         out.setdefault(image_id, []).append(name)
     return out
+
+
+class SeveralLabels(NamedTuple):
+    """Of a multi-label set, by image_id; an image of which no label is known is in none."""
+
+    names: list[str]
+    """all labels"""
+    shown: dict[int, list[str]]
+    """what it is known to show; empty: none"""
+    unknown: dict[int, list[str]]
+    """what is not known, or was called uncertain"""
+    said: dict[str, dict[int, list[tuple[str, float]]]]
+    """by "" (the backbone) or the name of a head, what it says that each image shows, and how
+    probable that is; an image that it says shows none is not listed"""
+
+
+def several_labels(con: Con) -> SeveralLabels | None:
+    """None where every image has one class at most."""
+    if not con.execute("SELECT multi_label FROM build").fetchall()[0][0]:
+        return None
+    names = [
+        n
+        for (n,) in con.execute(
+            "SELECT name FROM class WHERE labelled ORDER BY class_id"
+        ).fetchall()
+    ]
+    marks = con.execute(
+        "SELECT image_id, name, present FROM image_class JOIN class USING (class_id) "
+        "ORDER BY image_id, class_id"
+    ).fetchall()
+    shown: dict[int, list[str]] = {}
+    known: dict[int, set[str]] = {}
+    for image_id, name, present in marks:
+        if present is not None:
+            known.setdefault(image_id, set()).add(name)
+            shown.setdefault(image_id, []).extend([name] if present else [])
+    unknown = {i: [name for name in names if name not in of] for i, of in known.items()}
+    said: dict[str, dict[int, list[tuple[str, float]]]] = {}
+    for head, image_id, name, prob in con.execute(
+        "SELECT coalesce(head.name, ''), image_id, class.name, prob FROM label_prediction "
+        "JOIN class USING (class_id) LEFT JOIN head USING (head_id) "
+        "ORDER BY head_id NULLS FIRST, image_id, class_id"
+    ).fetchall():
+        said.setdefault(head, {}).setdefault(image_id, []).append((name, prob))
+    return SeveralLabels(names, shown, unknown, said)
 
 
 def picture_of(con: Con, image_id: int) -> bytes:

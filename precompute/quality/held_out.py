@@ -54,7 +54,7 @@ def draw_held_out(con: duckdb.DuckDBPyConnection, build: Build) -> HeldOut:
     output_of = {int(class_id): i for i, class_id in enumerate(build.output_classes)}
     outputs = np.array([output_of.get(int(c), -1) for c in build.class_of[build.held_out]], int)
     readable = np.flatnonzero(outputs >= 0)
-    if not len(readable):
+    if not len(readable) and build.targets is None:
         why = "no held-out image carries a label that is one of its outputs"
         if not backbone.outputs:
             why = "it does not classify"

@@ -164,13 +164,14 @@ def show(lab: head_lab.Lab, columns: dict[int, float]) -> None:
             key="smallest_within",
             help="Keep every score inside the range it takes over all images.",
         )
+    becoming = "the head says" if several_labels else "the prediction becomes"
     found = single(lab, columns, target=target, within=bool(within))
     for flip in found:
         k = flip.column
         was = columns.get(k, float(lab.scores[0, k]))
         _offer(
-            f"Set **{lab.title(k, 36)}** from {number(was)} to {number(flip.value)} and the "
-            f"prediction becomes **{plain(short(names[flip.becomes]))}**"
+            f"Set **{lab.title(k, 36)}** from {number(was)} to {number(flip.value)} and "
+            f"{becoming} **{plain(short(names[flip.becomes]))}**"
             + (" :orange[(outside what was observed)]" if flip.outside else ""),
             key=f"smallest_{ids[k]}",
             edits=edits,
@@ -200,7 +201,7 @@ def show(lab: head_lab.Lab, columns: dict[int, float]) -> None:
         "a smaller set):"
     )
     _offer(
-        f"{listed}: the prediction becomes **{plain(short(names[becomes]))}**",
+        f"{listed}: {becoming} **{plain(short(names[becomes]))}**",
         key="smallest_several",
         edits=edits,
         more={int(ids[k]): v for k, v in more.items()},

@@ -7,6 +7,7 @@ import streamlit as st
 
 from app.format import MISSING, number
 from app.widgets import defined, label_table
+from core.kinds import TEST
 
 
 def means(metrics: pd.DataFrame) -> pd.DataFrame:
@@ -49,7 +50,7 @@ def show(metrics: pd.DataFrame, splits: list[str]) -> None:
             "Split",
             there,
             key="labels_split",
-            index=there.index("test") if "test" in there else len(there) - 1,
+            index=there.index(TEST) if TEST in there else len(there) - 1,
             width=180,
         )
     label_table.show(mine[mine["split"] == split])
