@@ -119,6 +119,7 @@ def show(
             f"**{lab.title(s.column)}** · {reason}",
             key=f"ask_{concept}",
             width="stretch",
+            wrap=True,
             icon=":material/fact_check:" if told else ":material/help:",
             on_click=_take,
             args=(now, concept, s.value),

@@ -210,12 +210,13 @@ def show(lab: head_lab.Lab, columns: dict[int, float]) -> None:
 
 def _offer(text: str, *, key: str, edits: dict[int, float], more: dict[int, float]) -> None:
     """A sentence, and the button that does what it says."""
-    words, act = st.columns([4, 1], vertical_alignment="center", gap="small")
-    words.markdown(text)
-    with act:
+    # a row, and not columns: the button is as wide as its word, however narrow the page is
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
+        st.markdown(text, width="stretch")
         st.button(
             "Apply",
             key=key,
+            width="content",
             on_click=_apply,
             args=(edits, more),
             help="Set this and keep the edits made so far",

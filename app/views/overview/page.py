@@ -154,7 +154,7 @@ def contents() -> None:
         st.info("This store has no head, so there is nothing to intervene on.")
     for head in heads:
         kind = methods.method(con, "head", head.kind)
-        name, about = st.columns([1, 5], vertical_alignment="top")
+        name, about = st.columns([2, 5], vertical_alignment="top")
         with name:
             address.link(f"**{plain(short(head.name, 24))}**", "intervene", h=head.name)
         about.caption(
