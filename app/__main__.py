@@ -23,7 +23,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit import cli_util, config
 
-from app import password
+from app import headers, login, password
 
 ADDRESS, PORT = "LUCIDARIUM_ADDRESS", "LUCIDARIUM_PORT"
 """of the environment: what the flags say where they are not given"""
@@ -56,6 +56,20 @@ def parser() -> argparse.ArgumentParser:
         help=f"file with a password that is asked for before anything is shown, also "
         f"{password.FILE_VARIABLE}; or {password.VARIABLE}, the password itself",
     )
+    add(
+        "--login",
+        default="",
+        metavar="FILE",
+        help=f"file that says at which identity provider people log in, and who may come in, also "
+        f"{login.FILE_VARIABLE}",
+    )
+    add(
+        "--frames",
+        default="",
+        metavar="ORIGINS",
+        help=f"pages of others that may show the app in a frame, such as https://example.org, also "
+        f"{headers.VARIABLE}; without it none",
+    )
     add("--no-browser", action="store_true", help="do not open a browser")
     return found
 
@@ -84,6 +98,8 @@ def _serve(options: argparse.Namespace) -> None:
     address = options.address or os.environ.get(ADDRESS) or "localhost"
     port = options.port or os.environ.get(PORT)
     secret = password.read_password(options.password_file, os.environ)
+    accounts = login.read_login(options.login, os.environ)
+    frames = headers.read_frames(options.frames, os.environ)
     settings: dict[str, Any] = {
         "server.address": address,
         "browser.gatherUsageStats": False,
@@ -92,8 +108,12 @@ def _serve(options: argparse.Namespace) -> None:
     }
     if port is not None:
         settings["server.port"] = _port(port)
+    if accounts is not None:
+        settings["secrets.files"] = [str(accounts.resolve())]
     main_script = HERE / "main.py"
-    guards = [] if secret is None else [Middleware(password.PasswordRequired, password=secret)]
+    guards = [Middleware(headers.SafeHeaders, frames=frames)]
+    if secret is not None:
+        guards.append(Middleware(password.PasswordRequired, password=secret))
 
     def failed(error: Exception) -> bool:
         """A sentence in the page's place; where it happened is in the log alone."""
@@ -106,11 +126,13 @@ def _serve(options: argparse.Namespace) -> None:
 
     @asynccontextmanager
     async def told(_app: st.App) -> AsyncIterator[None]:
-        _say(address, guarded=secret is not None, browser=not options.no_browser)
+        guarded = secret is not None or accounts is not None
+        _say(address, guarded=guarded, browser=not options.no_browser)
         yield
 
     # settings are looked for beside the script, and the script reads what follows
-    sys.argv = [str(main_script), *(word for path in stores for word in ("--db", str(path)))]
+    words = [word for path in stores for word in ("--db", str(path))]
+    sys.argv = [str(main_script), *words, *([login.FLAG] if accounts else [])]
     st.App(main_script, middleware=guards, lifespan=told, on_script_error=failed).run(
         config=settings
     )
@@ -130,7 +152,7 @@ def _say(address: str, *, guarded: bool, browser: bool) -> None:
     if address not in LOCAL and not guarded:
         print(
             f"whoever reaches this computer at {address} can see the stores and write notes; "
-            "--password-file asks for a password first",
+            "--password-file asks for a password first, --login for an account",
             flush=True,
         )
     if browser and not config.get_option("server.headless"):

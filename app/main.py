@@ -13,7 +13,7 @@ if ROOT not in sys.path:  # streamlit puts app/ there instead
 import duckdb
 import streamlit as st
 
-from app import address, building, db, password
+from app import address, building, db, login, password
 from app.format import plain, short
 from app.pages import PAGES
 from app.timeout import TIMEOUT
@@ -88,13 +88,15 @@ def sorry(error: StoreError) -> None:
     st.code("python -m app PATH", language="bash")
 
 
-asked = password.unasked(os.environ)
+asked = password.unasked(os.environ) or login.unasked(os.environ)
 if asked:
+    what = "an account" if asked == login.FILE_VARIABLE else "a password"
     st.error(
-        f"The variable {asked} asks for a password, and `streamlit run` does not ask for it. "
+        f"The variable {asked} asks for {what}, and `streamlit run` does not ask for it. "
         "Start the app with `python -m app`."
     )
     st.stop()
+login.admit()
 
 FIRST = next(iter(PAGES))
 page = st.navigation(
