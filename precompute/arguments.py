@@ -38,7 +38,10 @@ def parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="build the store of a recipe, or of --images and --model")
     run.add_argument("recipe", nargs="?", help="TOML file; instead of --images and --model")
     run.add_argument("--images", help="folder: class sub-folders, train/test splits, or flat")
-    run.add_argument("--manifest", help="CSV instead of a folder (see data/datasets/manifest.py)")
+    run.add_argument(
+        "--manifest",
+        help="CSV, XLSX or Parquet instead of a folder (see data/datasets/manifest.py)",
+    )
     run.add_argument("--cub", help="CUB-200-2011 folder instead of a folder")
     run.add_argument("--dataset", help="data set of the library datasets: local folder or hub name")
     run.add_argument(

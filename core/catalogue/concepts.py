@@ -53,7 +53,8 @@ CONCEPT = keyed(
         Definition(
             "concept.class_entropy",
             "Class entropy",
-            "Entropy of the share of |score| by class, in bits; 0: a single class has it all.",
+            "Entropy of the share of |score| by class, in bits; 0: a single class has it all. "
+            "Empty where an image can carry several labels, which do not share its score.",
             source=COMMON,
             unit="bits",
             bounds=_POSITIVE,
@@ -109,8 +110,10 @@ CONCEPT = keyed(
             "concept.separability",
             "Class separability",
             "Mean Jensen-Shannon distance of its scores between two classes, 0 to 1, on "
-            "held-out images.",
-            formula="√JSD with log2 over 20 shared bins; the mean over pairs of classes",
+            "held-out images. Where an image can carry several labels, between images with and "
+            "without each of them.",
+            formula="√JSD with log2 over 20 shared bins; the mean over pairs of classes, or over "
+            "labels",
             source=_DISTANCE,
             unit="distance",
             better="higher",
