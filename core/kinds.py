@@ -33,8 +33,9 @@ FITTED = (TRAIN, VAL)
 LOGITS = "logits"
 """the unit of importances that add up to a change of a logit; other methods state their own"""
 
-Pool = Literal["mean", "max"]
-"""how codes over tokens become a score: `bank.pool`"""
+Pool = Literal["mean", "max", "cls"]
+"""what an image's score is read from: the mean of its map, its largest value, or the code of the
+image's CLS token: `bank.pool`"""
 LabelLevel = Literal["image", "class"]
 """whether images were labelled one by one or have their class's labels: `bank.label_level`"""
 Scope = Literal["backbone", "bank", "head", "concept"]

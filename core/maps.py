@@ -2,8 +2,8 @@
 
 CoAM (Aysel, Cai & Prügel-Bennett 2025, arXiv 2501.19271) maps a concept by applying its vector to
 every position instead of to the pooled feature. Here a map is a bank's code at every token, so for
-a CAV it is that map in margin units, for a dictionary the code itself; and as a score is the mean
-of its codes, every map averages to its score.
+a CAV it is that map in margin units, for a dictionary the code itself; and where a score is the
+mean of its codes, every map averages to its score.
 
 Stored values are 16-bit: code = value * scale, with one scale a concept over the whole store, so
 maps of different images compare and an absent concept looks absent.

@@ -59,6 +59,10 @@ class BankSpec:
     """how many; 0: the method's default (cav: every labelled concept that varies)"""
     params: Mapping[str, Any] = field(default_factory=dict)
     """parameters of the method, and `labels`: "image" or "class", which labels it may learn from"""
+    pool: str = ""
+    """what an image's score is read from: "mean" of its map, its largest value ("max"), or the code
+    of the image's CLS token ("cls") where the model reads one; "": as fits method and model, see
+    docs/scores.md"""
     stability: int = 0
     """2 or more: compare so many fits with different seeds, this one among them, and as many on
     disjoint parts of the train images; 0: no"""

@@ -210,10 +210,13 @@ class Targets:
 
 @dataclass(frozen=True)
 class FitData:
-    """What a concept method may look at. Tokens and pooled rows come from the train split."""
+    """What a concept method may look at. Tokens and pooled rows come from the train split; a bank
+    that is scored by CLS tokens finds these among the tokens, too."""
 
     tokens: TokenStream
-    pooled: Float[np.ndarray, "n d"]  # mean over an image's tokens
+    pooled: Float[np.ndarray, "n d"]
+    """one vector of each image, whose code is its score: its mean token, or its CLS token where
+    scores are read there"""
     pooled_test: Float[np.ndarray, "m d"]
     labels: Labels | None
     progress: Callable[[str], None] = lambda _: None
@@ -238,8 +241,9 @@ class FitData:
 class ConceptBank(Protocol):
     """k directions in activation space and a rule that gives every token k codes.
 
-    An image's score is the mean of its codes over tokens, or their maximum for banks of
-    `core.concepts.METHODS` whose `pool` is "max"; so a map always leads to the score it explains.
+    An image's score is the mean of its codes over patches, their maximum, or the code of its CLS
+    token, as the bank's `pool` says (`core.kinds.Pool`). A map leads to the score of the first two;
+    beside the third it shows the same directions over the patches.
     """
 
     @property

@@ -114,6 +114,9 @@ CREATE TABLE backbone (         -- one row
     n_extra         USMALLINT NOT NULL,  -- CLS and register tokens, kept off the grid
     linear          BOOLEAN NOT NULL,    -- logits are a linear map of the mean token (checked on probes)
     link            VARCHAR NOT NULL,    -- how its logits become probabilities: "softmax" over all, or "sigmoid" of each
+    cls_linear      BOOLEAN NOT NULL,    -- logits are linear in the CLS token of the layer (checked on probes)
+    reads_patches   BOOLEAN,             -- exchanging the layer's patches changes what the model answers (checked on probes);
+                                         --   NULL: unknown of a family whose inside cannot be reached
     why             VARCHAR NOT NULL     -- why concepts are sought at this layer, for people
 );
 
@@ -186,7 +189,7 @@ CREATE TABLE bank (
     params          VARCHAR NOT NULL,    -- JSON, as fitted
     label_level     VARCHAR,             -- "image" or "class": what labels trained it; NULL: none did
     code_unit       VARCHAR NOT NULL,    -- what a code measures
-    pool            VARCHAR NOT NULL,    -- how codes become a score: "mean" or "max" over tokens
+    pool            VARCHAR NOT NULL,    -- what a score is read from: "mean" or "max" of the map, or "cls": the CLS token
     r2              DOUBLE,              -- share of token variance the bank reconstructs, <= 1; NULL: it does not
     l0              DOUBLE NOT NULL,     -- mean number of non-zero codes a token
     n_dead          UINTEGER NOT NULL,   -- concepts that no image activates
@@ -256,17 +259,23 @@ CREATE TABLE concept (
     monosemanticity DOUBLE,              -- -1..1, mean cosine of the backbone's pooled activations between its top images
     monosemanticity_chance DOUBLE,       -- the same between all images
     monosemanticity_n UINTEGER NOT NULL, -- top images, 24 at most
+    map_r           DOUBLE,              -- -1..1, correlation over images of the score with the mean of the map; NULL: the score is
+                                         --   read from the map (bank.pool), or one of the two does not vary
+    map_r_lo        DOUBLE,              -- of its 95 % interval
+    map_r_hi        DOUBLE,              -- the same
+    map_r_chance    DOUBLE,              -- 0..1, mean size of the correlation with the images shuffled
+    map_r_n         UINTEGER,            -- images behind it: the held-out ones, or all where there is none
     flags           VARCHAR NOT NULL,    -- "" or of dead, rare, dense, single class, single image, border, fixed place, near duplicate, joined by ", "
     umap_x          FLOAT,               -- 2-D layout of the bank's directions (no unit)
     umap_y          FLOAT,
     PRIMARY KEY (bank_id, concept_id)
 );
 
-CREATE TABLE score (            -- image level: the mean of the map (max: bank.pool); ordered by bank, concept, score descending
+CREATE TABLE score (            -- image level, by bank.pool; ordered by bank, concept, score descending
     bank_id         USMALLINT NOT NULL,
     concept_id      UINTEGER NOT NULL,
     image_id        UINTEGER NOT NULL,
-    score           FLOAT NOT NULL,      -- bank.pool over tokens, in bank.code_unit; a pair that is not listed is 0
+    score           FLOAT NOT NULL,      -- by bank.pool, in bank.code_unit; a pair that is not listed is 0
     peak            FLOAT NOT NULL,      -- largest code over tokens (signed: of largest magnitude)
     peak_token      USMALLINT NOT NULL
 );

@@ -7,8 +7,10 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from core import recipe as recipes
+from core.kinds import Pool
 from core.recipe import BackboneSpec, BankSpec, HeadSpec, Recipe
 from data.store import ARTIFACTS
 from precompute import exchange
@@ -57,6 +59,13 @@ def parser() -> argparse.ArgumentParser:
         help="comma-separated, e.g. nmf,sae (default: what fits images and model)",
     )
     run.add_argument("--concepts", type=int, default=0, help="concepts of each of --banks")
+    run.add_argument(
+        "--pool",
+        default="",
+        choices=get_args(Pool),
+        help="what an image's scores are read from, of each of --banks and --import: the mean of "
+        "its maps, their largest values, or its CLS token (default: as fits method and model)",
+    )
     run.add_argument(
         "--saliency",
         default="default",
@@ -128,6 +137,10 @@ def from_text(text: str) -> Recipe:
 
 def recipe(options: argparse.Namespace) -> tuple[Recipe, str]:
     """The recipe and its text. Raises ValueError when flags and file contradict or too few."""
+    if options.pool and not options.banks and not options.imports:
+        raise ValueError(
+            "--pool says what scores of each of --banks and --import are read from; name them too"
+        )
     if options.recipe:
         given = [f for f in (*READERS, "model") if getattr(options, f)]
         if given:
@@ -136,7 +149,9 @@ def recipe(options: argparse.Namespace) -> tuple[Recipe, str]:
         if not path.is_file():
             raise ValueError(f"there is no recipe at {path}")
         text = path.read_text(encoding="utf-8")
-        text += exchange.banks_of(options.imports, alone=not from_text(text).banks)
+        text += exchange.banks_of(
+            options.imports, alone=not from_text(text).banks, pool=options.pool
+        )
         return from_text(text), text
     sources = [name for name in READERS if getattr(options, name)]
     if len(sources) != 1 or not options.model:
@@ -145,7 +160,7 @@ def recipe(options: argparse.Namespace) -> tuple[Recipe, str]:
             "and --shards"
         )
     text = _as_toml(options, sources[0])
-    text += exchange.banks_of(options.imports, alone=not options.banks)
+    text += exchange.banks_of(options.imports, alone=not options.banks, pool=options.pool)
     return from_text(text), text
 
 
@@ -205,6 +220,7 @@ def _as_toml(options: argparse.Namespace, source: str) -> str:
     for method in banks:
         spec = BankSpec(method, n_concepts=0 if method == "cav" else options.concepts)
         lines += ["", "[[banks]]", f'method = "{spec.method}"', f"n_concepts = {spec.n_concepts}"]
+        lines += [f'pool = "{options.pool}"'] if options.pool else []
         kinds = ["sparse"] if method == "cav" else ["sparse", "backbone"]
         for kind in kinds:
             head = HeadSpec(spec.title, kind)

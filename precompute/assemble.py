@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from safetensors.torch import save
 
 from core import concepts, importance, saliency
-from core.backbones import why_layer
+from core.backbones import ReadsCls, why_layer
 from core.bottleneck import probabilities
 from core.kinds import NameSource
 from core.maps import quantise, scales
@@ -69,6 +69,8 @@ def put_backbone(con: Con, build: Build) -> None:
         n_extra=facts["n_extra"],
         linear=bool(backbone.outputs) and backbone.linear_readout() is not None,
         link=build.link,
+        cls_linear=isinstance(backbone, ReadsCls) and backbone.cls_readout() is not None,
+        reads_patches=backbone.reads().patches if isinstance(backbone, ReadsCls) else None,
         why=why_layer(backbone),
     )
 

@@ -10,9 +10,12 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from core.concepts import numerical_rank
+from core.backbones import Reads, ReadsCls
+from core.concepts import METHODS, numerical_rank
+from core.kinds import Pool
 from core.recipe import BankSpec, HeadSpec, Recipe
 from core.types import Backbone, Labels
+from precompute.banks import pool_of, readout_of
 
 SAMPLE = 50_000
 """tokens whose signs and rank are looked at: as many as factorisations are fitted on"""
@@ -35,7 +38,8 @@ def complete(
     n_classes: int,
     labels: Labels | None,
 ) -> Recipe:
-    """The recipe with default saliency replaced, and with banks and heads where it names no bank.
+    """The recipe with default saliency replaced, with what scores are read from, and with banks and
+    heads where it names no bank.
 
     draw: train tokens, at most `SAMPLE`, asked for only where no bank is named; n_tokens: all of
     them; n_classes: labelled classes among the train images.
@@ -46,9 +50,10 @@ def complete(
         others = tuple(m for m in methods if m not in ("default", *chosen))
         recipe = replace(recipe, saliency=replace(recipe.saliency, methods=chosen + others))
     if recipe.banks:
-        return recipe
+        return replace(recipe, banks=_scored(recipe.banks, backbone))
     banks = default_banks(draw(), n_tokens=n_tokens, labelled=_learnable(labels))
-    exact = bool(backbone.outputs) and backbone.linear_readout() is not None
+    banks = _scored(banks, backbone)
+    exact = bool(backbone.outputs) and readout_of(backbone, pool_of(banks[0])) is not None
     heads = [
         HeadSpec(bank.title, kind)
         for bank in banks
@@ -91,6 +96,8 @@ def written(recipe: Recipe, text: str, *, given: Recipe) -> str:
     lines = [text.rstrip(), "", MARK]
     for bank in recipe.banks:
         lines += ["[[banks]]", f'method = "{bank.method}"', f"n_concepts = {bank.n_concepts}"]
+        if bank.pool:
+            lines.append(f"pool = {json.dumps(bank.pool)}")
         if bank.params:
             pairs = ", ".join(f"{key} = {json.dumps(v)}" for key, v in bank.params.items())
             lines.append(f"params = {{ {pairs} }}")
@@ -98,6 +105,25 @@ def written(recipe: Recipe, text: str, *, given: Recipe) -> str:
     for head in recipe.heads:
         lines += ["[[heads]]", f'bank = "{head.bank}"', f'kind = "{head.kind}"', ""]
     return "\n".join(lines)
+
+
+def _scored(banks: tuple[BankSpec, ...], backbone: Backbone) -> tuple[BankSpec, ...]:
+    """Each with what its scores are read from, where that is not the method's own."""
+    reads = backbone.reads() if isinstance(backbone, ReadsCls) else None
+    out = []
+    for bank in banks:
+        pool = bank.pool or default_pool(bank.method, reads)
+        own = not bank.pool and pool == METHODS[bank.method].pool
+        out.append(bank if own else replace(bank, pool=pool))
+    return tuple(out)
+
+
+def default_pool(method: str, reads: Reads | None) -> Pool:
+    """The CLS token where that is what the model reads in the end, and concepts are learned from
+    it; else the method's own. docs/scores.md says what that was measured on."""
+    own = METHODS[method]
+    can = own.follows_model and "cls" in own.pools
+    return "cls" if can and reads is not None and reads.alone else own.pool
 
 
 def _top_k(n_concepts: int) -> int:

@@ -16,7 +16,15 @@ from core.concepts import METHODS
 from core.recipe import BankSpec
 from data import progress, write
 from precompute import ahead, assemble, heads, parts
-from precompute.banks import BankRun, bank_key, draw_control, encode_bank, fit_bank, fit_data
+from precompute.banks import (
+    BankRun,
+    bank_key,
+    draw_control,
+    encode_bank,
+    fit_bank,
+    fit_data,
+    pool_of,
+)
 from precompute.explain import (
     JudgedHead,
     concept_faithfulness,
@@ -135,15 +143,15 @@ def _bank(build: Build, texts: Texts, bank_id: int, spec: BankSpec) -> BankRun:
     method, data = METHODS[spec.method], fit_data(spec, build, texts)
     data = lend_crops(data, build) if method.asks_model else data
     fitted = fit_bank(spec, data, folder / "bank", seed=seed)
-    bank, pool = fitted.bank, method.pool
+    bank = fitted.bank
     log.stage(f"fit {spec.title}", fitted.seconds, len(bank.directions), "concepts")
     codes, seconds = encode_bank(
-        bank, build.activations, folder / "codes", title=spec.title, pool=pool
+        bank, build.activations, folder / "codes", title=spec.title, pool=pool_of(spec)
     )
     log.stage(f"maps of {spec.title}", seconds, len(build.rows), "images")
     with log.timed(f"describe {spec.title}", codes.n_concepts, "concepts"):
         description = describe(spec.title, fitted, codes, build)
-    control = draw_control(bank, codes, build, pool=pool)
+    control = draw_control(bank, codes, build)
     concepts = label_concepts(description.concept, codes, bank, labels=build.label_names)
     return BankRun(
         bank_id, spec, data, folder, fitted, codes, control, description, concepts, texts
@@ -153,7 +161,7 @@ def _bank(build: Build, texts: Texts, bank_id: int, spec: BankSpec) -> BankRun:
 def _heads(con: duckdb.DuckDBPyConnection, run: BankRun, build: Build, before: Made) -> Made:
     """Makes the heads of a bank and measures it with them; returns `before` and what they add."""
     scores, log = run.concepts.scores, build.log
-    given = heads.HeadInput(build, run.bank, scores, run.concepts.label_of, run.texts)
+    given = heads.HeadInput(build, run.bank, scores, run.concepts.label_of, run.texts, run.pool)
     made: list[MeasuredHead] = []
     accuracy = list(before.accuracy)
     explained: dict[int, list[str]] = {}

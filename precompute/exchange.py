@@ -59,9 +59,10 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     pull.add_argument("--dataset", action="store_true", help="of a data set, not of a model")
 
 
-def banks_of(imports: list[str], *, alone: bool = False) -> str:
+def banks_of(imports: list[str], *, alone: bool = False, pool: str = "") -> str:
     """TOML of a bank for each, and of the heads that it can have; `alone`: beside random
-    directions, since no other bank is named.
+    directions, since no other bank is named. `pool`: what scores are read from, of all of them; "":
+    as each says of itself.
 
     Raises ValueError naming what is no such file, and why.
     """
@@ -78,11 +79,13 @@ def banks_of(imports: list[str], *, alone: bool = False) -> str:
         said = ", ".join(f"{n} = {json.dumps(v)}" for n, v in {"path": str(path), **params}.items())
         lines += ["", "[[banks]]", f"method = {json.dumps(kind.method)}"]
         lines += [f"name = {json.dumps(title)}", f"params = {{ {said} }}"]
+        lines += [f"pool = {json.dumps(pool or kind.pool)}"] if pool or kind.pool else []
         heads = ["sparse"] + ["backbone"] * kind.reconstructs + ["own"] * kind.reads_classes
         for head in heads:
             lines += ["", "[[heads]]", f"bank = {json.dumps(title)}", f'kind = "{head}"']
     if lines and alone:
         lines += ["", "[[banks]]", 'method = "random"']
+        lines += [f"pool = {json.dumps(pool)}"] if pool else []
     return "\n".join([*lines, ""]) if lines else ""
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 from core.recipe import Recipe
 from data import lock, progress, store, write
 from precompute import assemble, parts
+from precompute.banks import check_cls
 from precompute.defaults import SAMPLE, complete, written
 from precompute.doctor import is_finished, refuse_unsound
 from precompute.every_bank import banks_begun, put_banks
@@ -64,6 +65,7 @@ def run(
     progress.part(parts.IMAGES)
     text = text or recipe.canonical()
     sources = open_sources(recipe, out=out, device=device)
+    check_cls(recipe, sources.backbone)
     identity = fingerprint_store(recipe, sources.images, sources.backbone)
     path = store.path_for(recipe.name, identity, out=out)
     if is_finished(path):

@@ -140,6 +140,15 @@ def vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def cls_store(shapes: Path, vit: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of banks whose scores are read from the CLS token, and from maps, where the
+    classifier reads the CLS token alone; see `fake_vit`."""
+    import fake_vit
+
+    return fake_vit.scored(shapes, vit, fake_vit.LAST, tmp_path_factory.mktemp("cls"))
+
+
+@pytest.fixture(scope="session")
 def explained_store(shapes: Path, vit: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store without a head, which explains the backbone's own logits; see `fake_vit`."""
     import fake_vit

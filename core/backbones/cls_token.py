@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from core.backbones import layers
+from core.backbones.default_layer import Run, changed_by
 from core.backbones.layers import Layout
 from core.backbones.resume import Resumed
 from core.types import Backbone
@@ -36,6 +38,9 @@ class Reads(NamedTuple):
     """whether another image's CLS token does; False without one"""
     no_cls: str
     """why no image can be scored by a CLS token here, a clause for people; "": one can"""
+    alone: bool = False
+    """whether in the end, after the last layer that gives tokens, the CLS token is read and no
+    patch: what patches say reaches the answer through it alone"""
 
 
 @runtime_checkable
@@ -60,6 +65,26 @@ def has(network: nn.Module, layout: Layout) -> bool:
     """Whether the first token in front of the patches is a CLS token."""
     names = (name.rpartition(".")[2] for name, _ in network.named_parameters())
     return layout.n_extra > 0 and any(name in NAMES for name in names)
+
+
+def reads(
+    network: nn.Module,
+    run: Run,
+    pixels: Float[Tensor, "2 3 H W"],
+    *,
+    layer: str,
+    layout: Layout,
+) -> Reads:
+    """`run(pixels)` runs the network."""
+    patches, first = changed_by(network, run, pixels, name=layer, layout=layout)
+    if not has(network, layout):
+        return Reads(patches, False, "it has no CLS token there")
+    if not first:
+        return Reads(patches, False, "nothing that follows reads its CLS token there")
+    found = layers.survey(network, pixels, run)
+    last = [name for name, (one, _) in found.items() if has(network, one)][-1]
+    at_last = changed_by(network, run, pixels, name=last, layout=found[last][0])
+    return Reads(patches, True, "", at_last == (False, True))
 
 
 def find(

@@ -104,19 +104,13 @@ class HuggingFaceBackbone:
     @cached_property
     def _reads(self) -> cls_token.Reads:
         projected = self.space if self.layer == joint.JOINT_LAYER else None
-        patches, first = default_layer.changed_by(
+        return cls_token.reads(
             self.network,
             lambda pixels: call(self.network, pixels),
             mean_readout.probes(*self.pixel_size)[-2:].to(self.device),
-            name=projected.source if projected else self.layer,
+            layer=projected.source if projected else self.layer,
             layout=self.layout,
         )
-        why = ""
-        if not cls_token.has(self.network, self.layout):
-            why = "it has no CLS token there"
-        elif not first:
-            why = "nothing that follows reads its CLS token there"
-        return cls_token.Reads(patches, not why, why)
 
     def cls_readout(self) -> tuple[Float[np.ndarray, "y d"], Float[np.ndarray, " y"]] | None:
         return self._cls_readout

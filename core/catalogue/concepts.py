@@ -152,6 +152,18 @@ CONCEPT = keyed(
             short="Label sep. chance",
         ),
         Definition(
+            "concept.map_r",
+            "Score and map",
+            "Correlation over images of its score with the mean of its map, -1 to 1, of a bank "
+            "whose scores are read from the CLS token: the map shows the same direction over the "
+            "patches.",
+            source=COMMON,
+            unit="correlation",
+            chance="its mean size with the images shuffled",
+            n_of="held-out images",
+            bounds=_SIGNED,
+        ),
+        Definition(
             "concept.nearest_cosine",
             "Nearest direction",
             "Largest cosine with another direction of the bank, -1 to 1; above 0.95 it is "

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from einops import einsum
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from core.backbones import Stopped
@@ -32,6 +32,8 @@ class ResumedLogit:
     directions: Float[Tensor, "k d"]
     output: int
     """index of the logit"""
+    of_cls: Float[Tensor, " k"] | None = None
+    """codes of the CLS token, which is then dimmed with the patches; None: it stays"""
 
     def __call__(self, scores: Float[Tensor, "n k"]) -> Float[Tensor, " n"]:
         """Logits in float64 on the CPU; with gradients where the scores ask for them."""
@@ -42,5 +44,15 @@ class ResumedLogit:
         tokens = stopped.tokens
         left, codes, directions = (x.to(tokens) for x in (scores - 1, self.codes, self.directions))
         change = einsum(left, codes, directions, "n k, t k, k d -> n t d")
+        cls = None
+        if self.of_cls is not None:
+            cls = stopped.extra[:, 0] + (left * self.of_cls.to(tokens)) @ directions
         run = stopped.attributed if change.requires_grad else stopped
-        return run(tokens + change)[:, self.output].cpu().double()
+        return run(tokens + change, cls)[:, self.output].cpu().double()
+
+    def part(self, chosen: Integer[Tensor, " c"]) -> ResumedLogit:
+        """Of some concepts alone; the others stay as they are."""
+        of_cls = None if self.of_cls is None else self.of_cls[chosen]
+        return replace(
+            self, codes=self.codes[:, chosen], directions=self.directions[chosen], of_cls=of_cls
+        )

@@ -16,7 +16,8 @@ from jaxtyping import Bool, Float, Float64
 from core.kinds import Pool
 from core.types import Box, Grid
 
-POOLINGS = get_args(Pool)
+POOLINGS = tuple(pool for pool in get_args(Pool) if pool != "cls")
+"""what scores may be read from that follow when the map is edited"""
 
 
 def attention(
@@ -71,8 +72,14 @@ def pool(
 ) -> Float64[np.ndarray, " k"]:
     """New scores of one image's concepts; `pooling` is how its scores were made.
 
-    Raises ValueError when the weights leave nothing to average.
+    Raises ValueError when the weights leave nothing to average, and for scores that are not read
+    from the map.
     """
+    if pooling == "cls":
+        raise ValueError(
+            "scores of this bank are read from the CLS token, so no edit of a map says what they "
+            'would be; use a bank with pool = "mean" or "max"'
+        )
     if pooling not in POOLINGS:
         raise ValueError(f"no pooling {pooling!r}; choose from {', '.join(POOLINGS)}")
     values = maps.astype(np.float64)

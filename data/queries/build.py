@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import duckdb
 import pandas as pd
 
-from core.kinds import Link
+from core.kinds import Link, Pool
 from data.queries.carried import CARRIED, NAMED
 from data.queries.records import records
 
@@ -54,6 +54,10 @@ class BuildFacts:
     """logits are a linear map of the mean token"""
     link: Link
     """how its logits become probabilities"""
+    cls_linear: bool
+    """logits are linear in the CLS token"""
+    reads_patches: bool | None
+    """the layer's patches change what the model answers; None: unknown"""
     why: str
     """why concepts are sought at this layer; "": no backbone"""
 
@@ -74,8 +78,8 @@ class Bank:
     label_level: str | None
     """"image" or "class": what labels trained it; None: none did"""
     code_unit: str
-    pool: str
-    """how codes become a score: "mean" or "max" over tokens"""
+    pool: Pool
+    """what a score is read from"""
     r2: float | None
     """share of token variance that it reconstructs, <= 1; None: it does not"""
     l0: float
@@ -119,7 +123,9 @@ def build(con: duckdb.DuckDBPyConnection) -> BuildFacts:
             coalesce(grid_w, 0) AS grid_w, coalesce(width, 0) AS width,
             coalesce(input_h, 0) AS input_h, coalesce(input_w, 0) AS input_w,
             coalesce(n_extra, 0) AS n_extra, coalesce(linear, FALSE) AS linear,
-            coalesce(link, 'softmax') AS link, coalesce(why, '') AS why
+            coalesce(link, 'softmax') AS link,
+            coalesce(cls_linear, FALSE) AS cls_linear, reads_patches,
+            coalesce(why, '') AS why
         FROM build LEFT JOIN backbone ON TRUE
         """,
     )[0]

@@ -74,6 +74,13 @@ class Concept:
     monosemanticity: float | None
     monosemanticity_chance: float | None
     monosemanticity_n: int
+    map_r: float | None
+    """correlation over images of the score with the mean of the map; None: the score is read from
+    the map"""
+    map_r_lo: float | None
+    map_r_hi: float | None
+    map_r_chance: float | None
+    map_r_n: int | None
     flags: str
     umap_x: float | None
     umap_y: float | None

@@ -235,13 +235,13 @@ def facts(
     *,
     concept_ids: Integer[np.ndarray, " k"],
 ) -> pd.DataFrame:
-    """concept_id, name, name_source, map_scale, peak_p99, score_size (largest |score| anywhere) and
-    the score on this image (0 where none is listed), in order of id."""
+    """concept_id, name, name_source, map_scale, peak_p99, score_size (largest |score| anywhere),
+    map_r and the score on this image (0 where none is listed), in order of id."""
     return _frame(
         con,
         """
         SELECT concept_id, name, name_source, map_scale, peak_p99,
-               greatest(abs(score_min), abs(score_max)) AS score_size,
+               greatest(abs(score_min), abs(score_max)) AS score_size, map_r,
                coalesce(score, 0)::DOUBLE AS score
         FROM concept
         LEFT JOIN (SELECT concept_id, score FROM score
@@ -251,6 +251,20 @@ def facts(
         """,
         {"bank_id": bank_id, "image_id": image_id, "ids": concept_ids.tolist()},
     )
+
+
+def scored(
+    con: duckdb.DuckDBPyConnection, bank_id: int, image_id: int
+) -> Integer[np.ndarray, " k"]:
+    """Ids of the concepts that have a score on the image, in order."""
+    found = con.execute(
+        """
+        SELECT concept_id FROM score WHERE bank_id = $bank_id AND image_id = $image_id
+        ORDER BY concept_id
+        """,
+        {"bank_id": bank_id, "image_id": image_id},
+    ).fetchnumpy()
+    return np.asarray(found["concept_id"]).astype(np.int64)
 
 
 def saliency(con: duckdb.DuckDBPyConnection, image_id: int) -> pd.DataFrame:

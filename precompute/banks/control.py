@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -12,10 +12,10 @@ from jaxtyping import Float, Float64
 from scipy.sparse import csc_array
 from torch import Tensor
 
-from core.kinds import Pool
 from core.metrics import dictionary
 from core.types import ConceptBank
 from precompute.banks.encode import Codes, sparse
+from precompute.banks.pooling import vectors
 from precompute.intake import ActivationStore, Build, StoredTokens
 
 SAMPLE = 5_000
@@ -43,18 +43,27 @@ class Directions:
 class ControlCodes(Codes):
     """Codes of random directions, made when they are asked for; they have no `sums`."""
 
+    _: KW_ONLY
     directions: Directions
     activations: ActivationStore
-    pool: Pool
-    """as of the bank: "mean" or "max" over tokens"""
+    of_cls: Directions | None = None
+    """the same directions with thresholds for CLS tokens, where the bank's scores are read there"""
 
     def shard(self, i: int) -> dict[str, np.ndarray]:
         dense = torch.cat(list(self._encoded(self.activations.tokens(i))))
-        return sparse(dense.transpose(1, 2).contiguous().numpy(), first=0, pool=self.pool)
+        maps = dense.transpose(1, 2).contiguous().numpy()
+        own = None
+        if self.of_cls is not None:
+            own = self.of_cls.encode(torch.from_numpy(self.activations.cls_of(i))).numpy()
+        return sparse(maps, first=0, pool=self.pool, own=own)
 
     @cached_property
     def scores(self) -> csc_array:
-        """n x k, pooled as the bank's own."""
+        """n x k, read from what the bank's own are read from."""
+        if self.of_cls is not None:
+            cls = self.activations.cls()
+            assert cls is not None, "the bank's scores are read there"
+            return csc_array(self.of_cls.encode(torch.from_numpy(cls)).double().numpy())
         if self.directions.signed and self.pool == "mean":  # affine: of the mean token
             pooled = torch.from_numpy(self.activations.pooled())
             return csc_array(self.directions.encode(pooled).double().numpy())
@@ -94,28 +103,39 @@ class ControlCodes(Codes):
             yield self.directions.encode(torch.from_numpy(np.array(tokens[start : start + step])))
 
 
-def draw_control(bank: ConceptBank, codes: Codes, build: Build, *, pool: Pool) -> ControlCodes:
-    """Random directions, as many as the bank has, and what they say of every image.
+def draw_control(bank: ConceptBank, codes: Codes, build: Build) -> ControlCodes:
+    """Random directions, as many as the bank has, and what they say of every image: their scores
+    are read from what the bank's are read from.
 
     Signed codes are signed distances to separators through the mean train token. Others are
     non-negative: each direction is on for the tokens furthest along it, as large a share of them
-    as the bank's codes are on for, so that a token has as many non-zero codes on average.
+    as the bank's codes are on for, so that a token has as many non-zero codes on average. The same
+    of CLS tokens, where the bank's scores are read there.
     """
     rows = dictionary.random_like(bank.directions, seed=build.seed).float()
+    cls = None
+    if codes.pool == "cls":
+        cls = torch.from_numpy(vectors(build, codes.pool)[build.train])
     if bank.signed:
         pooled = torch.from_numpy(build.pooled[build.train])
         threshold = rows @ pooled.mean(0)
+        of_cls = None if cls is None else rows @ cls.mean(0)
     else:
         tokens = StoredTokens(build.activations, build.train).sample(SAMPLE, seed=build.seed)
         threshold = _exceeded(tokens @ rows.T, share=codes.l0 / len(rows))
+        of_cls = None
+        if cls is not None:
+            on = codes.scores[build.train].count_nonzero() / len(cls)
+            of_cls = _exceeded(cls @ rows.T, share=on / len(rows))
     return ControlCodes(
         codes.folders,
         codes.sizes,
         codes.n_tokens,
         codes.n_concepts,
+        codes.pool,
         directions=Directions(rows, threshold, bank.signed),
         activations=build.activations,
-        pool=pool,
+        of_cls=None if of_cls is None else Directions(rows, of_cls, bank.signed),
     )
 
 

@@ -18,6 +18,7 @@ from core.kinds import Pool
 from core.maps import INDEX
 from core.metrics import reconstruction
 from core.types import ConceptBank
+from precompute.banks.pooling import cls_scores
 from precompute.intake import ActivationStore, facts_of, run_shards
 
 _ENTRIES = 16_000_000
@@ -34,22 +35,30 @@ def encode_bank(
 ) -> tuple[Codes, float]:
     """Codes of every image under `folder`, and the seconds they took.
 
-    `pool` is how codes become an image's score: "mean" or "max" over its tokens.
+    `pool` is what an image's score is read from: its map ("mean" or "max" over tokens), or its
+    CLS token, which `activations` must hold then.
     """
     n = len(activations.folders)
     folders = [folder / f"{i:05d}" for i in range(n)]
     sizes = [facts_of(f)["n"] for f in activations.folders]
 
     def work(i: int, out: Path) -> dict[str, Any]:
-        return _shard(bank, activations.tokens(i), out, pool=pool)
+        cls = activations.cls_of(i) if pool == "cls" else None
+        return _shard(bank, activations.tokens(i), out, pool=pool, cls=cls)
 
     seconds = run_shards(f"maps of {title}"[:24], folders, work, units=sizes)
-    return Codes(folders, sizes, activations.tokens(0).shape[1], len(bank.directions)), seconds
+    t, k = activations.tokens(0).shape[1], len(bank.directions)
+    return Codes(folders, sizes, t, k, pool), seconds
 
 
 @torch.inference_mode()
 def _shard(
-    bank: ConceptBank, tokens: Float[np.ndarray, "n t d"], out: Path, *, pool: Pool
+    bank: ConceptBank,
+    tokens: Float[np.ndarray, "n t d"],
+    out: Path,
+    *,
+    pool: Pool,
+    cls: Float[np.ndarray, "n d"] | None,
 ) -> dict[str, Any]:
     n, t, _ = tokens.shape
     k = len(bank.directions)
@@ -73,7 +82,8 @@ def _shard(
         n_on += (dense > 0).sum((0, 2))
         sums += dense.sum(0, dtype=np.float64)
         magnitudes += np.abs(dense).sum(0, dtype=np.float64)
-        for name, piece in sparse(dense, first=start, pool=pool).items():
+        own = None if cls is None else cls_scores(bank, cls[start : start + chunk])
+        for name, piece in sparse(dense, first=start, pool=pool, own=own).items():
             pieces.setdefault(name, []).append(piece)
     codes_of_shard: Any = {name: np.concatenate(p) for name, p in pieces.items()}
     np.savez(out / "codes.npz", **codes_of_shard)
@@ -90,14 +100,28 @@ def _shard(
     return {"n": n}
 
 
-def sparse(dense: Float[np.ndarray, "n k t"], *, first: int, pool: Pool) -> dict[str, np.ndarray]:
-    """Non-zero codes, ordered by image, concept and token; and image-level scores."""
+def sparse(
+    dense: Float[np.ndarray, "n k t"],
+    *,
+    first: int,
+    pool: Pool,
+    own: Float[np.ndarray, "n k"] | None = None,
+) -> dict[str, np.ndarray]:
+    """Non-zero codes, ordered by image, concept and token; and image-level scores.
+
+    `own`: scores that are not read from the map. A pair is listed where score or map is not 0.
+    """
     image, concept, token = np.nonzero(dense)
-    lit_image, lit_concept = np.nonzero(np.abs(dense).max(2) > 0)
+    shown = np.abs(dense).max(2) > 0
+    if own is not None:
+        shown |= own != 0
+    lit_image, lit_concept = np.nonzero(shown)
     lit = dense[lit_image, lit_concept]
     peak_token = (lit if pool == "max" else np.abs(lit)).argmax(1)
     peak = lit[np.arange(len(lit)), peak_token]
-    mean = lit.mean(1, dtype=np.float64).astype(np.float32)
+    score = peak if pool == "max" else lit.mean(1, dtype=np.float64).astype(np.float32)
+    if own is not None:
+        score = own[lit_image, lit_concept].astype(np.float32)
     return {
         "image": (image + first).astype(np.uint32),
         "concept": concept.astype(INDEX),
@@ -105,7 +129,7 @@ def sparse(dense: Float[np.ndarray, "n k t"], *, first: int, pool: Pool) -> dict
         "value": dense[image, concept, token],
         "score_image": (lit_image + first).astype(np.uint32),
         "score_concept": lit_concept.astype(np.uint32),
-        "score": peak if pool == "max" else mean,
+        "score": score,
         "peak": peak,
         "peak_token": peak_token.astype(INDEX),
     }
@@ -119,6 +143,8 @@ class Codes:
     sizes: list[int]
     n_tokens: int
     n_concepts: int
+    pool: Pool = "mean"
+    """what scores are read from"""
 
     def shard(self, i: int) -> dict[str, np.ndarray]:
         with np.load(self.folders[i] / "codes.npz") as file:
@@ -177,6 +203,23 @@ class Codes:
             (level["score"].astype(np.float64), (level["image"], level["concept"])),
             shape=(self.n_images, self.n_concepts),
         )
+
+    @cached_property
+    def means(self) -> csc_array:
+        """n x k: mean codes over the patches, which are the scores unless these are read from
+        elsewhere."""
+        if self.pool == "mean":
+            return self.scores
+        starts = np.cumsum([0, *self.sizes])
+        parts: dict[str, list[np.ndarray]] = {"row": [], "concept": [], "value": []}
+        for i in range(len(self.folders)):
+            piece = self.shard(i)
+            parts["row"].append(piece["image"] + starts[i])
+            parts["concept"].append(piece["concept"])
+            parts["value"].append(piece["value"].astype(np.float64) / self.n_tokens)
+        row, concept, value = (np.concatenate(p) for p in parts.values())
+        # entries of the same pair are added up
+        return csc_array((value, (row, concept)), shape=(self.n_images, self.n_concepts))
 
     def dense_maps(
         self, images: np.ndarray, concepts: np.ndarray | None = None

@@ -20,6 +20,7 @@ from core.kinds import LabelLevel
 from core.recipe import BankSpec
 from core.types import ConceptBank, FitData
 from data.progress import note, step
+from precompute.banks.pooling import check_pool
 from precompute.intake import (
     check_parameters,
     facts_of,
@@ -77,6 +78,7 @@ def check_bank(spec: BankSpec) -> None:
         raise ValueError(f"bank {spec.title!r}: labels must be 'image' or 'class', not {level!r}")
     if spec.stability == 1:
         raise ValueError(f"bank {spec.title!r}: stability compares fits, so it must be 0 or >= 2")
+    check_pool(spec)
     check_parameters(
         {name: value for name, value in spec.params.items() if name != "labels"},
         METHODS[spec.method].fit,

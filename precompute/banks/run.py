@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Integer
 
-from core.concepts import METHODS
 from core.kinds import Pool
 from core.recipe import BankSpec
 from core.types import ConceptBank, FitData
@@ -72,5 +71,5 @@ class BankRun:
 
     @property
     def pool(self) -> Pool:
-        """How codes become an image's score: "mean" or "max" over its tokens."""
-        return METHODS[self.spec.method].pool
+        """What an image's score is read from."""
+        return self.codes.pool

@@ -9,6 +9,7 @@ from jaxtyping import Integer
 
 from core.recipe import BankSpec
 from core.types import FitData
+from precompute.banks.pooling import pool_of, vectors
 from precompute.intake import (
     Build,
     ImageCrops,
@@ -18,21 +19,30 @@ from precompute.intake import (
     labels_of,
 )
 
+_PATCHES = 4
+"""for each time that a CLS token is learned from"""
+
 
 def fit_data(
     spec: BankSpec,
     build: Build,
     texts: Texts,
 ) -> FitData:
-    """Raises ValueError when the bank asks for labels of a level that the data set lacks."""
+    """What the bank may look at. Where its scores are read from CLS tokens, these are the images'
+    vectors, and a fifth of the tokens: a dictionary of patches alone rebuilds them badly.
+
+    Raises ValueError when the bank asks for labels of a level that the data set lacks.
+    """
     level = str(spec.params.get("labels", ""))
     labels = labels_of(
         build.dataset, build.rows, train=build.train, test=build.held_out, level=level
     )
-    pooled, activations = build.pooled, build.activations
+    pool, activations = pool_of(spec), build.activations
+    pooled = vectors(build, pool)
+    n_cls = max(1, activations.tokens(0).shape[1] // _PATCHES) if pool == "cls" else 0
     classes = build.class_of[build.train]
     return FitData(
-        StoredTokens(activations, build.train),
+        StoredTokens(activations, build.train, n_cls),
         pooled[build.train],
         pooled[build.held_out],
         labels,
@@ -55,7 +65,7 @@ def part_of(data: FitData, part: Integer[np.ndarray, " p"]) -> FitData:
     chosen = tokens.chosen[part]
     return replace(
         data,
-        tokens=StoredTokens(tokens.store, chosen),
+        tokens=StoredTokens(tokens.store, chosen, tokens.n_cls),
         pooled=data.pooled[part],
         labels=data.labels and replace(data.labels, train=data.labels.train[part]),
         images=StoredImages(tokens.store, chosen),

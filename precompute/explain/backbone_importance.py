@@ -1,6 +1,7 @@
-"""What the backbone's own logit rests on, where it is no linear map of the mean token.
+"""What the backbone's own logit rests on, where it is no linear map of what scores are read from.
 
-Every concept is dimmed at all tokens of an image and the rest of the network runs again, so that
+Every concept is dimmed at all patches of an image, and at its CLS token where the bank is scored by
+it, and the rest of the network runs again, so that
 each method of `core.importance` says what it says of any function. Where the read-out is linear a
 head of kind "backbone" is exact, and nothing is done here.
 """
@@ -20,7 +21,7 @@ from torch import Tensor
 from core.backbones import Resumes, Stopped
 from core.importance import METHODS, ResumedLogit
 from data import write
-from precompute.banks import BankRun, RandomDictionary, random_dictionary
+from precompute.banks import BankRun, RandomDictionary, random_dictionary, readout_of
 from precompute.explain import fidelity
 from precompute.intake import Build, pixels_of
 
@@ -50,7 +51,7 @@ def put_backbone_importance(con: duckdb.DuckDBPyConnection, run: BankRun, build:
     logits, backbone, n = build.logits, build.backbone, build.recipe.effects.explained
     if bank.offset is None or logits is None or not n:
         return 0
-    if backbone.linear_readout() is not None:
+    if readout_of(backbone, run.pool) is not None:
         return 0
     if not isinstance(backbone, Resumes):
         raise ValueError(
@@ -65,12 +66,15 @@ def put_backbone_importance(con: duckdb.DuckDBPyConnection, run: BankRun, build:
         pixels = pixels_of(build, [int(build.image_ids[row])])
         z = torch.from_numpy(run.concepts.codes(int(row)))
         resume = partial(_stopped, backbone, pixels)
-        function = ResumedLogit(lru_cache(resume), z, bank.directions, int(best[row]))
+        own = None
+        if run.pool == "cls":
+            own = torch.from_numpy(run.concepts.scores[row]).float()
+        function = ResumedLogit(lru_cache(resume), z, bank.directions, int(best[row]), own)
         found.append(_image(int(row), function, control, seed=build.seed + int(row)))
     if any(len(one.active) for one in found) and not any(one.importances for one in found):
         raise ValueError(
             f"no concept at layer {backbone.layer!r} reaches the logits (they are read from the "
-            "CLS token alone), so they rest on none; choose an earlier layer"
+            'CLS token alone), so they rest on none; choose an earlier layer, or pool = "cls"'
         )
     _write(con, run.bank_id, found, build.output_classes[best], build.image_ids)
     return len(found)
@@ -84,8 +88,9 @@ def _stopped(backbone: Resumes, pixels: Float[Tensor, "1 3 H W"], n: int) -> Sto
 def _image(row: int, every: ResumedLogit, control: RandomDictionary, *, seed: int) -> Explained:
     """`every`: the image's logit as a function of all concepts."""
     stopped, output = every.stopped, every.output
-    active = torch.nonzero(every.codes.any(0))[:, 0]
-    function = ResumedLogit(stopped, every.codes[:, active], every.directions[active], output)
+    shown = every.codes.any(0)
+    active = torch.nonzero(shown if every.of_cls is None else shown | every.of_cls.bool())[:, 0]
+    function = every.part(active)
     whole = torch.ones(1, len(active)).double()
     with torch.no_grad():
         # one by one: rows of a batch differ by rounding
@@ -95,8 +100,12 @@ def _image(row: int, every: ResumedLogit, control: RandomDictionary, *, seed: in
     importances = _importances(function, seed=seed)
     pairs = fidelity.tested(function, whole, importances, seed=seed)
     codes = control.codes(stopped(1).tokens[0].float().cpu())
-    used = codes.any(0)
-    random = ResumedLogit(stopped, codes[:, used], control.directions[used], output)
+    used, own = codes.any(0), None
+    if every.of_cls is not None:
+        own = control.codes(stopped(1).extra[:, 0].float().cpu())[0]
+        used |= own.bool()
+    random = ResumedLogit(stopped, codes, control.directions, output, own)
+    random = random.part(torch.nonzero(used)[:, 0])
     drawn = fidelity.tested(
         random, torch.ones(1, int(used.sum())).double(), _importances(random, seed=seed), seed=seed
     )
@@ -114,9 +123,7 @@ def _importances(function: ResumedLogit, *, seed: int) -> dict[str, Float[Tensor
         if not method.costly
     }
     largest = importances[RANKED_BY][0].abs().argsort(descending=True, stable=True)[:VARIED]
-    fewer = ResumedLogit(
-        function.stopped, function.codes[:, largest], function.directions[largest], function.output
-    )
+    fewer = function.part(largest)
     for name in (name for name in methods if name not in importances):
         importances[name] = torch.zeros_like(whole)
         importances[name][:, largest] = methods[name].run(fewer, whole[:, largest], seed=seed)

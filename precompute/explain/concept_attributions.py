@@ -29,7 +29,7 @@ def put(con: duckdb.DuckDBPyConnection, run: BankRun, build: Build) -> None:
     bank, title = run.bank, run.title
     if not isinstance(bank, CraftBank) or bank.n_attributed == 0:
         return
-    scored = ScoredBackbone(build.backbone, bank)
+    scored = ScoredBackbone(build.backbone, bank, run.pool)
     top = _strongest(run.description, int(bank.n_attributed))
     concepts = sorted(top)
     shards = [concepts[i : i + SHARD] for i in range(0, len(concepts), SHARD)]

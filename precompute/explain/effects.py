@@ -1,8 +1,8 @@
 """What editing a latent does to the backbone's own logits, beside a random direction.
 
-At every token x becomes x + (z' - z) d, so what the bank does not reconstruct stays as it is. Where
-logits are linear in the mean token the change follows from the codes; elsewhere the rest of the
-network runs again.
+At every token x becomes x + (z' - z) d, so what the bank does not reconstruct stays as it is; of a
+bank that is scored by CLS tokens, at these as well. Where logits are linear in the mean token, or
+in the CLS token, the change follows from the codes; elsewhere the rest of the network runs again.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from jaxtyping import Bool, Float, Float64, Integer
 
 from core.backbones import Resumes
 from core.intervention import sae_edits
-from core.kinds import EditedImages
+from core.kinds import EditedImages, Pool
 from core.sampling import evenly
 from core.types import ConceptBank
 from data import write
-from precompute.banks import BankRun, Codes, LabelledScores
+from precompute.banks import BankRun, Codes, LabelledScores, readout_of
 from precompute.intake import Build, pixels_of
 
 CLASSES = 10
@@ -40,7 +40,8 @@ class Latent:
     """labelled concept that it is named for; -1: none"""
     scores: Float64[np.ndarray, " n"]
     means: Float64[np.ndarray, " n"]
-    """mean code over an image's tokens; the scores, unless the bank pools by the maximum"""
+    """mean code over an image's tokens, or the code of its CLS token where scores are read there;
+    the scores, unless the bank pools by the maximum"""
     high: float
     """the code that is clamped to"""
 
@@ -73,7 +74,7 @@ def put_effects(con: duckdb.DuckDBPyConnection, run: BankRun, build: Build, *, f
     before, backbone, spec = build.logits, build.backbone, build.recipe.effects
     if bank.offset is None or before is None or not spec.latents:
         return 0
-    readout = backbone.linear_readout()
+    readout = readout_of(backbone, run.pool)
     if readout is None and not isinstance(backbone, Resumes):
         raise ValueError(f"backbone {backbone.name!r} cannot go on from other tokens at its layer")
     size = len(before) if readout is not None else spec.images
@@ -89,7 +90,7 @@ def put_effects(con: duckdb.DuckDBPyConnection, run: BankRun, build: Build, *, f
                 means = latent.means[edit.rows, None]
                 moved = (edit.codes(means) - means)[:, None] * (steps @ readout[0].T)
             else:
-                moved = _rerun(edit, steps, latent, concepts, build)
+                moved = _rerun(edit, steps, latent, concepts, build, pool=run.pool)
             edited = ~np.isclose(
                 edit.codes(latent.means[edit.rows, None])[:, 0],
                 latent.means[edit.rows],
@@ -100,7 +101,7 @@ def put_effects(con: duckdb.DuckDBPyConnection, run: BankRun, build: Build, *, f
     if readout is None and outcomes and not any(o.moved.any() for o in outcomes):
         raise ValueError(
             f"no edit of the tokens of layer {backbone.layer!r} reaches the logits (they "
-            "are read from the CLS token alone); choose an earlier layer"
+            'are read from the CLS token alone); choose an earlier layer, or pool = "cls"'
         )
     _put(con, run.bank_id, outcomes, build.output_classes, first=first, exact=readout is not None)
     return len(outcomes)
@@ -117,8 +118,11 @@ def _latents(
     place[order] = np.arange(len(order))
     means = np.zeros((codes.n_images, len(order)))
     values: list[list[np.ndarray]] = [[] for _ in order]
+    if codes.pool == "cls":
+        means = codes.scores[:, order].toarray()
+        values = [[column[column != 0]] for column in means.T]
     first = 0
-    for i, size in enumerate(codes.sizes):
+    for i, size in enumerate(codes.sizes if codes.pool != "cls" else ()):
         piece = codes.shard(i)
         mine = np.flatnonzero(place[piece["concept"]] >= 0)
         at, value = place[piece["concept"][mine]], piece["value"][mine].astype(np.float64)
@@ -172,12 +176,16 @@ def _rerun(
     latent: Latent,
     concepts: LabelledScores,
     build: Build,
+    *,
+    pool: Pool,
 ) -> Float64[np.ndarray, "m s y"]:
     """Changes of the logits, by the rest of the network."""
     backbone = build.backbone
     assert isinstance(backbone, Resumes)  # the caller has looked
     maps = np.stack([concepts.codes(int(row))[:, latent.concept_id] for row in edit.rows])
     delta = edit.codes(maps[:, :, None]) - maps[:, :, None]
+    own = latent.means[edit.rows, None] if pool == "cls" else None
+    at_cls = None if own is None else edit.codes(own) - own
     ids = build.image_ids[edit.rows].tolist()
     out = np.zeros((len(ids), len(steps), len(build.output_classes)))
     for start in range(0, len(ids), _BATCH):
@@ -186,7 +194,11 @@ def _rerun(
         base = stopped(stopped.tokens).double().cpu().numpy()
         for s, step in enumerate(steps):
             moved = torch.from_numpy(delta[part] * step).to(stopped.tokens)
-            out[part, s] = stopped(stopped.tokens + moved).double().cpu().numpy() - base
+            cls = None
+            if at_cls is not None:
+                cls = stopped.extra[:, 0] + torch.from_numpy(at_cls[part] * step).to(moved)
+            after = stopped(stopped.tokens + moved, cls)
+            out[part, s] = after.double().cpu().numpy() - base
     return out
 
 

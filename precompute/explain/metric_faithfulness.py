@@ -19,7 +19,7 @@ from core.metrics import faithfulness
 from core.metrics.perturbation import curve_area
 from core.sampling import evenly
 from core.types import Backbone, ConceptBank
-from precompute.banks import BankRun
+from precompute.banks import BankRun, scores_of
 from precompute.intake import Build, pixels_of
 from precompute.quality import MetricRow
 
@@ -151,6 +151,5 @@ def _scores(
 ) -> Float[np.ndarray, "n k"]:
     found = []
     for part in pixels.split(_BATCH):
-        codes = bank.encode(backbone.forward(part).tokens.float().cpu())
-        found.append((codes.amax(1) if pool == "max" else codes.mean(1)).double().numpy())
+        found.append(scores_of(bank, backbone.forward(part), pool).double().numpy())
     return np.concatenate(found)

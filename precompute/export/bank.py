@@ -13,6 +13,12 @@ from precompute.export import reading
 from precompute.export.folder import CARD, card, fresh, table
 
 WEIGHTS, SETTINGS = "sae_weights.safetensors", "cfg.json"
+_SCORE = {
+    "mean": "the mean of a concept's codes over its patches",
+    "max": "the largest of a concept's codes over its patches",
+    "cls": "the code of its CLS token, not of its patches",
+}
+"""by bank.pool"""
 _NAMED = 200
 """concepts that the card lists, at most"""
 
@@ -29,6 +35,7 @@ def export_bank(path: Path, title: str, to: Path) -> Path:
     folder = fresh(to)
     facts: dict[str, Any] = {"model_name": origin.backbone, "hook_name": origin.layer}
     facts |= {"dataset": origin.dataset, "method": bank.method, "store": origin.fingerprint}
+    facts["pool"] = bank.pool
     facts["l0"] = bank.l0
     if bank.r2 is not None:
         facts["fvu"] = 1 - bank.r2
@@ -81,7 +88,8 @@ def _card(bank: reading.StoredBank, origin: reading.Origin, codes: str) -> str:
         f"# {bank.name}",
         f"{bank.title} with {k:,} concepts of width {d:,}, for the layer `{origin.layer}` of "
         f"`{origin.backbone}`, on the data set {origin.dataset}. {rebuilt} A token has "
-        f"{bank.l0:.4g} codes on average; a code's unit is: {bank.code_unit}.",
+        f"{bank.l0:.4g} codes on average; a code's unit is: {bank.code_unit}. An image's score is "
+        f"{_SCORE[bank.pool]}.",
         codes,
         "## Names" if len(listed) else "",
         table(("concept", "name", "share of images"), rows) if len(listed) else "",

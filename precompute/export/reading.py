@@ -15,6 +15,7 @@ from jaxtyping import Float, Integer
 from safetensors.torch import load
 
 from core.concepts import restore
+from core.kinds import Pool
 from core.maps import restore as restore_codes
 from core.types import ConceptBank
 from data import store
@@ -45,6 +46,8 @@ class StoredBank:
     """on held-out tokens where there are any; None: it does not reconstruct"""
     l0: float
     code_unit: str
+    pool: Pool
+    """what an image's score is read from"""
     bank: ConceptBank
     concepts: pd.DataFrame
     """concept_id, name (missing: unnamed), frequency, map_scale"""
@@ -75,19 +78,19 @@ def bank_of(con: Con, title: str) -> StoredBank:
 
 def banks_of(con: Con) -> Iterator[StoredBank]:
     rows = con.execute(
-        "SELECT bank.bank_id, name, bank.method, title, coalesce(value, r2), l0, code_unit, "
+        "SELECT bank.bank_id, name, bank.method, title, coalesce(value, r2), l0, code_unit, pool, "
         "tensors FROM bank JOIN method ON method.kind = 'bank' AND method.method = bank.method "
         "LEFT JOIN quality ON quality.bank_id = bank.bank_id AND measure = 'r2' "
         "ORDER BY bank.bank_id"
     ).fetchall()
-    for bank_id, name, method, title, r2, l0, code_unit, tensors in rows:
+    for bank_id, name, method, title, r2, l0, code_unit, pool, tensors in rows:
         concepts = con.execute(
             "SELECT concept_id, name, frequency, map_scale FROM concept WHERE bank_id = $bank "
             "ORDER BY concept_id",
             {"bank": bank_id},
         ).df()
         bank = restore(method, load(bytes(tensors)))
-        yield StoredBank(bank_id, name, method, title, r2, l0, code_unit, bank, concepts)
+        yield StoredBank(bank_id, name, method, title, r2, l0, code_unit, pool, bank, concepts)
 
 
 def tables_of(con: Con) -> dict[str, int]:

@@ -27,5 +27,5 @@ def energy(given: HeadInput) -> Fitted:
         readout.classes,
         "What concepts and classes say of one another (global energy), plus what the image says of "
         "its class apart from concepts (class energy), which stays fixed in each image.",
-        bank.class_logits(given.build.pooled),
+        bank.class_logits(given.vectors),
     )

@@ -4,25 +4,39 @@ from __future__ import annotations
 
 from core import heads as core_heads
 from core.bottleneck import rest
+from precompute.banks import readout_of
 from precompute.heads.types import Fitted, HeadInput
+
+_OF = {"mean": "", "cls": " by the CLS token"}
+_NOR = {"mean": "", "cls": ", and what the model reads of other tokens,"}
 
 
 def backbone(given: HeadInput) -> Fitted:
     """The model's own last layer, read through the bank; unedited it equals the model exactly.
 
-    Raises ValueError when the model does not classify, its logits are no linear map of the mean
-    token, or the bank does not reconstruct activations.
+    Of a bank that is scored by CLS tokens: logits = W (scores @ D + offset) + b + rest, where the
+    rest also holds what the model reads of other tokens. Raises ValueError when the model does not
+    classify, its logits are no linear map of what scores are read from, or the bank does not
+    reconstruct activations.
     """
     if given.build.logits is None:
         raise ValueError(
             "the backbone does not classify, so it has no last layer to read concepts through"
         )
     model = given.build.backbone
-    readout = model.linear_readout()
-    if readout is None:
+    if given.pool == "max":
         raise ValueError(
-            f"the logits are not a linear map of the mean token of layer {model.layer},"
-            " so concepts have no exact weights; choose the layer before the pooling, or use a "
+            'scores of this bank are largest values of maps (pool = "max"), which no layer of the '
+            'model reads; use pool = "mean" or "cls", or a head of kind "sparse"'
+        )
+    readout = readout_of(model, given.pool)
+    if readout is None:
+        token, layer = ("mean token", "the layer before the pooling")
+        if given.pool == "cls":
+            token, layer = ("CLS token", "the last norm, which the last linear layer reads")
+        raise ValueError(
+            f"the logits are not a linear map of the {token} of layer {model.layer},"
+            f" so concepts have no exact weights; choose {layer}, or use a "
             'head of kind "sparse"'
         )
     if given.bank.offset is None:
@@ -37,7 +51,7 @@ def backbone(given: HeadInput) -> Fitted:
         head,
         given.build.output_classes,
         "The model's own last layer read through the bank: each concept's weight is its "
-        "direction's exact effect on the logit. What the bank does not reconstruct stays fixed in "
-        "each image.",
+        f"direction's exact effect on the logit{_OF[given.pool]}. What the bank does not "
+        f"reconstruct{_NOR[given.pool]} stays fixed in each image.",
         rest(head, given.scores, given.build.logits),
     )

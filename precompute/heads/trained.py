@@ -67,9 +67,9 @@ def hybrid(given: HeadInput, *, strength: float = 0.01, **params: Any) -> Fitted
     first = sparse(given, **params)
     targets = np.searchsorted(first.classes, build.class_of[rows])
     left = core_heads.fit_residual(
-        first.head, given.scores[rows], given.build.pooled[rows], targets, strength=strength
+        first.head, given.scores[rows], given.vectors[rows], targets, strength=strength
     )
-    pooled = given.build.pooled.astype(np.float64)
+    pooled = given.vectors.astype(np.float64)
     return Fitted(
         replace(first.head, residual=True),
         first.classes,

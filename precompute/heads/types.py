@@ -10,7 +10,9 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from core import heads
+from core.kinds import Pool
 from core.types import ConceptBank, Head
+from precompute.banks import vectors
 from precompute.intake import Build, Texts
 
 
@@ -60,6 +62,13 @@ class HeadInput:
     label_of: Integer[np.ndarray, " k"]
     """labelled concept that each concept is fitted to or named for; -1: none"""
     texts: Texts = field(default_factory=Texts)
+    pool: Pool = "mean"
+    """what the scores are read from"""
+
+    @property
+    def vectors(self) -> Float[np.ndarray, "n d"]:
+        """Of every image, the activation that its scores are read from."""
+        return vectors(self.build, self.pool)
 
 
 def choose_on_val(

@@ -201,6 +201,11 @@ class ActivationStore:
             return None
         return np.concatenate([np.load(f / "cls.npy") for f in self.folders])
 
+    def cls_of(self, shard: int) -> Float[np.ndarray, "n d"]:
+        """CLS tokens of a shard; they must be there."""
+        found: Float[np.ndarray, "n d"] = np.load(self.folders[shard] / "cls.npy")
+        return found
+
     def logits(self) -> Float[np.ndarray, "n y"] | None:
         if not (self.folders[0] / "logits.npy").exists():
             return None

@@ -87,6 +87,8 @@ class Build:
     masks_train: Masks
     targets: Targets | None = None
     """of a multi-label set, the labels of every image, whose `class_of` is then -1"""
+    cls: Float[np.ndarray, "n d"] | None = None
+    """CLS tokens; None: there is none at the layer, or nothing reads it"""
 
     @property
     def link(self) -> Link:
@@ -195,6 +197,7 @@ def gather(
         masks=masks,
         masks_train=masks_train,
         targets=targets_of(dataset.carried, dataset.labels, classes, rows["image_id"].tolist()),
+        cls=activations.cls(),
     )
 
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+from einops import repeat
 from jaxtyping import Float, Integer
 from torch import Tensor
 
@@ -24,6 +25,8 @@ class StoredTokens:
     store: ActivationStore
     chosen: Integer[np.ndarray, " n"]
     """rows of `store.rows`, ascending"""
+    n_cls: int = 0
+    """how often each image's CLS token stands behind its patches; 0: patches alone"""
 
     @cached_property
     def _by_shard(self) -> list[Integer[np.ndarray, " m"]]:
@@ -36,15 +39,19 @@ class StoredTokens:
 
     @property
     def n_tokens(self) -> int:
-        return len(self.chosen) * self._shape[0]
+        return len(self.chosen) * (self._shape[0] + self.n_cls)
 
     @property
     def width(self) -> int:
         return self._shape[1]
 
     def _load(self, shard: int) -> Float[Tensor, "m d"]:
-        local = self.store.tokens(shard)[self._by_shard[shard]]
-        return torch.from_numpy(local.reshape(-1, self.width))
+        rows = self._by_shard[shard]
+        local = torch.from_numpy(self.store.tokens(shard)[rows])
+        if self.n_cls:
+            cls = torch.from_numpy(self.store.cls_of(shard)[rows])
+            local = torch.cat([local, repeat(cls, "n d -> n r d", r=self.n_cls)], dim=1)
+        return local.reshape(-1, self.width)
 
     def batches(self, size: int, *, seed: int | None) -> Iterator[Float[Tensor, "b d"]]:
         """Shuffled within and across pairs of shards: at most two are in memory."""
@@ -68,7 +75,7 @@ class StoredTokens:
 
     def sample(self, n: int, *, seed: int) -> Float[Tensor, "n d"]:
         rng = np.random.default_rng(seed)
-        t = self._shape[0]
+        t = self._shape[0] + self.n_cls
         picked = rng.choice(self.n_tokens, min(n, self.n_tokens), replace=False)
         picked.sort()
         edges = np.cumsum([0, *(len(rows) * t for rows in self._by_shard)])
@@ -76,7 +83,12 @@ class StoredTokens:
         for shard, rows in enumerate(self._by_shard):
             mine = picked[(picked >= edges[shard]) & (picked < edges[shard + 1])] - edges[shard]
             if len(mine):
-                parts.append(self.store.tokens(shard)[rows[mine // t], mine % t])
+                image, place = rows[mine // t], mine % t
+                patch = place < self._shape[0]
+                out = self.store.tokens(shard)[image, np.where(patch, place, 0)]
+                if not patch.all():
+                    out[~patch] = self.store.cls_of(shard)[image[~patch]]
+                parts.append(out)
         return torch.from_numpy(np.concatenate(parts))
 
 

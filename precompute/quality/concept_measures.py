@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from core.metrics import concept_quality
+from core.metrics import concept_quality, score_and_map
 from precompute.banks import Codes, Description
 from precompute.intake import Build
 from precompute.quality.held_out import HeldOut
@@ -41,6 +41,7 @@ def measure_concepts(
     frame["monosemanticity"] = alike
     frame["monosemanticity_chance"] = np.where(np.isnan(alike), math.nan, held.likeness)
     frame["monosemanticity_n"] = pd.array([0 if p is None else len(p) for p in shown], "UInt32")
+    _put_agreement(frame, codes, build)
     grid = build.grid
     frame["border_share"], frame["place_share"] = concept_quality.places(
         codes.sums["magnitudes"], grid
@@ -111,3 +112,24 @@ def _labels(held_out: Float[np.ndarray, "m k"], build: Build) -> dict[str, np.nd
         "label_separability_chance": chance,
         "label_separability_n": np.where(np.isnan(value), np.nan, n),
     }
+
+
+def _put_agreement(frame: pd.DataFrame, codes: Codes, build: Build) -> None:
+    """How far scores go along with the means of maps, where they are not read from these."""
+    names = ("map_r", "map_r_lo", "map_r_hi", "map_r_chance")
+    if codes.pool != "cls":
+        frame[[*names]] = math.nan
+        frame["map_r_n"] = pd.array([None] * len(frame), dtype="UInt32")
+        return
+    rows = build.held_out if len(build.held_out) else np.arange(codes.n_images)
+    scores, means = codes.scores[rows], codes.means[rows]
+    found = [
+        score_and_map.agreement(scores[:, ids].toarray(), means[:, ids].toarray(), seed=build.seed)
+        for ids in (
+            slice(start, min(start + _BLOCK, codes.n_concepts))
+            for start in range(0, codes.n_concepts, _BLOCK)
+        )
+    ]
+    for name, parts in zip(names, zip(*found, strict=True), strict=True):
+        frame[name] = np.concatenate(parts)
+    frame["map_r_n"] = pd.array([len(rows)] * len(frame), dtype="UInt32")

@@ -19,8 +19,6 @@ TOKENS = 10_000
 IMAGES = 250
 """held-out images the backbone's read-out is tried on at most"""
 
-Readout = tuple[Float[np.ndarray, "y d"], Float[np.ndarray, " y"]]
-
 
 @dataclass(frozen=True)
 class HeldOut:
@@ -29,7 +27,6 @@ class HeldOut:
     build: Build
     tokens: Float[Tensor, "q d"]
     """held-out, in random order; may be none"""
-    readout: Readout | None
     shown: Integer[np.ndarray, " m"]
     """held-out images, ascending, whose label is an output of the backbone"""
     outputs: Integer[np.ndarray, " m"]
@@ -69,7 +66,6 @@ def draw_held_out(con: duckdb.DuckDBPyConnection, build: Build) -> HeldOut:
     return HeldOut(
         build=build,
         tokens=tokens,
-        readout=backbone.linear_readout() if backbone.outputs else None,
         shown=build.held_out[readable],
         outputs=outputs[readable],
         likeness=concept_quality.mean_cosine(pooled),

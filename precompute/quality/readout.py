@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import torch
 from jaxtyping import Integer
+from torch import Tensor
 
 from core.backbones import Resumes
 from core.metrics import reconstruction
 from core.sampling import evenly
 from core.types import ConceptBank, Rescales
-from precompute.banks import Codes, RandomDictionary
+from precompute.banks import Codes, RandomDictionary, Readout, readout_of, vectors
 from precompute.intake import StoredTokens, pixels_of
-from precompute.quality.held_out import HeldOut, Readout
+from precompute.quality.held_out import HeldOut
 from precompute.quality.rows import Figure
 
 RESUMED = 64
@@ -34,8 +35,11 @@ def figures(
     if bank.offset is None or len(held.shown) == 0:
         return []
     outputs = held.outputs
-    if held.readout is not None:
-        right = _pooled(bank, control, codes, held, held.readout)
+    linear = readout_of(held.build.backbone, codes.pool)
+    if linear is not None and codes.pool == "cls":
+        right = _at_cls(bank, control, codes, held, linear)
+    elif linear is not None:
+        right = _pooled(bank, control, codes, held, linear)
     else:
         at = evenly(len(outputs), RESUMED)
         outputs = outputs[at]
@@ -57,12 +61,28 @@ def _pooled(
         if isinstance(bank, Rescales):
             added.append(bank.offsets(x).unflatten(0, (-1, t)).mean(1).numpy())
     offset = np.concatenate(added) if added else bank.offset.numpy()
-    ours = codes.scores[held.shown].toarray() @ bank.directions.numpy() + offset
+    ours = codes.means[held.shown].toarray() @ bank.directions.numpy() + offset
     one, two, real = (
         reconstruction.readout_accuracy(pooled, readout, held.outputs)
         for pooled in (ours, np.concatenate(theirs), held.build.pooled[held.shown])
     )
     return one, two, real
+
+
+def _at_cls(
+    bank: ConceptBank, control: RandomDictionary, codes: Codes, held: HeldOut, readout: Readout
+) -> Right:
+    """By the linear read-out, of the reconstructed CLS token; what the logits read of other tokens
+    stays as it is."""
+    build = held.build
+    assert build.logits is not None, "a read-out gives logits"
+    x = torch.from_numpy(vectors(build, "cls")[held.shown])
+    z = torch.from_numpy(codes.scores[held.shown].toarray()).float()
+    found = []
+    for rebuilt in (reconstruction.rebuilt(bank, x, z), control.rebuilt(control.codes(x)), x):
+        logits = build.logits[held.shown] + (rebuilt - x).numpy() @ readout[0].T
+        found.append(float((logits.argmax(1) == held.outputs).mean()))
+    return found[0], found[1], found[2]
 
 
 def _resumed(
@@ -74,12 +94,14 @@ def _resumed(
     rows: Integer[np.ndarray, " m"],
     outputs: Integer[np.ndarray, " m"],
 ) -> Right:
-    """By the rest of the network, of every token; CLS and register tokens stay as they are."""
+    """By the rest of the network, of every patch, and of the CLS token where scores are read there;
+    other CLS tokens and register tokens stay as they are."""
     backbone = held.build.backbone
     if not isinstance(backbone, Resumes):
         raise ValueError(
             f"backbone {backbone.name!r} cannot go on from other tokens at its layer, and its "
-            "logits are no linear map of the mean token, so it cannot read reconstructions"
+            "logits are no linear map of what scores are read from, so it cannot read "
+            "reconstructions"
         )
     codes_of = codes.of_images()
     ids = held.build.image_ids[rows].tolist()
@@ -91,13 +113,24 @@ def _resumed(
         z = torch.from_numpy(np.stack([codes_of(int(row)) for row in rows[part]]))
         ours = reconstruction.rebuilt(bank, real, z)
         theirs = control.rebuilt(control.codes(real.flatten(0, 1))).view_as(real)
-        logits = [stopped(tokens).cpu() for tokens in (ours, theirs, real)]
+        own: list[Tensor | None] = [None] * 3
+        if codes.pool == "cls":
+            cls = stopped.extra[:, 0].float().cpu()
+            z = torch.from_numpy(codes.scores[rows[part]].toarray()).float()
+            own = [
+                reconstruction.rebuilt(bank, cls, z),
+                control.rebuilt(control.codes(cls)),
+                cls,
+            ]
+        given = zip((ours, theirs, real), own, strict=True)
+        logits = [stopped(tokens, at_cls).cpu() for tokens, at_cls in given]
         moved |= not torch.equal(logits[0], logits[2])
         right += [(one.argmax(1).numpy() == outputs[part]).mean() * len(real) for one in logits]
     if not moved:
         raise ValueError(
             f"the tokens of layer {backbone.layer!r} do not reach the logits (they are read from "
-            "the CLS token alone), so reconstructions change nothing; choose an earlier layer"
+            "the CLS token alone), so reconstructions change nothing; choose an earlier layer, or "
+            'pool = "cls"'
         )
     one, two, best = (right / len(rows)).tolist()
     return one, two, best

@@ -68,6 +68,7 @@ def built(path: Path, **values: object) -> Path:
         "dataset": "d",
         "n_images": 0,
         "n_skipped": 0,
+        "multi_label": False,
     }
     with store.build(path) as con:
         write.put_row(con, "build", **(row | values))

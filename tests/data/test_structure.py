@@ -13,9 +13,10 @@ from data.store import StoreError, open_readonly
 from data.structure import check_structure
 
 ROWS = """
-INSERT INTO build VALUES (1, 'n', 'f', '', 0, '{}', 'd', 1, 0, NULL);
+INSERT INTO build VALUES (1, 'n', 'f', '', 0, '{}', 'd', 1, 0, FALSE, NULL);
 INSERT INTO backbone BY NAME SELECT 'net' AS name, 'l' AS layer, 2 AS grid_h, 3 AS grid_w,
-    8 AS width,    16 AS input_h, 24 AS input_w, 0 AS n_extra, TRUE AS linear, '' AS why;
+    8 AS width,    16 AS input_h, 24 AS input_w, 0 AS n_extra, TRUE AS linear, '' AS why,
+    'softmax' AS link, FALSE AS cls_linear;
 INSERT INTO image VALUES (0, 'a.jpg', NULL, 'test', 40, 30, '', 0, 0, 1, 1);
 INSERT INTO picture VALUES (0, '\\xFF\\xD8\\xFFa'::BLOB, '\\xFF\\xD8\\xFFb'::BLOB);
 INSERT INTO saliency VALUES (0, 'cam', 0, 1, 2, 0.5, [1, 2]);

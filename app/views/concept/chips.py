@@ -9,20 +9,24 @@ import streamlit as st
 
 from app import db
 from app.format import number, percent, plain, rate, short
-from app.widgets import concept_names
+from app.widgets import concept_names, score_source
 from core import catalogue
 from core.catalogue import FLAGS
 from data.queries import methods
-from data.queries.build import Bank
+from data.queries.build import Bank, BuildFacts
 from data.queries.concept import Concept
 
-POOLED = {"mean": "mean", "max": "largest"}
-"""bank.pool -> how codes become a score"""
+POOLED = {
+    "mean": "the mean code over the {} tokens",
+    "max": "the largest code over the {} tokens",
+    "cls": "the code of the image's CLS token, apart from the {} tokens of the map",
+}
+"""bank.pool -> what a score is"""
 
 Colour = Literal["red", "orange", "blue", "green", "gray"]
 
 
-def chips(concept: Concept, bank: Bank, *, n_images: int) -> None:
+def chips(concept: Concept, bank: Bank, facts: BuildFacts) -> None:
     """Badges in one line."""
     made_by = methods.method(db.cursor(), "bank", bank.method)
     found: list[tuple[str, Colour, str]] = [
@@ -44,7 +48,10 @@ def chips(concept: Concept, bank: Bank, *, n_images: int) -> None:
         found.append((f"weak name: {concept.doubt}", "orange", about))
     if bank.signed:
         found.append(("signed", "gray", "Codes can be negative: evidence against the concept."))
-    active = rate(concept.n_active, n_images)
+    source = score_source.of(bank, facts)
+    agreed = score_source.agreement(concept)
+    found.append((source.badge, source.colour, f"{source.about} {agreed}".strip()))
+    active = rate(concept.n_active, facts.n_images)
     found.append(
         (
             f"active in {active}",
@@ -55,6 +62,8 @@ def chips(concept: Concept, bank: Bank, *, n_images: int) -> None:
     with st.container(horizontal=True, gap="small"):
         for text, shade, about in found:
             st.badge(text, color=shade, help=about)
+    if bank.pool == "cls":
+        st.caption(f"{source.about} {agreed}".strip())
 
 
 def numbers(concept: Concept, bank: Bank, *, n_tokens: int) -> None:
@@ -65,7 +74,7 @@ def numbers(concept: Concept, bank: Bank, *, n_tokens: int) -> None:
         _figure(
             "mean",
             number(concept.mean),
-            f"A score is the {POOLED[bank.pool]} code over the {n_tokens} tokens ({unit}).",
+            f"A score is {POOLED[bank.pool].format(n_tokens)} ({unit}).",
         ),
         (
             "Score variance",

@@ -16,7 +16,15 @@ from app.views.concept import (
     examples,
     name_form,
 )
-from app.widgets import concept_list, concept_names, concept_order, concept_parts, figures, gallery
+from app.widgets import (
+    concept_list,
+    concept_names,
+    concept_order,
+    concept_parts,
+    figures,
+    gallery,
+    score_source,
+)
 from data.queries import build, concept, probes
 
 con = db.cursor()
@@ -89,7 +97,7 @@ def turn() -> None:
 def left() -> None:
     st.markdown(
         "**Scores over images**",
-        help="Mean code over tokens, one score an image. "
+        help=f"One score an image. {score_source.of(bank, facts).about} "
         "Dotted: lower edges of the groups on the right.",
     )
     spread = concept.histogram(con, bank_id, concept_id)
@@ -174,7 +182,7 @@ name = concept_name(chosen.name, concept_id)
 st.title(plain(short(name, 70)), anchor=False, help=plain(name) if len(name) > 70 else None)
 concept_names.show(bank_id, chosen)
 name_form.show(bank_name, concept_id)
-chips.chips(chosen, bank, n_images=facts.n_images)
+chips.chips(chosen, bank, facts)
 chips.numbers(chosen, bank, n_tokens=n_tokens)
 chips.purity(chosen)
 concept_parts.lineage(bank_id, concept_id, bank_name=bank_name)

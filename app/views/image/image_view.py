@@ -49,7 +49,7 @@ class Reading:
 
 
 class Active(NamedTuple):
-    """The concepts with a code on the image."""
+    """The concepts with a code or a score on the image."""
 
     concepts: pd.DataFrame
     """facts of each, a row"""
@@ -72,6 +72,8 @@ def active_concepts(bank: Bank, image_id: int) -> Active | None:
         return None
     h, w = images.grid(con)
     ids = pack.active(row, bank.n_concepts)
+    if bank.pool == "cls":  # a score may be there without a map
+        ids = np.union1d(ids, images.scored(con, bank.bank_id, image_id))
     facts = images.facts(con, bank.bank_id, image_id, concept_ids=ids)
     packed = pack.codes(row, ids, scale=facts["map_scale"].to_numpy(), n_tokens=h * w)
     return Active(facts, packed)
@@ -218,6 +220,7 @@ def payload(
             "scores": b64(concepts["score"].to_numpy(), "<f8"),
             "p99": b64(concepts["peak_p99"].to_numpy(), "<f8"),
             "most": b64(concepts["score_size"].to_numpy(), "<f8"),
+            "mapR": b64(concepts["map_r"].to_numpy(np.float64), "<f8"),
         },
         "codes": codes,
         "head": head,

@@ -8,7 +8,7 @@ import streamlit as st
 from app import address, db
 from app.format import number, plain, short
 from app.views.image import image_view
-from app.widgets import image_map, linear_heads, picker
+from app.widgets import image_map, linear_heads, picker, score_source
 from data.queries import build, images
 from data.queries.build import Bank, HeadFacts
 from data.queries.images import ImageFacts
@@ -104,6 +104,7 @@ def explore(facts: ImageFacts, bank: Bank, head: HeadFacts | None) -> None:
         )
     )
     asked = image_view.Asked(address.int_param("y"), address.int_param("c"), address.param("m"))
+    score_source.show(bank)
     data = image_view.payload(
         facts,
         picture,

@@ -19,7 +19,7 @@ from app.views.intervene import (
     smallest,
 )
 from app.views.intervene.tabs import opened
-from app.widgets import linear_heads, picker
+from app.widgets import linear_heads, picker, score_source
 from core.intervention.strategies import STRATEGIES, TYPICAL
 from data.queries import build, images
 from data.queries.build import Bank, HeadFacts
@@ -225,5 +225,6 @@ if facts is None:
 with bar:
     head = choose_head(known)
 header(facts, head)
+score_source.show(build.bank(db.cursor(), head.bank_id))
 linear_heads.tell_others()
 laboratory(facts, head, build.bank(db.cursor(), head.bank_id))

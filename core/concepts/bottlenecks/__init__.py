@@ -12,8 +12,12 @@ from core.concepts.bottlenecks import (
     sparse_cbm,
 )
 from core.concepts.common.method import Method
+from core.kinds import Pool
 
 __all__ = ["METHODS"]
+
+VECTORS: tuple[Pool, ...] = ("mean", "cls")
+"""what concepts that are learned from one vector of each image may be scored by: that vector"""
 
 METHODS: dict[str, Method] = {
     "cav": Method(
@@ -22,6 +26,7 @@ METHODS: dict[str, Method] = {
         title="Concept activation vectors",
         about="One linear probe for each labelled concept.",
         code_unit="distance to the separator",
+        pools=VECTORS,
     ),
     "cbm": Method(
         cbm.fit,
@@ -29,6 +34,7 @@ METHODS: dict[str, Method] = {
         title="Concept bottleneck model",
         about="A layer for labelled concepts, with a read-out of classes of its own.",
         code_unit="logit",
+        pools=VECTORS,
     ),
     "label_free": Method(
         label_free.fit,
@@ -36,6 +42,7 @@ METHODS: dict[str, Method] = {
         title="Label-free concept bottleneck",
         about="A layer that agrees with what a model of images and texts says about words.",
         code_unit="standard deviation",
+        pools=VECTORS,
     ),
     "sparse_cbm": Method(
         sparse_cbm.fit,
@@ -43,6 +50,7 @@ METHODS: dict[str, Method] = {
         title="Sparse concept bottleneck",
         about="A few mixed words, learned together with a read-out of classes.",
         code_unit="mixed standard deviations",
+        pools=VECTORS,
     ),
     "sl_cbm": Method(
         sl_cbm.fit,
@@ -50,6 +58,7 @@ METHODS: dict[str, Method] = {
         title="Concept bottleneck with semantic locality",
         about="Concept maps pooled by attention, learned together with a read-out of classes.",
         code_unit="logit",
+        pools=("mean",),
         image_wise=True,
     ),
     "csr": Method(
@@ -59,6 +68,7 @@ METHODS: dict[str, Method] = {
         about="Likeness to the prototypes of a labelled concept, where it is largest.",
         code_unit="cosine",
         pool="max",
+        pools=("max",),
     ),
     "energy": Method(
         energy.fit,
@@ -66,5 +76,6 @@ METHODS: dict[str, Method] = {
         title="Energy-based concept bottleneck",
         about="Energies of concepts and classes, so that an edited concept carries others along.",
         code_unit="log odds",
+        pools=VECTORS,
     ),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import get_args
 
 from core.kinds import Pool
 from core.types import ConceptBank
@@ -21,7 +22,12 @@ class Method:
     code_unit: str
     """what a code measures"""
     pool: Pool = "mean"
-    """how an image's codes become its score, over its tokens"""
+    """what an image's score is read from where neither recipe nor model says"""
+    pools: tuple[Pool, ...] = get_args(Pool)
+    """what it may be read from; fewer where the concepts are learned by their scores"""
+    follows_model: bool = True
+    """whether its concepts are learned from CLS tokens where scores are read from them, so that
+    these may be where they are read from by default"""
     image_wise: bool = False
     """a token's codes depend on the other tokens of its image, so `encode` takes whole images"""
     asks_model: bool = False

@@ -45,6 +45,7 @@ METHODS: dict[str, Method] = {
         title="CRAFT",
         about="Non-negative parts of crops, split again at an earlier layer.",
         code_unit="activation",
+        follows_model=False,
     ),
     "hierarchical_semi_nmf": Method(
         hierarchical_semi_nmf.fit,

@@ -18,12 +18,14 @@ from jaxtyping import Float
 from PIL.Image import Image
 from torch import Tensor
 
+from core.kinds import Pool
 from core.types import Activations, Backbone, Box, ConceptBank
 
 
 @dataclass(frozen=True)
 class ScoredBackbone:
-    """A `Backbone` whose logits are the scores of a bank: its codes' mean over tokens.
+    """A `Backbone` whose logits are the scores of a bank: its codes' mean over tokens, their
+    largest, or the code of the CLS token.
 
     Gradients need a bank whose `encode` can be differentiated, as those by non-negative least
     squares through `core.concepts.factors.implicit`.
@@ -31,6 +33,7 @@ class ScoredBackbone:
 
     backbone: Backbone
     bank: ConceptBank
+    pool: Pool = "mean"
 
     @property
     def name(self) -> str:
@@ -67,5 +70,7 @@ class ScoredBackbone:
         return None
 
     def _scored(self, seen: Activations) -> Activations:
+        if self.pool == "cls":
+            return replace(seen, logits=self.bank.encode(seen.extra[:, 0].cpu()))
         codes = self.bank.encode(seen.tokens.cpu())
-        return replace(seen, logits=reduce(codes, "b t k -> b k", "mean"))
+        return replace(seen, logits=reduce(codes, "b t k -> b k", self.pool))

@@ -14,6 +14,7 @@ METHODS: dict[str, Method] = {
         title="Imported sparse autoencoder",
         about="Latents of an autoencoder that was trained elsewhere.",
         code_unit="activation",
+        follows_model=False,
     ),
     "imported_cbm": Method(
         bottleneck.fit,
@@ -21,5 +22,7 @@ METHODS: dict[str, Method] = {
         title="Imported concept bottleneck",
         about="The concept layer of a bottleneck that was trained elsewhere.",
         code_unit="score",
+        pools=("mean", "cls"),
+        follows_model=False,
     ),
 }

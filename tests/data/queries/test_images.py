@@ -20,7 +20,9 @@ INSERT INTO image VALUES
     (7, 'c.jpg', NULL, 'test', 40, 30, '', 0, 0, 1, 1),
     (9, 'd.jpg', 1, 'test', 40, 30, '', 0, 0, 1, 1);
 INSERT INTO picture VALUES (3, 'ab'::BLOB, 'abc'::BLOB), (4, 'de'::BLOB, 'def'::BLOB);
-INSERT INTO backbone VALUES ('net', 'layer', 2, 3, 8, 16, 24, 0, TRUE, 'named');
+INSERT INTO backbone BY NAME SELECT 'net' AS name, 'layer' AS layer, 2 AS grid_h, 3 AS grid_w,
+    8 AS width, 16 AS input_h, 24 AS input_w, 0 AS n_extra, TRUE AS linear, 'named' AS why,
+    'softmax' AS link, FALSE AS cls_linear;
 INSERT INTO prediction VALUES
     (3, 0, 0.75, [0.5, 2, 1]), (4, 2, 0.5, [1, 1, 1]), (7, 1, 0.5, [1, 1, 1]),
     (9, 1, 0.5, [3, 1, 1]);

@@ -82,7 +82,7 @@ def _drawn(
 ) -> tuple[Codes, ControlCodes]:
     bank = _bank(kind)
     codes, _ = encode_bank(bank, activations, folder / "codes", title=kind, pool=pool)
-    return codes, control.draw_control(bank, codes, _known(activations), pool=pool)
+    return codes, control.draw_control(bank, codes, _known(activations))
 
 
 # -- directions ----------------------------------------------------------------------------------

@@ -52,9 +52,10 @@ class GoesOn(Bent):
 
 class AtTheLayer(SimpleNamespace):
     def __init__(self, read: Callable[[torch.Tensor], torch.Tensor], tokens: torch.Tensor) -> None:
-        super().__init__(attributed=read, tokens=tokens)
+        super().__init__(attributed=read, tokens=tokens, extra=tokens[:, :0])
 
-    def __call__(self, tokens: torch.Tensor) -> torch.Tensor:
+    def __call__(self, tokens: torch.Tensor, cls: torch.Tensor | None = None) -> torch.Tensor:
+        assert cls is None
         return self.attributed(tokens)
 
 

@@ -4,6 +4,7 @@ import { mapOf } from "../../../widgets/js/codes.js";
 export const CLASS_MAP = "class map";
 const CLASS_ABOUT = {
   mean: "Every concept's map times its weight for the class, added up: the mean over patches is what the concepts add to the logit",
+  cls: "Every concept's map times its weight for the class, added up. Scores of this bank are read from the CLS token, so it does not add up to the logit",
   max: "Every concept's map times its weight for the class, added up. Scores of this bank are largest values of maps, so it does not add up to the logit",
 };
 

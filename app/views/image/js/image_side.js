@@ -150,15 +150,27 @@ function lockedFacts(view) {
   const { data, state } = view;
   if (state.locked?.kind !== "concept") return null;
   const { index } = state.locked;
-  const check = poolCheck(mapOf(data.codes, index), data.scores[index], data.codes.scales[index], data.pool);
   return el("div", { class: "cx-facts" },
     el("div", {}, el("b", {}, data.concepts.names[index]), ` ${idOf(data.concepts.ids[index], data.concepts.names[index])}`),
-    el("div", { title: `The stored score is the ${POOLED[data.pool].toLowerCase()} value of the map; the map is stored in 16-bit steps` },
-      `map ${data.pool} ${num(check.found, 6)} · score ${num(data.scores[index], 6)} `,
-      el("span", { class: check.exact ? "cx-good" : "cx-bad" }, check.exact
-        ? "✓ exact (within half a stored step)" : `✗ differ by ${num(check.gap)}`)),
+    data.pool === "cls" ? fromCls(data, index) : fromMap(data, index),
     el("button", { type: "button", class: "cx-link", "data-role": "open",
       onclick: () => view.open(data.concepts.ids[index]) }, "Open this concept →"));
+}
+
+// A score that the map does not add up to: how far both go together over images.
+function fromCls(data, index) {
+  const r = data.mapR[index];
+  return el("div", { title: "The score is read from the CLS token; the map shows the same direction over patches and does not sum to it" },
+    `score ${num(data.scores[index], 6)} from the CLS token · map mean ${num(mean(mapOf(data.codes, index)), 6)}`,
+    Number.isNaN(r) ? "" : ` · over images they correlate by ${num(r)}`);
+}
+
+function fromMap(data, index) {
+  const check = poolCheck(mapOf(data.codes, index), data.scores[index], data.codes.scales[index], data.pool);
+  return el("div", { title: `The stored score is the ${POOLED[data.pool].toLowerCase()} value of the map; the map is stored in 16-bit steps` },
+      `map ${data.pool} ${num(check.found, 6)} · score ${num(data.scores[index], 6)} `,
+      el("span", { class: check.exact ? "cx-good" : "cx-bad" }, check.exact
+        ? "✓ exact (within half a stored step)" : `✗ differ by ${num(check.gap)}`));
 }
 
 function saliencyList(view) {

@@ -18,7 +18,7 @@ function unpackView(data) {
   const view = {
     ...data,
     codes: unpackCodes(data.codes, h * w),
-    scores: f64(data.concepts.scores), p99: f64(data.concepts.p99), most: f64(data.concepts.most),
+    scores: f64(data.concepts.scores), p99: f64(data.concepts.p99), most: f64(data.concepts.most), mapR: f64(data.concepts.mapR),
     weights: data.weights === null ? null : f64(data.weights),
     saliency: data.saliency.map((s) => ({
       ...s, map: Float64Array.from(i16(s.values), (v) => v * s.scale), grid: [s.h, s.w],

@@ -33,9 +33,11 @@ def show(bank_id: int, *, live: bool) -> None:
     if found.empty:
         _none(bank_id)
         return
+    pool = build.bank(db.cursor(), bank_id).pool
+    token = "CLS token" if pool == "cls" else "mean token"
     if bool(found["exact"].all()):
         st.caption(
-            "The backbone's logits are a linear map of the mean token, so these are exact over all "
+            f"The backbone's logits are a linear map of the {token}, so these are exact over all "
             "images" + (", as is everything above." if live else ".")
         )
     else:

@@ -40,7 +40,8 @@ EXPLAINED = {
 
 def show(head: HeadFacts) -> None:
     bank = build.bank(db.cursor(), head.bank_id)
-    exact = head.kind == "backbone" and bank.pool == "mean"
+    facts = build.build(db.cursor())
+    exact = head.kind == "backbone" and bank.pool in ("mean", "cls")
     if not head.linear:
         st.info(
             "This head is no linear function of its scores, so an edit cannot be followed through "
@@ -50,12 +51,17 @@ def show(head: HeadFacts) -> None:
     else:
         st.caption(
             "This head is the backbone's own last layer, so every number here is exact for the "
-            "model itself; what the bank does not reconstruct stays as it is."
+            "model itself; what the bank does not reconstruct stays as it is"
+            + (
+                ", and so do the tokens beside the CLS token that the model reads."
+                if bank.pool == "cls" and facts.reads_patches
+                else "."
+            )
             if exact
             else "Exact for this head. The backbone's own logits are another matter: "
             + (
                 'a head of kind "backbone" reads them live, and below is what the build found.'
-                if build.build(db.cursor()).linear
+                if (facts.cls_linear if bank.pool == "cls" else facts.linear)
                 else "below is what the build found by running the rest of the network."
             )
         )

@@ -34,6 +34,13 @@ HOW = {
     "all of it is removed), and the head decides again.",
 }
 """by bank.pool"""
+NOT_HERE = (
+    "A part of this image cannot be kept or removed here: scores of this bank are read from the "
+    "CLS token, and a map shows the same direction over patches without adding up to them. What "
+    "the score would be takes the model with that part hidden, which this page does not run. Edit "
+    'the concepts above instead, or build the bank with `pool = "mean"` or `"max"`.'
+)
+"""of a bank that is scored by CLS tokens"""
 
 
 def _cell(token: int, grid: Grid) -> Box:
@@ -112,6 +119,9 @@ def show(head: HeadFacts, facts: ImageFacts, asked: dict[int, float]) -> None:
         st.caption("The store holds no maps of this image, so there is nothing to mark.")
         return
     bank = build.bank(con, head.bank_id)
+    if bank.pool == "cls":
+        st.info(NOT_HERE, icon=":material/info:")
+        return
     st.caption(
         f"{HOW[bank.pool]} Edits above stay in force; the picture and the model are not run again."
     )
