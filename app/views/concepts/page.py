@@ -9,10 +9,9 @@ import streamlit as st
 
 from app import address, db
 from app.format import number, plain, seconds, short
-from app.views.concepts import prefix_slider, tree
+from app.views.concepts import concept_map, prefix_slider, tree
 from app.widgets import (
     concept_list,
-    concept_map,
     concept_names,
     concept_order,
     concept_table,
