@@ -629,7 +629,7 @@ CREATE TABLE label_metric (     -- multi-label sets: how well each label is told
     auc_hi          DOUBLE,
     ap              DOUBLE,              -- average precision, 0..1; NULL: as auc
     ap_lo           DOUBLE,              -- 95 % interval (on the logit scale, Boyd et al. 2013)
-    ap_hi           DOUBLE,
+    ap_hi           DOUBLE,              -- upper end
     threshold       DOUBLE NOT NULL,     -- probability from which on the label is said to be there, 0..1
     threshold_n     UINTEGER NOT NULL,   -- val images that it was chosen on, for the largest F1; 0: none, so 0.5
     recall          DOUBLE,              -- at the threshold, share of images with it that are said to have it, 0..1

@@ -52,11 +52,14 @@ class GoesOn(Bent):
 
 class AtTheLayer(SimpleNamespace):
     def __init__(self, read: Callable[[torch.Tensor], torch.Tensor], tokens: torch.Tensor) -> None:
-        super().__init__(attributed=read, tokens=tokens, extra=tokens[:, :0])
+        super().__init__(read=read, tokens=tokens, extra=tokens[:, :0])
+
+    def attributed(self, tokens: torch.Tensor, cls: torch.Tensor | None = None) -> torch.Tensor:
+        assert cls is None
+        return self.read(tokens)
 
     def __call__(self, tokens: torch.Tensor, cls: torch.Tensor | None = None) -> torch.Tensor:
-        assert cls is None
-        return self.attributed(tokens)
+        return self.attributed(tokens, cls)
 
 
 def read_by(
