@@ -32,8 +32,8 @@ ANSWERS = keyed(
             "metric.nec_accuracy",
             "Accuracy at 5 concepts",
             "Class accuracy when each class may use its few strongest weights only.",
-            formula="class accuracy with the n largest |W| of each class kept, the others 0; not "
-            "fitted again",
+            formula="class accuracy with the n largest |W| sd(s) of each class kept, and W mean(s) "
+            "of the others in its bias; mean and sd over train images; not fitted again",
             n_of=_LABELLED,
             chance=_FREQUENT,
             source=_NEC,

@@ -45,39 +45,34 @@ def set_weight(head: Head, edit: HeadEdit) -> Head:
     return _changed(head, edit, lambda w: w * 0 + weight)
 
 
-def keep(head: Head, edit: HeadEdit) -> Head:
-    """At most so many concepts a class, the strongest."""
-    return keep_strongest(head, n=int(_number(edit)))
-
-
-EDITS: dict[str, Callable[[Head, HeadEdit], Head]] = {
+_EDITS: dict[str, Callable[[Head, HeadEdit], Head]] = {
     "prune": prune,
     "scale": scale,
     "set": set_weight,
-    "keep": keep,
 }
+KEEP = "keep"
+"""at most so many concepts a class, those that move its logit most"""
 
 
-def apply(head: Head, edits: Sequence[HeadEdit]) -> Head:
+def apply(
+    head: Head, edits: Sequence[HeadEdit], deviation: Float[np.ndarray, " k"] | None = None
+) -> Head:
     """A new head with the edits in order; the one given is untouched.
 
-    Raises ValueError for a kind, IndexError for a concept or class that does not exist.
+    deviation: of each concept's scores, by which the strongest weights are told.
+    Raises ValueError for a kind that does not exist, or "keep" without deviations; IndexError for a
+    concept or class that does not exist.
     """
     for edit in edits:
-        if edit.kind not in EDITS:
-            raise ValueError(f"no edit {edit.kind!r}; choose from {', '.join(EDITS)}")
-        head = EDITS[edit.kind](head, edit)
+        if edit.kind == KEEP:
+            if deviation is None:
+                raise ValueError("which weights are strongest cannot be told without scores")
+            head = keep_strongest(head, deviation, n=int(_number(edit)))
+        elif edit.kind in _EDITS:
+            head = _EDITS[edit.kind](head, edit)
+        else:
+            raise ValueError(f"no edit {edit.kind!r}; choose from {', '.join((*_EDITS, KEEP))}")
     return head
-
-
-def keep_average(head: Head, edited: Head, mean: Float[np.ndarray, " k"]) -> Head:
-    """`edited` with the bias that leaves an average image's logits as they were under `head`.
-
-    A weight that is taken away takes its contribution to every image with it, also the part that
-    all images share. That part tells no images apart, so it belongs into the bias: what is removed
-    is then what the concept said, not that it spoke (mean ablation). `mean` is the average score.
-    """
-    return replace(edited, bias=edited.bias + (head.weight - edited.weight) @ mean)
 
 
 def _number(edit: HeadEdit) -> float:

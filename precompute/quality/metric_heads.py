@@ -50,6 +50,7 @@ def accuracies(reading: Reading, concepts: LabelledScores, build: Build) -> list
     if build.targets is not None:
         return _of_labels(reading, build)
     out = []
+    fitted_to = concepts.scores[build.train]
     for split in dict.fromkeys(build.split):
         rows = np.flatnonzero((build.split == split) & (reading.target >= 0))
         if not len(rows):
@@ -63,7 +64,7 @@ def accuracies(reading: Reading, concepts: LabelledScores, build: Build) -> list
         # beyond the first, a size that the bank does not have would count one head twice
         sizes = [n for n in SIZES if n == SIZES[0] or n <= concepts.scores.shape[1]]
         few = accuracy_by_effective_concepts(
-            reading.head, concepts.scores[rows], target, sizes=sizes
+            reading.head, concepts.scores[rows], target, sizes=sizes, fitted_to=fitted_to
         )
         out.append(MetricRow("head", "nec_accuracy", few[0], split, (("n", sizes[0]),)))
         mean = Measure(float(np.mean([m.value for m in few])), chance, len(rows))

@@ -73,9 +73,11 @@ def refused(text: str | None) -> list[str]:
 
 def holds(given: EditSet, *, signed: bool) -> bool:
     """What the set says, else: a code that cannot be negative is on average well above 0, so that
-    taking it from every image would shift them all; a signed one has its 0 where it says nothing.
+    taking it from every image would shift them all; a signed one has its 0 where it says nothing,
+    but with few concepts kept, what all the others say of every image alike would be missing.
     """
-    return not signed if given.hold is None else given.hold
+    few = any(edit.kind == "keep" for edit in given.edits)
+    return (few or not signed) if given.hold is None else given.hold
 
 
 def _one(piece: str) -> Edit | None:

@@ -15,6 +15,7 @@ from app.views.intervene.address_head_edits import Edit, EditSet, holds
 from core.intervention import global_edits, head_edits
 from core.intervention.refit import refit
 from core.kinds import TRAIN
+from core.metrics.perturbation import keep_average
 from core.types import Head
 from data.queries import build
 from data.queries.build import HeadFacts
@@ -38,7 +39,7 @@ def known(labelled: whole.Whole, given: tuple[Edit, ...]) -> tuple[list[Edit], l
 def describe(labelled: whole.Whole, edit: Edit) -> str:
     """One line of plain text."""
     if edit.kind == "keep":
-        return f"keep the {number(edit.value)} strongest of each class"
+        return f"keep the {number(edit.value)} of each class that move its logit most"
     facts = labelled.facts[labelled.facts["concept_id"] == edit.concept].iloc[0]
     name = with_id(facts["name"], int(facts["concept_id"]), source=facts["name_source"])
     if edit.kind == "prune":
@@ -72,16 +73,16 @@ def apply(
         )
         for e in edits
     ]
-    edited = head_edits.apply(labelled.loaded.head, steps)
-    if not (fit_again or hold):
-        return edited
+    if not (fit_again or hold or any(step.kind == head_edits.KEEP for step in steps)):
+        return head_edits.apply(labelled.loaded.head, steps)
     train = (labelled.rows["split"] == TRAIN).to_numpy()
     if not train.any():
         raise ValueError("The store has no labelled train images to fit or to average over.")
     columns = np.arange(len(labelled.loaded.concept_ids))
     own = whole.scores(head, columns)[train]
+    edited = head_edits.apply(labelled.loaded.head, steps, own.std(0))
     if hold:
-        edited = head_edits.keep_average(labelled.loaded.head, edited, own.mean(0))
+        edited = keep_average(labelled.loaded.head, edited, own.mean(0))
     if not fit_again:
         return edited
     return refit(

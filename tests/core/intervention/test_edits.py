@@ -41,7 +41,7 @@ def test_a_preview_equals_running_the_edited_head(
     classes = np.where(np.arange(N) % 5 == 0, -1, rng.integers(0, Y - 1, N))
     splits = np.where(np.arange(N) < 11, "train", "test")
     z = bottleneck.logits(full, scores, rest)
-    edited = head_edits.apply(full, edits)
+    edited = head_edits.apply(full, edits, scores.std(0))
     found = global_edits.preview(
         full, edited, scores=scores, logits=z, classes=classes, splits=splits
     )
@@ -92,7 +92,10 @@ def test_head_edits_do_what_they_say_and_undo_is_identity(head: Head, scores: np
     np.testing.assert_array_equal(head_edits.apply(head, []).weight, head.weight)
     doubled = head_edits.apply(head, [HeadEdit("scale", 2, value=2.0)])
     np.testing.assert_array_equal(doubled.weight[:, 2], 2 * kept[:, 2])
-    assert (head_edits.apply(head, [HeadEdit("keep", value=2.0)]).weight != 0).sum(1).max() == 2
+    few = head_edits.apply(head, [HeadEdit("keep", value=2.0)], np.ones(K))
+    assert (few.weight != 0).sum(1).max() == 2
+    with pytest.raises(ValueError, match="without scores"):
+        head_edits.apply(head, [HeadEdit("keep", value=2.0)])
 
 
 def test_impossible_head_edits_are_refused(head: Head) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.intervention.head_edits import HeadEdit, apply, keep_average
+from core.intervention.head_edits import HeadEdit, apply
+from core.metrics.perturbation import keep_average
 from core.types import Head
 
 
