@@ -561,7 +561,7 @@ CREATE TABLE depth (            -- can a label be read off the pooled activation
     auc             DOUBLE NOT NULL,     -- 0..1, chance 0.5: logistic probe, 5-fold cross-validated
     lo              DOUBLE NOT NULL,     -- 95 % interval (DeLong)
     hi              DOUBLE NOT NULL,
-    control         DOUBLE NOT NULL,     -- mean auc of the same probe on labels shuffled three times, 0..1; near 0.5 unless it memorises
+    control         DOUBLE,              -- mean auc of the same probe for three labels dealt out to classes at random, 0..1; NULL: fewer than two classes
     n               UINTEGER NOT NULL,   -- images ranked
     n_positive      UINTEGER NOT NULL,   -- of them, with the label
     PRIMARY KEY (layer, labelled_id)

@@ -63,12 +63,24 @@ DEPTH = keyed(
         Definition(
             "depth.control",
             "Control",
-            "AUC of the same probe at that layer with the labels shuffled, mean of three "
-            "shuffles; about 0.5 unless it memorises.",
+            "AUC of the same probe at that layer for a label dealt out to the classes at random, "
+            "as common as the concept; mean of three. What telling classes apart is enough for.",
             source="Hewitt & Liang 2019, arXiv 1909.03368",
             unit="AUC",
             better="lower",
             bounds=_SHARE,
+        ),
+        Definition(
+            "depth.selectivity",
+            "Selectivity",
+            "The best layer's AUC minus its control. At 0 or below, the concept is read off no "
+            "better than a random grouping of the classes, so the probe may read the class.",
+            formula="AUC - control",
+            source="Hewitt & Liang 2019, arXiv 1909.03368",
+            unit="AUC",
+            better="higher",
+            chance="0",
+            bounds=_SIGNED,
         ),
         Definition(
             "depth.gain",

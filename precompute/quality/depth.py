@@ -20,7 +20,7 @@ from data.images import UnusableImage
 from precompute.intake import Build, Log, run_shards, short_hash
 
 FOLDS = 5
-SHUFFLES = 3
+DRAWS = 3
 """control tasks for each label, whose mean is kept"""
 NAMED = 5
 """images that a notice names"""
@@ -96,20 +96,19 @@ def probe(
     """labelled_id, auc, lo, hi, control, n, n_positive of a logistic probe for each label (1, 0 or
     NaN), cross-validated in folds that spread the classes evenly.
 
-    The control gives each label the same probe with its values dealt out to the images at random
-    (Hewitt & Liang 2019, arXiv 1909.03368): what the probe reaches by memorising. Labels with
-    fewer than two images of either kind are left out.
+    The control gives each label the same probe for values dealt out to the classes at random, about
+    as many of them positive as images are: what class identity alone lets the probe reach. That is
+    what a word type is in the control tasks of Hewitt & Liang 2019 (arXiv 1909.03368): values dealt
+    out to single images could not be told on held-out ones, whatever the probe memorised. NaN with
+    fewer than two classes. Labels with fewer than two images of either kind are left out.
     """
     kept = np.flatnonzero(np.minimum((y == 1).sum(0), (y == 0).sum(0)) >= 2)
     if not len(kept) or len(y) < 4:
         return pd.DataFrame()
     rng = np.random.default_rng(seed)
-    shuffled = np.full((len(y), SHUFFLES * len(kept)), np.nan)
-    for j, label in enumerate(np.tile(kept, SHUFFLES)):
-        known = np.flatnonzero(~np.isnan(y[:, label]))
-        shuffled[known, j] = rng.permutation(y[known, label])
+    dealt = [_dealt(y[:, label], classes, rng) for label in np.tile(kept, DRAWS)]
     fold = probes.folds(classes, n=min(FOLDS, len(y) // 2), seed=seed)
-    both = np.concatenate([y[:, kept], shuffled], axis=1)
+    both = np.column_stack([y[:, kept], *dealt])
     scores = probes.ranked(probes.standardised(x).astype(np.float32)[None], both, fold)
     rows: list[dict[str, Any]] = []
     for j, label in enumerate(kept):
@@ -122,7 +121,7 @@ def probe(
         ]
         controls = [value for value in controls if not np.isnan(value)]
         judged = ~np.isnan(found.value)
-        if np.isnan(area.value) or not controls:
+        if np.isnan(area.value):
             continue  # no fold has both kinds
         rows.append(
             {
@@ -130,12 +129,26 @@ def probe(
                 "auc": area.value,
                 "lo": area.lo,
                 "hi": area.hi,
-                "control": float(np.mean(controls)),
+                "control": float(np.mean(controls)) if controls else np.nan,
                 "n": int(judged.sum()),
                 "n_positive": int((judged & found.positive).sum()),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _dealt(
+    y: Float[np.ndarray, " n"], classes: Integer[np.ndarray, " n"], rng: np.random.Generator
+) -> Float[np.ndarray, " n"]:
+    """1 for the images of as large a share of the classes as of the labelled images shows the
+    label, at least of one class and not of all; NaN where label or class (-1) is unknown."""
+    known = ~np.isnan(y) & (classes >= 0)
+    there = np.unique(classes[known])
+    if len(there) < 2:
+        return np.full(len(y), np.nan)
+    n = int(np.clip(round(float(y[known].mean()) * len(there)), 1, len(there) - 1))
+    positive = np.isin(classes, rng.choice(there, n, replace=False))
+    return np.where(known, positive, np.nan)
 
 
 def _images(

@@ -25,7 +25,7 @@ def lines(rows: pd.DataFrame, *, layers: list[str]) -> go.Figure:
             error_y=figures.interval(mine["lo"], mine["auc"], mine["hi"], cap=2),
             customdata=mine[["lo", "hi", "control", "n", "n_positive", "layer"]].to_numpy(),
             hovertemplate="AUC %{y:.3g}, 95 % interval %{customdata[0]:.3g} to "
-            "%{customdata[1]:.3g}<br>shuffled labels %{customdata[2]:.3g}<br>n = %{customdata[3]}, "
+            "%{customdata[1]:.3g}<br>random classes %{customdata[2]:.3g}<br>n = %{customdata[3]}, "
             "%{customdata[4]} with the label<br>%{customdata[5]}",
         )
     control = rows.groupby("position")["control"].mean()
@@ -33,12 +33,12 @@ def lines(rows: pd.DataFrame, *, layers: list[str]) -> go.Figure:
         x=control.index,
         y=control,
         mode="lines",
-        name="control: labels shuffled",
+        name="control: random classes",
         line={"color": CONTROL, "width": 2, "dash": "dash"},
         hovertemplate="mean control %{y:.3g}<extra></extra>",
     )
     figures.level(figure, 0.5, on="y", text="chance 0.5")
-    low = min(float(rows["lo"].min()), float(control.min()), 0.5)
+    low = min(float(pd.concat([rows["lo"], control]).min()), 0.5)  # a control may be unknown
     return figures.styled(
         figure,
         height=430,
@@ -55,7 +55,7 @@ def lines(rows: pd.DataFrame, *, layers: list[str]) -> go.Figure:
 
 def wide(rows: pd.DataFrame, positions: list[int]) -> pd.DataFrame:
     """A row a concept: name, group, AUC at each position, best position, its gain over the last,
-    its control, n and n with the label."""
+    its control, selectivity, n and n with the label."""
     auc = rows.pivot(index="labelled_id", columns="position", values="auc")
     best = auc.idxmax(axis=1).astype(int)
     top = rows[rows["position"] == rows["labelled_id"].map(best)].sort_values("labelled_id")
@@ -68,6 +68,7 @@ def wide(rows: pd.DataFrame, positions: list[int]) -> pd.DataFrame:
             "from": top["lo"].to_numpy(),
             "to": top["hi"].to_numpy(),
             "Control": top["control"].to_numpy(),
+            "Selectivity": top["auc"].to_numpy() - top["control"].to_numpy(),
             "Gain over last": top["auc"].to_numpy() - auc[positions[-1]].to_numpy(),
             "n": top["n"].to_numpy(),
             "n with": top["n_positive"].to_numpy(),

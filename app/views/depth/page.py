@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from app import address, db
@@ -22,8 +21,8 @@ st.title("Depth", anchor=False)
 st.caption(
     "A logistic probe reads each labelled concept off the pooled activations of a layer: where "
     "along the network does the concept become linearly readable, and where does it fade? Beside "
-    "it the control of Hewitt & Liang 2019: the same probe on shuffled labels. A high control says "
-    "that the probe memorises and its AUC means little."
+    "it the control of Hewitt & Liang 2019: the same probe for labels dealt out to the classes at "
+    "random. A concept read off no better than that may be the class and not the concept."
 )
 con = db.cursor()
 
@@ -132,7 +131,7 @@ st.caption(
 )
 table["Best layer"] = [last_part(names[p]) for p in table["best"]]
 titles = {f"at {p}": last_part(names[p]) for p in positions}
-DEFINED = ("best", "lo", "hi", "control", "gain", "n", "n_positive", "layer")
+DEFINED = ("best", "lo", "hi", "control", "selectivity", "gain", "n", "n_positive", "layer")
 config = {catalogue.of(f"depth.{name}").title: defined.column(f"depth.{name}") for name in DEFINED}
 config |= {at: defined.column("depth.auc", title=title) for at, title in titles.items()}
 event = defined.table(
@@ -148,14 +147,17 @@ event = defined.table(
         "from",
         "to",
         "Control",
+        "Selectivity",
         "Gain over last",
         "n",
         "n with",
     ],
     column_config=config,
 )
-if pd.notna(table["Control"]).all() and (table["Control"] > 0.7).any():
+known = table["Selectivity"].dropna()
+if len(known) and (known <= 0).any():
     st.caption(
-        f":material/warning: {int((table['Control'] > 0.7).sum())} controls lie above 0.7: few "
-        "images for the width of the layer. Raise `limit`."
+        f":material/warning: {rate(int((known <= 0).sum()), len(known))} concepts are read off no "
+        "better than a random grouping of the classes, at the layer where they are read best: the "
+        "probe may read the class instead."
     )
