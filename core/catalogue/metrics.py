@@ -161,13 +161,25 @@ ANSWERS = keyed(
             "CLM, concepts lie right",
             "Of those concepts, how many have their part among the highest places of their map?",
             formula="share of the l with the part's point in the floor(alpha * pixels / 12) "
-            "highest pixels; absent concepts and hidden parts are misses (l) or left out "
-            "(visible)",
-            n_of="images with at least one concept to look for",
-            chance="alpha / 12 a point",
+            "highest pixels; absent concepts, hidden parts and concepts without a part are misses "
+            "(l) or left out (visible); the l are the first of all concepts (all) or of those that "
+            "have a part (placed)",
+            n_of="images with points; by the visible, those with at least one to look for",
+            chance="alpha / 12 a point, 0 where there is nothing to look for",
             source=_AYSEL,
             unit="share",
             better="higher",
+            bounds=(0.0, 1.0),
+        ),
+        Definition(
+            "metric.placeless",
+            "Without a place",
+            "Of the concepts that add most, how many have no part to be found at, such as a "
+            "habitat?",
+            formula="share of the first l of all concepts that have no part",
+            n_of="images with points",
+            chance="the share of all concepts that have no part",
+            unit="share",
             bounds=(0.0, 1.0),
         ),
         Definition(

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Bool, Float, Float64
 
 from core.measure import Measure, mean_of
 from core.metrics.enlarge import Picture, enlarge
@@ -64,6 +64,8 @@ class Judged:
 
     hit: Float64[np.ndarray, "n l a"]
     chance: Float64[np.ndarray, "n l a"]
+    placeless: Bool[np.ndarray, "n l"]
+    """concepts without a part, which can be found nowhere"""
     alphas: tuple[int, ...]
 
 
@@ -76,18 +78,22 @@ def judge(
     length: int,
     alphas: Sequence[int] = (1, 3, 6),
     present: Float[np.ndarray, "n k"] | None = None,
+    placed: bool = True,
 ) -> Judged:
     """Ranks the concepts that have a part (`parts`, by concept) and looks up their points.
 
-    Not judged: a part that is not visible or lies outside what the model sees and, where `present`
-    is given, a concept that it does not call present (1). `map_of(image, concept)` is asked only
-    for what is judged.
+    placed False: ranks all concepts, as the definition does; then a concept without a part, such as
+    a habitat, can be the first, and is not judged. Nor are a part that is not visible or lies
+    outside what the model sees and, where `present` is given, a concept that it does not call
+    present (1). `map_of(image, concept)` is asked only for what is judged.
     """
-    located = np.array([np.nan if part is None else 1.0 for part in parts])
+    located = np.array([np.nan if placed and part is None else 1.0 for part in parts])
     n_located = int((located == 1).sum())
     if length > n_located:
-        raise ValueError(f"l is {length}, but {n_located} concepts have a part to be found at")
+        what = "have a part to be found at" if placed else "are there"
+        raise ValueError(f"l is {length}, but {n_located} concepts {what}")
     slots = first(importance, np.broadcast_to(located, importance.shape), length=length)
+    without = np.array([part is None for part in parts])
     hit = np.full((len(pictures), length, len(alphas)), np.nan)
     chance = hit.copy()
     for i, picture in enumerate(pictures):
@@ -104,20 +110,20 @@ def judge(
             pixels = [(y, x) for y, x in pixels if 0 <= y < h and 0 <= x < w]
             if pixels:
                 hit[i, slot], chance[i, slot] = hits(seen.values, pixels, alphas=alphas)
-    return Judged(hit, chance, tuple(alphas))
+    return Judged(hit, chance, without[slots], tuple(alphas))
 
 
 def clm(judged: Judged, *, length: int, alpha: int) -> dict[str, Measure]:
     """Mean over images by both denominators: "l" (not judged: a miss) and "visible" (left out).
 
-    Images without a judged concept count for neither.
+    An image without a judged concept misses by the first and is left out by the second.
     """
     a = judged.alphas.index(alpha)
     hit, chance = judged.hit[:, :length, a], judged.chance[:, :length, a]
     n = (~np.isnan(hit)).sum(1)
-    total = np.where(n > 0, np.nansum(hit, 1), np.nan)
-    expected = np.nansum(chance, 1)
+    total, expected = np.nansum(hit, 1), np.nansum(chance, 1)
+    each = np.where(n > 0, n, np.nan)
     return {
         "l": mean_of(total / length, expected / length),
-        "visible": mean_of(total / np.maximum(n, 1), expected / np.maximum(n, 1)),
+        "visible": mean_of(total / each, expected / each),
     }

@@ -166,7 +166,8 @@ def presence(reading: Reading, concepts: LabelledScores, build: Build) -> list[M
 
 
 def location(reading: Reading, concepts: LabelledScores, build: Build) -> list[MetricRow]:
-    """CLM on held-out images with points; a concept is looked for where it is present."""
+    """CLM on held-out images with points; a concept is looked for where it is present. By the
+    concepts that have a part, and by all of them."""
     if build.presence is None or not concepts.probes or not len(build.points.images):
         return []
     parts = [build.parts[label] for label in concepts.label_of]
@@ -178,24 +179,28 @@ def location(reading: Reading, concepts: LabelledScores, build: Build) -> list[M
     weighed = existence.contributions(
         reading.head.weight, concepts.scores[placed], reading.predicted[placed]
     )
-    judged = clm.judge(
-        weighed,
-        build.points.pictures,
-        parts=parts,
-        map_of=lambda i, j: concepts.codes(int(placed[i]))[:, j].reshape(build.grid),
-        length=lengths[-1],
-        alphas=ALPHAS,
-        present=build.presence[placed][:, concepts.label_of] if build.by_image else None,
-    )
-    return [
-        MetricRow(
-            "head",
-            "clm",
-            measure,
-            build.held_out_splits,
-            (("alpha", alpha), ("denominator", denominator), ("l", length)),
+    out = []
+    for ranked in ("placed", "all"):
+        judged = clm.judge(
+            weighed,
+            build.points.pictures,
+            parts=parts,
+            map_of=lambda i, j: concepts.codes(int(placed[i]))[:, j].reshape(build.grid),
+            length=lengths[-1],
+            alphas=ALPHAS,
+            present=build.presence[placed][:, concepts.label_of] if build.by_image else None,
+            placed=ranked == "placed",
         )
-        for length in lengths
-        for alpha in ALPHAS
-        for denominator, measure in clm.clm(judged, length=length, alpha=alpha).items()
-    ]
+        for length in lengths:
+            for alpha in ALPHAS:
+                for denominator, measure in clm.clm(judged, length=length, alpha=alpha).items():
+                    variant: Variant = (("alpha", alpha), ("denominator", denominator))
+                    variant += (("l", length), ("ranked", ranked))
+                    out.append(MetricRow("head", "clm", measure, build.held_out_splits, variant))
+            if ranked == "all":
+                share = judged.placeless[:, :length].mean(1)
+                among = np.full(len(share), 1 - n_located / len(parts))
+                found = mean_of(share, among)
+                row = MetricRow("head", "placeless", found, build.held_out_splits, (("l", length),))
+                out.append(row)
+    return out

@@ -44,8 +44,8 @@ def _cem(
     return (("evidence", evidence), ("images", images), ("l", length), *level)
 
 
-def _clm(alpha: int, length: int = 5) -> tuple[tuple[str, str | int], ...]:
-    return (("alpha", alpha), ("denominator", "visible"), ("l", length))
+def _clm(alpha: int, denominator: str, ranked: str) -> tuple[tuple[str, str | int], ...]:
+    return (("alpha", alpha), ("denominator", denominator), ("l", 5), ("ranked", ranked))
 
 
 QUESTIONS = (
@@ -123,9 +123,18 @@ QUESTIONS = (
     ),
     Question(
         "Are they where they should be?",
-        "CLM over the 5 concepts that add most, present and visible ones: the share whose part's "
-        "point is among the highest pixels of the map, as many as alpha parts of 12 cover.",
-        tuple(Line("clm", f"CLM, alpha = {alpha}", _clm(alpha)) for alpha in (1, 3, 6)),
+        "CLM over the 5 concepts that add most: the share whose part's point is among the highest "
+        "pixels of the map, as many as alpha parts of 12 cover. A concept without a part, or whose "
+        "part is hidden, is a miss; the lines below it leave those out and rank only concepts that "
+        "have a part.",
+        (
+            *(Line("clm", f"CLM, alpha = {alpha}", _clm(alpha, "l", "all")) for alpha in (1, 3, 6)),
+            Line("placeless", "Of the 5, without a place", (("l", 5),)),
+            *(
+                Line("clm", f"parts in sight, alpha = {alpha}", _clm(alpha, "visible", "placed"))
+                for alpha in (1, 3, 6)
+            ),
+        ),
     ),
     Question(
         "How much of a map lies on its part?",

@@ -10,7 +10,9 @@ import streamlit as st
 from app.format import number, percent, plain, short
 from app.widgets import defined
 
-_CLM = json.dumps({"alpha": 1, "denominator": "visible", "l": 5}, sort_keys=True)
+_CLM = json.dumps(
+    {"alpha": 1, "denominator": "visible", "l": 5, "ranked": "placed"}, sort_keys=True
+)
 ROWS = (
     ("concept_accuracy", "{}", "Concepts said rightly"),
     ("precision", "{}", "Positive evidence on the named part"),

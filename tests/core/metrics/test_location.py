@@ -105,6 +105,26 @@ def test_unseen_parts_and_concepts_without_one_are_not_judged() -> None:
     assert three["visible"].value == pytest.approx((2 / 3 + 1) / 2)
 
 
+def test_an_image_with_nothing_to_look_for_is_a_miss_and_all_concepts_are_ranked() -> None:
+    """Image 1 does not show the beak, which comes first of what has a part; what comes first of
+    all has none."""
+    importance, pictures, parts = scene()
+    judged = clm.judge(importance, pictures, parts=parts, map_of=corner, length=3)
+    one = clm.clm(judged, length=1, alpha=1)
+    assert (one["l"].value, one["l"].n) == (0.5, 2)  # left out, it was 1.0 of one image
+    assert one["l"].chance == pytest.approx(1 / 12 / 2)
+    assert (one["visible"].value, one["visible"].n) == (1, 1)
+    assert not judged.placeless.any()
+    ranked = clm.judge(importance, pictures, parts=parts, map_of=corner, length=4, placed=False)
+    np.testing.assert_array_equal(ranked.placeless, [[1, 0, 0, 0]] * 2)
+    assert clm.clm(ranked, length=1, alpha=1)["l"].value == 0
+    assert clm.clm(ranked, length=1, alpha=1)["visible"].n == 0
+    two = clm.clm(ranked, length=2, alpha=1)
+    assert (two["l"].value, two["l"].n) == (0.25, 2)
+    with pytest.raises(ValueError, match="4 concepts are there"):
+        clm.judge(importance, pictures, parts=parts, map_of=corner, length=5, placed=False)
+
+
 def test_concepts_that_are_absent_can_be_left_out() -> None:
     importance, pictures, parts = scene()
     present = np.array([[0, 1, 1, 1], [1, 1, 1, np.nan]], dtype=float)
