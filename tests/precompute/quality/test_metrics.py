@@ -25,7 +25,6 @@ from precompute.heads import Fitted
 from precompute.intake.build import Build, Points
 from precompute.quality import metric_heads, metric_maps
 
-
 OF_SEVERAL_LABELS = {"macro_auc", "macro_ap"}
 """measures of heads over images that carry several labels, see tests of those"""
 
