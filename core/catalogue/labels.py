@@ -78,14 +78,6 @@ LABEL_METRICS = keyed(
             bounds=_SHARE,
         ),
         Definition(
-            "label_metric.threshold_n",
-            "n threshold",
-            "Val images that the threshold was chosen on; 0: none, so it is 0.5.",
-            unit="images",
-            format="count",
-            bounds=_POSITIVE,
-        ),
-        Definition(
             "label_metric.recall",
             "Sensitivity",
             "Of the images with the label, the share that is said to show it at the threshold.",

@@ -21,6 +21,8 @@ from core.measure import Measure, mean_of
 from core.metrics.enlarge import Picture, enlarge
 from core.metrics.existence import first
 
+ALPHAS = (1, 3, 6)
+"""sizes of Omega that are asked for"""
 N_PARTS = 12
 """parts of a bird once left and right are one; alpha counts areas of one part"""
 
@@ -76,7 +78,6 @@ def judge(
     parts: Sequence[str | None],
     map_of: Callable[[int, int], Float[np.ndarray, "h w"]],
     length: int,
-    alphas: Sequence[int] = (1, 3, 6),
     present: Float[np.ndarray, "n k"] | None = None,
     placed: bool = True,
 ) -> Judged:
@@ -94,7 +95,7 @@ def judge(
         raise ValueError(f"l is {length}, but {n_located} concepts {what}")
     slots = first(importance, np.broadcast_to(located, importance.shape), length=length)
     without = np.array([part is None for part in parts])
-    hit = np.full((len(pictures), length, len(alphas)), np.nan)
+    hit = np.full((len(pictures), length, len(ALPHAS)), np.nan)
     chance = hit.copy()
     for i, picture in enumerate(pictures):
         for slot, k in enumerate(slots[i]):
@@ -109,8 +110,8 @@ def judge(
             h, w = seen.values.shape
             pixels = [(y, x) for y, x in pixels if 0 <= y < h and 0 <= x < w]
             if pixels:
-                hit[i, slot], chance[i, slot] = hits(seen.values, pixels, alphas=alphas)
-    return Judged(hit, chance, without[slots], tuple(alphas))
+                hit[i, slot], chance[i, slot] = hits(seen.values, pixels, alphas=ALPHAS)
+    return Judged(hit, chance, without[slots], ALPHAS)
 
 
 def clm(judged: Judged, *, length: int, alpha: int) -> dict[str, Measure]:

@@ -18,7 +18,6 @@ from precompute.intake import Build
 from precompute.quality.rows import MetricRow
 
 LENGTHS = (1, 3, 5)
-ALPHAS = (1, 3, 6)
 SIZES = (5, 10, 15, 20, 25, 30)
 Variant = tuple[tuple[str, str | int], ...]
 
@@ -187,12 +186,11 @@ def location(reading: Reading, concepts: LabelledScores, build: Build) -> list[M
             parts=parts,
             map_of=lambda i, j: concepts.codes(int(placed[i]))[:, j].reshape(build.grid),
             length=lengths[-1],
-            alphas=ALPHAS,
             present=build.presence[placed][:, concepts.label_of] if build.by_image else None,
             placed=ranked == "placed",
         )
         for length in lengths:
-            for alpha in ALPHAS:
+            for alpha in clm.ALPHAS:
                 for denominator, measure in clm.clm(judged, length=length, alpha=alpha).items():
                     variant: Variant = (("alpha", alpha), ("denominator", denominator))
                     variant += (("l", length), ("ranked", ranked))

@@ -22,6 +22,7 @@ COLUMNS: dict[str, Any] = {
     "probe.kind": kinds.ProbeKind,
     "neighbour.kind": kinds.Likeness,
     "effect.images": kinds.EditedImages,
+    "head.link": kinds.Link,
 }
 
 

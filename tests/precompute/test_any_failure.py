@@ -100,8 +100,7 @@ def test_every_fault_is_a_notice(faulty: duckdb.DuckDBPyConnection) -> None:
         ("heads", "pca · sparse"),
         ("measure", "pca"),
         ("measure", "pca · backbone"),
-        ("layout", "pca"),
-        ("layout", "kmeans"),
+        ("layout", "kmeans, pca"),
         ("importance", "pca · backbone"),
         ("saliency", "grad_cam"),
     }

@@ -92,7 +92,11 @@ class Built:
             patch.setitem(backbones.BACKBONES, "huggingface", lambda _, **__: made)
             self.store = pipeline.run(parse(recipe), out=out)
         rows = self.rows("SELECT stage, subject, message FROM notice")
-        self.notices = {(stage, subject): message for stage, subject, message in rows}
+        self.notices = {
+            (stage, subject): message
+            for stage, subjects, message in rows
+            for subject in subjects.split(", ")
+        }
         self.banks = [name for (name,) in self.rows("SELECT name FROM bank ORDER BY ALL")]
         self.heads = [name for (name,) in self.rows("SELECT name FROM head ORDER BY ALL")]
 

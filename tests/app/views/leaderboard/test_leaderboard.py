@@ -110,6 +110,7 @@ def _heads(con: duckdb.DuckDBPyConnection) -> None:
         write.put_row(
             con,
             "head",
+            link="softmax",
             head_id=head_id,
             name=name,
             bank_id=bank_id,

@@ -153,7 +153,7 @@ def test_a_file_of_a_concept_layer_is_the_layer_that_was_trained(
         expected = (x @ weight.T + bias) / length
     else:
         expected = x @ weight.T + bias
-    assert kind_of(tmp_path) == ("imported_cbm", False, True)
+    assert kind_of(tmp_path) == ("imported_cbm", False, True, "")
     bank = bottleneck.fit(data(), path=str(tmp_path))
     torch.testing.assert_close(bank.encode(x), expected, rtol=1e-5, atol=1e-5)
     assert words_of(bank) == NAMES
@@ -173,7 +173,7 @@ def test_vectors_of_norm_1_need_no_names_and_no_read_out(tmp_path: Path) -> None
     torch.testing.assert_close(bank.encode(x), x @ cavs.T + drawn(K), rtol=1e-5, atol=1e-5)
     assert words_of(bank) == ()
     assert bank.readout is None
-    assert kind_of(tmp_path) == ("imported_cbm", False, False)
+    assert kind_of(tmp_path) == ("imported_cbm", False, False, "")
 
 
 def test_a_hybrid_says_that_its_plain_part_is_left_out(tmp_path: Path) -> None:
