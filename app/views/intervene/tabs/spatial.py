@@ -150,7 +150,7 @@ def show(head: HeadFacts, facts: ImageFacts, asked: dict[int, float]) -> None:
                 {"id": int(c), "name": name}
                 for c, name in zip(loaded.class_ids, loaded.class_names, strict=True)
             ],
-            "truth": int(truth[0]) if len(truth) else None,
+            "truth": [int(row) for row in truth],
             "head": {
                 "base": pack.b64(base, "<f8"),
                 "weights": pack.b64(loaded.head.weight[:, kept], "<f8"),
