@@ -26,7 +26,8 @@ T = TypeVar("T")
 class Task(Generic[T]):
     make: Callable[[], T]
     beside: bool = True
-    """whether it may run beside other parts; if not, it is made when it is taken"""
+    """whether it may run beside other parts; if not, it is made when it is taken, and no other
+    task meanwhile"""
 
 
 class Ahead(Generic[T]):
@@ -35,16 +36,18 @@ class Ahead(Generic[T]):
     def __init__(self, tasks: Sequence[Task[T]]) -> None:
         self.tasks, self.told = tasks, Behind()
         self.made: list[Future[T]] = [Future() for _ in tasks]
-        self.room = threading.Semaphore(DEPTH)
+        self.room, self.turn = threading.Semaphore(DEPTH), threading.Lock()
         context = contextvars.copy_context()
         self.thread = threading.Thread(target=context.run, args=(self._make,), daemon=True)
         self.thread.start()
 
     def take(self, i: int) -> T:
         """Waits for task i; raises what it raised."""
-        if not self.tasks[i].beside:
-            return self.tasks[i].make()
         self.told.awaited = True
+        if not self.tasks[i].beside:
+            with self.turn:
+                self.told.awaited = False
+                return self.tasks[i].make()
         try:
             return self.made[i].result()
         finally:
@@ -66,10 +69,11 @@ class Ahead(Generic[T]):
                 self.room.acquire()
                 if self.told.abandoned:
                     return
-                try:
-                    self.made[i].set_result(task.make())
-                except BaseException as error:
-                    self.made[i].set_exception(error)
+                with self.turn:
+                    try:
+                        self.made[i].set_result(task.make())
+                    except BaseException as error:
+                        self.made[i].set_exception(error)
 
 
 @contextmanager

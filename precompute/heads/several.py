@@ -51,7 +51,7 @@ def hybrid(given: HeadInput, *, strength: float, **params: Any) -> Fitted:
     targets = targets_of(build)
     y = targets.y[:, np.searchsorted(targets.classes, first.classes)]
     left = core_heads.fit_residual_each(
-        first.head, given.scores[build.train], build.pooled[build.train], y, strength=strength
+        first.head, given.scores[build.train], given.vectors[build.train], y, strength=strength
     )
     return Fitted(
         replace(first.head, residual=True),
@@ -60,7 +60,7 @@ def hybrid(given: HeadInput, *, strength: float, **params: Any) -> Fitted:
         f"trained on what the concepts leave, on the {len(build.train):,} train images where "
         "labels are known. The second part stays fixed in each image, whatever is edited."
         f"{left_out(build, first.classes)}",
-        build.pooled.astype(np.float64) @ left.weight.T + left.bias,
+        given.vectors.astype(np.float64) @ left.weight.T + left.bias,
         refit=lambda scores: hybrid(replace(given, scores=scores), strength=strength, **params),
     )
 

@@ -62,6 +62,31 @@ def test_a_task_that_must_not_run_beside_others_is_made_when_it_is_taken() -> No
     assert made == [threading.get_ident()]
 
 
+def test_such_a_task_is_made_while_no_other_is() -> None:
+    """They may write the same files."""
+    busy: list[str] = []
+    together: list[list[str]] = []
+    running = threading.Event()
+
+    def make(name: str) -> None:
+        busy.append(name)
+        running.set()
+        time.sleep(0.05)
+        together.append(list(busy))
+        busy.remove(name)
+
+    tasks = [
+        Task(lambda: make("first"), beside=False),
+        Task(lambda: make("second")),
+        Task(lambda: make("third"), beside=False),
+    ]
+    with begun(tasks) as ahead:
+        until(running)  # the second is being made
+        for i in range(3):
+            ahead.take(i)
+    assert together == [["second"], ["first"], ["third"]]
+
+
 def test_a_build_that_ends_early_does_not_wait_for_the_rest() -> None:
     running = threading.Event()
     ended: list[str] = []
