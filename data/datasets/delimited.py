@@ -31,19 +31,20 @@ class Table:
 def read_table(path: Path, *, needed: str, is_known: Callable[[str], bool], known: str) -> Table:
     """A file with one header line: UTF-8 text with any of `SEPARATORS`, .xlsx or .parquet.
 
-    Lines of blanks are passed over. Columns without a name that hold nothing, those that `is_known`
-    refuses and the running numbers that pandas writes are left out, which `remarks` says. `known`
-    names the known ones for errors. Raises ValueError, with the row, where the file is not such a
-    table or has no column `needed`.
+    Lines of blanks are passed over. A known column may be written with capitals, as `Split` or
+    `Concept:striped`, where no other column is called so without. Columns without a name that hold
+    nothing, those that `is_known` refuses and the running numbers that pandas writes are left out,
+    which `remarks` says. `known` names the known ones for errors. Raises ValueError, with the row,
+    where the file is not such a table or has no column `needed`.
     """
     sheet = sheets.is_sheet(path)
-    separator = "" if sheet else _separator(path, needed, known)
+    separator = "" if sheet else _separator(path, needed, is_known, known)
     lines = sheets.lines_of(path) if sheet else _text_lines(path, separator)
-    header = [plain(name) for name in next(lines, (1, []))[1]]
+    header = _as_known([plain(name) for name in next(lines, (1, []))[1]], is_known)
     if needed not in header:
         raise ValueError(
             f"{path} has no column `{needed}`; its first line names "
-            f"{', '.join(map(repr, header[:8]))}, and must name {known}"
+            f"{', '.join(map(repr, header[:8]))}; columns that are read are {known}"
         )
     _check_header(path, header, is_known)
     taken = [i for i, name in enumerate(header) if is_known(name)]
@@ -78,14 +79,30 @@ def _not_text(path: Path, error: UnicodeDecodeError) -> ValueError:
     return ValueError(f"{path} is not UTF-8 text ({error.reason}); save it as UTF-8")
 
 
-def _separator(path: Path, needed: str, known: str) -> str:
+def _as_known(header: list[str], is_known: Callable[[str], bool]) -> list[str]:
+    """The header, with known columns that are written with capitals as they are known.
+
+    Of `Concept:Striped`, what is before the colon is known and what follows is a name.
+    """
+
+    def one(name: str) -> str:
+        kind, colon, rest = name.partition(":")
+        lower = kind.lower() + colon + rest
+        return lower if not is_known(name) and is_known(lower) and lower not in header else name
+
+    return [one(name) for name in header]
+
+
+def _separator(path: Path, needed: str, is_known: Callable[[str], bool], known: str) -> str:
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
             first = handle.readline()
     except UnicodeDecodeError as error:
         raise _not_text(path, error) from error
     seen = {
-        s: [plain(c) for c in next(csv.reader([first[:_LINE]], delimiter=s), [])]
+        s: _as_known(
+            [plain(c) for c in next(csv.reader([first[:_LINE]], delimiter=s), [])], is_known
+        )
         for s in SEPARATORS
     }
     for separator, names in seen.items():
@@ -95,7 +112,7 @@ def _separator(path: Path, needed: str, known: str) -> str:
     columns = ", ".join(repr(name) for name in seen[widest][:8])
     raise ValueError(
         f"{path} has no column `{needed}`; its first line names {columns} (separated by "
-        f"{SEPARATORS[widest]}s), and must name {known}"
+        f"{SEPARATORS[widest]}s); columns that are read are {known}"
     )
 
 

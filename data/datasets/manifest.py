@@ -20,11 +20,12 @@
 * `mask:<name>`: a mask image, relative to the table's folder; pixels that are not zero are inside.
 
 Text is UTF-8 with one header line, separated by commas, semicolons, tabs or vertical bars. Words
-are stripped and their accents composed. Paths may have backslashes and may not lead out of the
-table's folder without the option `outside`. A file listed twice counts once; rows whose file is
-missing, masks that cannot be read and columns of another name are left out and reported. Columns
-that may be labels or may not are an error that names the option which says it; anything else that
-does not fit is an error that names the row (the line of the file), the column and the value.
+are stripped and their accents composed, and names of columns may have capitals. Paths may have
+backslashes and may not lead out of the table's folder without the option `outside`. A file listed
+twice counts once; rows whose file is missing, masks that cannot be read and columns of another name
+are left out and reported. Columns that may be labels or may not are an error that names the option
+which says it; anything else that does not fit is an error that names the row (the line of the
+file), the column and the value.
 """
 
 from __future__ import annotations

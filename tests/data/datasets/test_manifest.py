@@ -161,6 +161,24 @@ def test_splits_are_known_by_every_word_for_them(place, words, splits):
     assert dataset.images["split"].tolist() == splits
 
 
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_known_columns_may_be_written_with_capitals(place, separator):
+    rows = ["File,Split,Label,Concept:Red", "a.png,Train,owl,1", "b.png,Test,jay,0"]
+    dataset = manifest(_csv(place, *(row.replace(",", separator) for row in rows)))
+    assert dataset.images["split"].tolist() == ["train", "test"]
+    assert dataset.images["label"].tolist() == ["owl", "jay"]
+    assert dataset.labelled["name"].tolist() == ["Red"]
+    assert dataset.remarks == ()
+
+
+def test_of_two_spellings_of_a_column_the_known_one_counts(place):
+    dataset = manifest(_csv(place, "file,Split,split", "a.png,x,train", "b.png,y,test"))
+    assert dataset.images["split"].tolist() == ["train", "test"]
+    assert dataset.remarks == ("columns of birds.csv left out: Split",)
+    with pytest.raises(ValueError, match="column 'split' appears twice"):
+        manifest(_csv(place, "file,Split,SPLIT", "a.png,train,train"))
+
+
 @pytest.mark.parametrize("separator", [";", "\t", "|"])
 def test_tables_of_other_separators_and_spreadsheets_are_read(place, separator):
     """Empty columns at the end, a running number in front, and columns of other names."""
