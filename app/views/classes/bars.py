@@ -15,6 +15,9 @@ from app.widgets.palette import AGAINST, FOR, REST
 
 _WIDTH = 0.7
 """of a bar; a trace of few bars would make them as wide as its gaps"""
+_VALUES = 100
+"""px right of the bars, where their numbers stand apart from bars and names"""
+_SMALL = {"size": 11}
 
 
 def chart(parts: pd.DataFrame) -> go.Figure:
@@ -36,28 +39,22 @@ def chart(parts: pd.DataFrame) -> go.Figure:
             name=title,
             showlegend=not mine.empty,
             marker={"color": colour},
-            text=[_beside(r) for r in mine.to_dict("records")],
-            textposition="outside",
-            cliponaxis=False,
             customdata=mine[["concept_id"]].to_numpy(),
             hovertext=[_about(r) for r in mine.to_dict("records")],
             hovertemplate="%{hovertext}<extra></extra>",
         )
-    ends = [0.0, *parts["value"].astype(float)]
-    margin = 0.28 * (max(ends) - min(ends) or 1.0)
+    for at, row in enumerate(parts.to_dict("records")):
+        figure.add_annotation(
+            x=1, xref="paper", xanchor="left", y=at, text=_beside(row), showarrow=False, font=_SMALL
+        )
     return figures.styled(
         figure,
-        height=90 + 25 * len(parts),
-        x=figures.axis(
-            "mean contribution, logits (share of logit - bias)",
-            range=[
-                min(ends) - (margin if min(ends) < 0 else 0),
-                max(ends) + (margin if max(ends) > 0 else 0),
-            ],
-        ),
-        y=figures.rows([short(title, 32) for title in parts["title"]]),
+        height=106 + 25 * len(parts),
+        x=figures.axis("mean contribution, logits<br>(share of logit - bias)", nticks=5),
+        y=figures.rows([short(title, 26) for title in parts["title"]], tickfont=_SMALL),
         barmode="overlay",
         clickmode="event+select",
+        margin_r=_VALUES,
     )
 
 

@@ -43,6 +43,12 @@ def test_bars_of_a_class_leave_room_for_one_another() -> None:
     )
     figure = bars.chart(parts)
     assert {bar.width for bar in figure.data} == {0.7}
+    beside = {a.y: (a.text, a.x, a.xref, a.xanchor) for a in figure.layout.annotations}
+    assert beside[0] == ("-3 (200 %)", 1, "paper", "left"), "apart from names, which are left"
+    assert beside[4][0] == "+4"
+    assert not any(bar.text for bar in figure.data)
+    longest = max(len(text) for text, *_ in beside.values())
+    assert figure.layout.margin.r >= 6 * longest
 
 
 def test_names_that_repeat_carry_their_id() -> None:
