@@ -17,6 +17,7 @@ from app import address, building, db, login, password
 from app.format import plain, short
 from app.pages import PAGES
 from app.timeout import TIMEOUT
+from core.counted import counted
 from data.queries import build
 from data.store import StoreError
 
@@ -56,7 +57,7 @@ def provenance() -> None:
     """What the open store was built from, in a few words."""
     facts = build.build(db.cursor())
     st.caption(
-        f"**{plain(short(facts.dataset, 40))}** · {facts.n_images:,} images  \n"
+        f"**{plain(short(facts.dataset, 40))}** · {counted(facts.n_images, 'image')}  \n"
         f"{plain(short(facts.backbone, 40))} · {plain(facts.layer)}  \n"
         f"grid {facts.grid_h} x {facts.grid_w} · build `{facts.fingerprint[:10]}`"
     )

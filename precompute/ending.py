@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
+from core.counted import counted
 from data import store
 from data.queries import build
 
@@ -22,11 +23,15 @@ def ending(path: Path) -> str:
         notices, skipped = build.notices(con), build.skipped(con, limit=LISTED)
     by_split = ", ".join(f"{row['n']:,} {row['split']}" for row in splits.to_dict("records"))
     lines = [
-        f"{facts.n_images:,} images ({by_split}), {int(classes['labelled'].sum()):,} classes of "
+        f"{counted(facts.n_images, 'image')} ({by_split}), "
+        f"{counted(int(classes['labelled'].sum()), 'class')} of "
         f"images, {int(classes['output'].notna().sum()):,} outputs of the model",
         f"layer {facts.layer}: {facts.why}",
         "concept banks: "
-        + (", ".join(f"{bank.name} ({bank.n_concepts:,} concepts)" for bank in banks) or "none"),
+        + (
+            ", ".join(f"{bank.name} ({counted(bank.n_concepts, 'concept')})" for bank in banks)
+            or "none"
+        ),
         "heads: " + (", ".join(head.name for head in heads) or "none"),
     ]
     if facts.n_skipped:

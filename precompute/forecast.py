@@ -10,6 +10,7 @@ import numpy as np
 from PIL.Image import Image
 from torch import Tensor
 
+from core.counted import counted
 from core.maps import INDEX, STEP
 from core.recipe import BankSpec, Recipe
 from core.sampling import evenly, evenly_by_split
@@ -73,7 +74,7 @@ def forecast(recipe: Recipe, *, out: Path, device: str) -> str:
     table += [
         f"{'store, about':<28}{'':>14}{_size(sum(line.n_bytes for line in lines)):>12}",
         f"{'scratch while building':<28}{'':>14}{_size(scratch):>12}",
-        f"grid {seen.grid.h} x {seen.grid.w}, {d} numbers a token, {n:,} images",
+        f"grid {seen.grid.h} x {seen.grid.w}, {d} numbers a token, {counted(n, 'image')}",
     ]
     return "\n".join(table)
 

@@ -14,6 +14,7 @@ import streamlit as st
 from app import db
 from app.format import number, percent, plain, short
 from core.catalogue import CONCEPT_COLUMNS
+from core.counted import counted
 from core.naming.labels import CLOSE, ELSEWHERE, LOW, MIN_AUC, MIN_MARGIN, MIN_OVERLAP
 from data.queries import names
 from data.queries.concept import Concept
@@ -132,7 +133,7 @@ def _auc(concept: Concept) -> str:
         where = "" if part is None else f" of {plain(short(part, 30))}"
         parts.append(
             f"IoU {number(concept.name_iou)} with the mask{where} (chance "
-            f"{number(concept.name_iou_chance)}, {concept.name_iou_n or 0:,} images)"
+            f"{number(concept.name_iou_chance)}, {counted(concept.name_iou_n or 0, 'image')})"
         )
     return " · ".join(parts)
 

@@ -11,6 +11,7 @@ import streamlit as st
 from app import address, db
 from app.format import concept_name, number, percent, plain, short
 from app.widgets import crops, gallery, pack
+from core.counted import counted
 from data.queries import trees
 from data.queries.build import Bank
 from data.queries.methods import Method, methods
@@ -150,7 +151,7 @@ def attributed(rows: pd.DataFrame, *, key: str, method: str, unit: str) -> int |
     group = {
         "id": 0,
         "title": f"Strongest images by {known.title}",
-        "note": f"{len(rows)} images · one scale for all",
+        "note": f"{counted(len(rows), 'image')} · one scale for all",
         "about": known.about,
         "scale": float(first["scale"]),
         "limit": limit,

@@ -12,6 +12,7 @@ from app import db
 from app.format import concept_name, concept_titles, number, percent
 from app.widgets import concept_names, defined, gallery, minis, people
 from core.catalogue import CONCEPT_COLUMNS, FLAGS
+from core.counted import counted
 from data.queries import concept, concepts
 from data.queries.build import Bank
 
@@ -111,7 +112,7 @@ def _lines(row: pd.Series) -> list[dict[str, Any]]:
         judged = f" · word cosine {number(row['cosine'])}"
     elif pd.notna(row["name_auc"]):
         judged = f" · name AUC {number(row['name_auc'])}"
-    active = f"active in {percent(row['frequency'])} ({int(row['n_active']):,} images)"
+    active = f"active in {percent(row['frequency'])} ({counted(row['n_active'], 'image')})"
     return [
         {"text": f"#{int(row['concept_id'])} · {active}"},
         {"text": f"peak {number(row['peak_p99'])}{judged}"},

@@ -10,6 +10,7 @@ import streamlit as st
 from app import address, db
 from app.format import number, short
 from app.widgets import cluster, gallery, minis, palette
+from core.counted import counted
 from data.queries import layouts
 
 BY = {"class": "Class", "split": "Split", "right": "Right or wrong"}
@@ -102,7 +103,11 @@ def show(*, n_images: int) -> None:
         label_visibility="collapsed",
     )
     told = trust(None)
-    few = f" {len(rows):,} of {n_images:,} images, evenly spread." if len(rows) < n_images else ""
+    few = (
+        f" {len(rows):,} of {counted(n_images, 'image')}, evenly spread."
+        if len(rows) < n_images
+        else ""
+    )
     st.caption(
         "UMAP of the pooled activations: near on the plane means alike to the model; axes have no "
         f"unit, and far distances mean little.{few}" + (f" Its {told[0]}." if told else ""),

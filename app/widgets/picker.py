@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import address, db
 from app.format import plain, short
+from core.counted import counted
 from core.kinds import FITTED
 from data.queries import build, images
 from data.queries.images import ImageFacts
@@ -62,7 +63,7 @@ def choose(
         address.unknown(
             "image",
             asked,
-            exists=f"This store has {len(everything):,} images, {low} to {high}.",
+            exists=f"This store has {counted(len(everything), 'image')}, {low} to {high}.",
             onward=[(f"Image {low}", "image", {"i": low}), ("Overview", "overview", {})],
         )
         return None
@@ -123,7 +124,7 @@ def _filtered(
         )
     found = _ids(class_id, split, head_id, bool(wrong))
     if class_id is not None or split is not None or wrong:
-        bar.caption(f"{len(found):,} images pass the filter")
+        bar.caption(f"{counted(len(found), 'image')} left by the filter")
     return found
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import db
 from app.format import number
+from core.counted import counted
 from data.queries import build
 from data.queries.build import Bank, BuildFacts
 from data.queries.concept import Concept
@@ -59,7 +60,7 @@ def agreement(concept: Concept) -> str:
         else ""
     )
     return (
-        f"Over {concept.map_r_n:,} images the score and the mean of the map correlate by "
+        f"Over {counted(concept.map_r_n, 'image')} the score and the mean of the map correlate by "
         f"{number(concept.map_r)} ({within}{number(concept.map_r_chance)} in size with the images "
         "shuffled)."
     )

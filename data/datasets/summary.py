@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from core.counted import counted
 from core.kinds import TEST, TRAIN, VAL
 from data.datasets.types import Dataset
 
@@ -21,14 +22,14 @@ def told(dataset: Dataset) -> str:
     labels = Counter(images["label"].dropna())
     named = ", ".join(f"{label} {n:,}" for label, n in labels.most_common(_NAMED))
     more = ", ..." if len(labels) > _NAMED else ""
-    classes = f"{len(labels):,} classes ({named}{more})" if labels else "no classes"
+    classes = f"{counted(len(labels), 'class')} ({named}{more})" if labels else "no classes"
     if dataset.multi_label:
         classes = _several(dataset)
     splits = Counter(images["split"])
     known = [split for split in _ORDER if split in splits]
     further = [split for split in splits if split not in _ORDER]
     sizes = ", ".join(f"{split} {splits[split]:,}" for split in [*known, *further])
-    lines = [f"{dataset.name}: {len(images):,} images, {classes}; splits: {sizes}"]
+    lines = [f"{dataset.name}: {counted(len(images), 'image')}, {classes}; splits: {sizes}"]
     lines += _skipped(zip(dataset.skipped["file"], dataset.skipped["reason"], strict=True))
     return "\n".join([*lines, *(f"  {remark}" for remark in dataset.remarks)])
 
@@ -41,7 +42,7 @@ def _several(dataset: Dataset) -> str:
     first = sorted(dataset.labels, key=lambda label: (-shown[label], label))[:_NAMED]
     named = ", ".join(f"{label} {shown[label]:,} of {of[label]:,}" for label in first)
     more = ", ..." if len(dataset.labels) > _NAMED else ""
-    return f"{len(dataset.labels):,} labels, any number an image ({named}{more})"
+    return f"{counted(len(dataset.labels), 'label')}, any number an image ({named}{more})"
 
 
 def _skipped(rows: Iterable[tuple[str, str]]) -> list[str]:

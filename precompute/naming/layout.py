@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from core.counted import counted
 from core.sampling import evenly
 from data import write
 from precompute.intake import Build
@@ -85,7 +86,8 @@ def _begun(con: duckdb.DuckDBPyConnection, build: Build) -> Callable[[], None]:
     kept = evenly(len(ids), KEPT)
     if len(kept) < len(ids):
         told = (
-            f"{len(kept):,} of {len(ids):,} images, evenly spread, keep their pooled activations; "
+            f"{len(kept):,} of {counted(len(ids), 'image')}, evenly spread, keep their pooled "
+            "activations; "
             "Compare tells by those whether two models share a space, and how concepts shift in it"
         )
         log.notice("layout", "pooled activations", ValueError(told))

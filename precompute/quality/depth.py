@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Integer
 
 from core.backbones import ManyLayers, open_layers
+from core.counted import counted
 from core.metrics import learnability, probes
 from data import write
 from data.datasets import Dataset, spread
@@ -79,7 +80,8 @@ def _finite(
         more = f" and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
         text = (
             f"activations at layer {layer} are not finite (NaN or infinite) for {len(bad)} of "
-            f"{len(files)} images: {', '.join(bad[:NAMED])}{more}. The layer is left out, for "
+            f"{counted(len(files), 'image')}: {', '.join(bad[:NAMED])}{more}. The layer is left "
+            "out, for "
             "layers are compared on the same images; to have it, take those images out of the data"
         )
         log.notice("depth", layer, ValueError(text))

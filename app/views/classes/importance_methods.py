@@ -12,6 +12,7 @@ from app import address, db
 from app.format import concept_titles, number, plain, short, signed
 from app.views.classes import class_tables
 from app.widgets import defined
+from core.counted import counted
 from core.kinds import LOGITS
 from data.queries import backbone_importance, classes
 from data.queries.build import HeadFacts
@@ -120,7 +121,7 @@ def _head(head_id: int, bank_name: str, class_id: int, now: Asked) -> None:
         names = ", ".join(plain(known[m].title.lower()) for m in same["method"])
         st.caption(
             f"Not listed apart: {names}. On a linear head they give weight x score once more: run "
-            f"on {int(same['n'].max()):,} images, they differ from it by at most "
+            f"on {counted(int(same['n'].max()), 'image')}, they differ from it by at most "
             f"{number(float(same['difference'].max()))} of the largest importance."
         )
     frame, change = rows[method], explained.logit - explained.fixed

@@ -12,6 +12,7 @@ from app.format import number, percent, plain, short, signed
 from app.views.classes import bars, choice, class_parts, class_tables, importance_methods
 from app.widgets import cluster, figures, gallery, label_table, linear_heads
 from core import catalogue
+from core.counted import counted
 from data.queries import backbone_importance, build, carried, classes
 from data.queries.classes import Explanation
 
@@ -43,7 +44,7 @@ if wanted not in set(listed["class_id"]):
     address.unknown(
         "class",
         address.param("y"),
-        exists=f"This head tells {len(listed):,} classes apart.",
+        exists=f"This head tells {counted(len(listed), 'class')} apart.",
         onward=[
             (plain(short(r["name"], 30)), "classes", {"h": head.name, "y": int(r["class_id"])})
             for r in listed.head(4).to_dict("records")
@@ -107,7 +108,7 @@ def rests_on(explained: Explanation, images: pd.DataFrame) -> None:
         f"Mean logit {number(explained.logit)} = bias {signed(bias)}, concepts "
         f"{signed(explained.logit - explained.fixed)}"
         f"{f', rest of the images {signed(rest)}' if head.residual else ''}, over "
-        f"{explained.n:,} images taken for the class"
+        f"{counted(explained.n, 'image')} taken for the class"
     )
     shown = choice.chosen(rows, images, bank_id=bank_id)
     if shown.empty:
@@ -143,10 +144,10 @@ def lies(explained: Explanation, images: pd.DataFrame) -> None:
     kept = explained.variance
     layout = "" if kept is None else f"Principal components, {percent(kept)} of variance. "
     st.caption(
-        f"{len(images):,} of {explained.n:,} images taken for the class. {layout}"
+        f"{len(images):,} of {counted(explained.n, 'image')} taken for the class. {layout}"
         "A click opens the image."
     )
-    title = f"{len(images)} images taken for {facts['name']}"
+    title = f"{counted(len(images), 'image')} taken for {facts['name']}"
     image, concept = cluster.show(
         cluster.payload(images, title=title), key=f"cluster-{head_id}-{class_id}"
     )
@@ -189,7 +190,7 @@ def confusions() -> None:
     if rows.empty:
         st.info("No labelled image carries this class or is taken for it.")
         return
-    left, right = st.columns([4, 7], gap="medium")
+    left, right = st.columns([5, 7], gap="medium")
     with left:
         class_tables.splits(rows, class_id)
         other = class_tables.others(rows, class_id, key=f"others-{head_id}-{class_id}")
@@ -225,9 +226,10 @@ def _mistake(row: pd.Series, *, missed: bool) -> dict[str, Any]:
 turn()
 linear_heads.tell_others()
 st.caption(
-    f"{int(facts['n_labelled']):,} images carry **{plain(short(facts['name'], 60))}**, the head "
+    f"**{plain(short(facts['name'], 60))}** is the label of "
+    f"{counted(facts['n_labelled'], 'image')}, the head "
     + (
-        f"says that {int(facts['n_predicted']):,} do (all splits, at the label's threshold)"
+        f"finds it in {int(facts['n_predicted']):,} (all splits, at the label's threshold)"
         if several
         else f"takes {int(facts['n_predicted']):,} for it (all splits)"
     )
@@ -237,10 +239,10 @@ if found is None:
     st.info("The head takes no image for this class, so there is nothing to explain.")
 else:
     points = classes.cluster(con, head_id, class_id)
-    narrow, wide = st.columns([5, 6], gap="medium")
-    with narrow:
+    left, right = st.columns(2, gap="medium")
+    with left:
         rests_on(found, points)
-    with wide:
+    with right:
         lies(found, points)
 confused, by_method, dominant, faithful = st.tabs(
     [

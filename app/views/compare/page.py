@@ -11,6 +11,7 @@ from app.views.compare import pairing, pairing_choice, pairing_tables
 from app.views.compare.pairing import Side
 from app.widgets import figures, paging
 from core.compare import matching
+from core.counted import counted
 from data.store import StoreError
 
 PER_PAGE, ALONE = 25, 40
@@ -84,7 +85,8 @@ if (one.stem, one.bank_id) == (two.stem, two.bank_id):
 c = pairing.compare(one, two)
 if c is None:
     st.info(
-        f"The two stores share {len(pairing.shared(one, two)):,} images, by file name and size; "
+        f"The two stores share {counted(len(pairing.shared(one, two)), 'image')}, by file name "
+        "and size; "
         f"{pairing.FEWEST} are needed, and a living concept on each side.",
         icon=":material/info:",
     )
@@ -106,8 +108,8 @@ with words:
         st.columns(3),
         (
             ("Pairs", f"{matched:,}", f"At or above the threshold; by chance {lucky:,}"),
-            ("Only in A", f"{len(only_a):,}", f"Of {len(c.left):,} concepts"),
-            ("Only in B", f"{len(only_b):,}", f"Of {len(c.right):,} concepts"),
+            ("Only in A", f"{len(only_a):,}", f"Of {counted(len(c.left), 'concept')}"),
+            ("Only in B", f"{len(only_b):,}", f"Of {counted(len(c.right), 'concept')}"),
         ),
         strict=True,
     ):

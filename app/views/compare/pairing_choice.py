@@ -7,6 +7,7 @@ import streamlit as st
 from app import address, db
 from app.format import plain, short
 from app.views.compare.pairing import Side
+from core.counted import counted
 from data.queries import build
 from data.queries.build import Bank
 from data.store import StoreError
@@ -106,5 +107,5 @@ def _what(stem: str) -> str:
     facts = build.build(db.cursor(stem))
     return (
         f"{plain(short(facts.backbone, 40))} at {plain(short(facts.layer, 40))} · "
-        f"{facts.n_images:,} images"
+        f"{counted(facts.n_images, 'image')}"
     )

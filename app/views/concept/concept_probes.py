@@ -11,6 +11,7 @@ from app.format import concept_name, number, plain, short
 from app.widgets import defined
 from app.widgets.learnability import PLAIN, winner
 from core import catalogue
+from core.counted import counted
 
 ABOUT = (
     "The concept's label (its name's, or the nearest) read off held-out images. A concept worth "
@@ -93,7 +94,7 @@ def _what(row: pd.Series) -> str:
     if row["kind"] == "latent":
         return f"Best: {short(concept_name(row['name'], int(row['concept_id'])), 24)}"
     if row["kind"] == "top":
-        return f"Top {int(row['n_latents'])} concepts"
+        return f"Top {counted(row['n_latents'], 'concept')}"
     return {"own": "This concept", "raw": "Plain probe"}[row["kind"]]
 
 
@@ -116,7 +117,8 @@ def _columns(shown: pd.DataFrame) -> dict[str, Any]:
             width=116,
             help="This concept: its score alone, nothing fitted. Best: the "
             "single concept that is best on the other folds, by name where it is so most often. "
-            f"Top: a logistic probe on the {n_top} concepts that differ most there. Plain: a "
+            f"Top: a logistic probe on the {counted(n_top, 'concept')} that differ most there. "
+            "Plain: a "
             f"logistic probe on all {width} channels of the pooled activation",
         ),
         "auc": defined.column("probe.auc", form="%.3f", width=52),

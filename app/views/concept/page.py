@@ -25,6 +25,7 @@ from app.widgets import (
     gallery,
     score_source,
 )
+from core.counted import counted
 from data.queries import build, concept, probes
 
 con = db.cursor()
@@ -82,7 +83,7 @@ def turn() -> None:
                 kwargs={"c": to, "b": bank_name},
             )
         if at is None:
-            st.caption(f"not among the {len(ids):,} concepts listed now")
+            st.caption(f"not among the {counted(len(ids), 'concept')} listed now")
         else:
             by = concept_order.words()
             st.caption(f"**{at + 1:,} / {len(ids):,}** in {plain(short(bank_name))} · {by}")

@@ -20,6 +20,7 @@ from app.widgets import (
     image_map,
     paging,
 )
+from core.counted import counted
 from data.queries import build, concepts, methods, trees
 
 VIEWS = {"table": "Table", "gallery": "Gallery", "map": "Map", "tree": "Tree"}
@@ -68,7 +69,7 @@ def about_bank() -> None:
     made_by = methods.method(db.cursor(), "bank", bank.method)
     loss = "" if bank.r2 is None else f"R² {number(bank.r2)} · "
     st.caption(
-        f"{plain(made_by.title)} · {bank.n_concepts:,} concepts, {bank.n_dead:,} dead · "
+        f"{plain(made_by.title)} · {counted(bank.n_concepts, 'concept')}, {bank.n_dead:,} dead · "
         f"{loss}{number(bank.l0)} non-zero codes a token · a code is "
         f"{plain(bank.code_unit)}{', signed' if bank.signed else ''} · "
         f"fitted in {seconds(bank.seconds)}",
@@ -148,7 +149,7 @@ def pick_view(n: int) -> str:
             format_func=lambda v: f"{ICONS[v]} {VIEWS[v]}",
             label_visibility="collapsed",
         )
-        st.caption(f"{n:,} of {bank.n_concepts:,} concepts")
+        st.caption(f"{n:,} of {counted(bank.n_concepts, 'concept')}")
     return view
 
 
@@ -216,7 +217,8 @@ else:
     if view == "table":
         if len(shown) < len(ids):
             st.caption(
-                f"“Sort” orders all {len(ids):,} concepts, by any column. A click on a column's "
+                f"“Sort” orders all {counted(len(ids), 'concept')}, by any column. A click on a "
+                "column's "
                 f"header sorts only the {len(shown)} of this page."
             )
         opened = concept_table.table(bank, shown, order=concept_order.key(), key=key)

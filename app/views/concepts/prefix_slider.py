@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import address
 from app.format import number
+from core.counted import counted
 
 
 def show(rows: pd.DataFrame, *, first: int, choose: Callable[[int | None], None]) -> None:
@@ -37,7 +38,7 @@ def show(rows: pd.DataFrame, *, first: int, choose: Callable[[int | None], None]
                 "R²",
                 number(row["r2"]),
                 "Share of token variance that these concepts rebuild alone, on "
-                f"{int(row['n']):,} tokens; the mean token has 0",
+                f"{counted(row['n'], 'token')}; the mean token has 0",
             ),
             (
                 "R² of random directions",

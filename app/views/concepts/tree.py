@@ -13,6 +13,7 @@ from numpy import ndarray
 from app import db
 from app.format import concept_name, number, percent
 from app.widgets import assets, crops, minis
+from core.counted import counted
 from data.queries import concepts, trees
 from data.queries.build import Bank
 
@@ -99,7 +100,7 @@ def _levels(
             "parent": row["parent_id"],
             "title": concept_name(row["name"], row["concept_id"]),
             "note": f"#{row['concept_id']} · active in {percent(row['frequency'])} "
-            f"({int(row['n_active']):,} images)",
+            f"({counted(row['n_active'], 'image')})",
             "share": float(row["share"]),
             "src": minis.strip(jpegs.get(row["concept_id"], []), side=SIDE),
             "alt": "its three strongest images",
@@ -110,7 +111,8 @@ def _levels(
     ]
     n = int(rows["n"].max()) if len(rows) else 0
     return out, (
-        f"Bars: share of the codes of what is above, on {n:,} tokens. Pale: only there for what is "
+        f"Bars: share of the codes of what is above, on {counted(n, 'token')}. Pale: only there "
+        "for what is "
         "below it."
     )
 
@@ -135,7 +137,7 @@ def _parts(
                 "parent": None,
                 "title": concept_name(row["name"], c),
                 "note": f"#{c} · active in {percent(row['frequency'])} "
-                f"({int(row['n_active']):,} images)",
+                f"({counted(row['n_active'], 'image')})",
                 "share": None,
                 "src": crops.strip(whole[c], side=SIDE) if c in whole else None,
                 "alt": "its three strongest crops",

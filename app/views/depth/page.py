@@ -9,6 +9,7 @@ from app.format import number, plain, rate, short
 from app.views.depth import depth_charts
 from app.widgets import defined, figures
 from core import catalogue
+from core.counted import counted
 from data.queries import build, depth
 
 SHOWN, MOST = 4, 8
@@ -121,7 +122,7 @@ st.markdown(
     help=catalogue.of("depth.layer").help,
 )
 st.caption(
-    f"Mean over {len(table):,} concepts · "
+    f"Mean over {counted(len(table), 'concept')} · "
     + " · ".join(
         f"{plain(last_part(p_name))}: AUC {number(mine['auc'].mean())}, control "
         f"{number(mine['control'].mean())} ({int(mine['grid_h'].iloc[0])} x "

@@ -15,6 +15,7 @@ from app.format import concept_name
 from app.widgets import assets, concept_parts, diverse_rows, pack
 from app.widgets.pack import b64
 from core import bottleneck
+from core.counted import counted
 from data.queries import heads, images, truth
 from data.queries.build import Bank, HeadFacts
 from data.queries.images import ImageFacts
@@ -132,7 +133,8 @@ def _saliency(image_id: int) -> tuple[list[dict[str, Any]], str]:
     ]
     covered = images.saliency_coverage(con)
     note = (
-        f"This image has no saliency map; {covered.n:,} of {covered.n_images:,} images have one, "
+        f"This image has no saliency map; {covered.n:,} of {counted(covered.n_images, 'image')} "
+        "have one, "
         f"the first is image {covered.first}."
         if covered.n
         else "This store holds no saliency maps."

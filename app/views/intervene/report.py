@@ -21,6 +21,7 @@ from app.views.intervene import (
 )
 from app.widgets import pack, people
 from core import bottleneck, catalogue
+from core.counted import counted
 from core.kinds import Link
 from data.queries import build
 from data.queries.images import ImageFacts
@@ -197,10 +198,10 @@ def _origin(given: dict[str, Any], when: str) -> list[tuple[str, str]]:
     store, image = given["store"], given["image"]
     return [
         ("Store", f"{store['name']}, build {store['fingerprint']}"),
-        ("Data set", f"{store['dataset']}, n = {store['n_images']:,} images"),
+        ("Data set", f"{store['dataset']}, n = {counted(store['n_images'], 'image')}"),
         ("Backbone", f"{store['backbone']}, layer {store['layer']}"),
         ("Concept bank", f"{given['bank']} (unit of a score: {given['unit']})"),
-        ("Head", f"{given['head']}, {given['n_classes']} classes"),
+        ("Head", f"{given['head']}, {counted(given['n_classes'], 'class')}"),
         ("Image", f"{image['id']}, {image['file']}, split {image['split']}"),
         ("Label", image["label"] or "unlabelled"),
         ("Values", given["values"]),

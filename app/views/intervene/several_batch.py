@@ -14,6 +14,7 @@ from app.format import MISSING, number, short, signed
 from app.views.intervene import head_lab, whole
 from app.widgets import defined
 from core import bottleneck
+from core.counted import counted
 from core.metrics import learnability
 from data.queries import carried, heads
 from data.queries.build import HeadFacts
@@ -80,7 +81,8 @@ def show(head: HeadFacts, columns: dict[int, float]) -> None:
         },
     )
     st.caption(
-        f"n = {len(ids):,} images of split {split}. An edit moves the logit of every label by its "
+        f"n = {counted(len(ids), 'image')} of split {split}. An edit moves the logit of every "
+        "label by its "
         "own weight; labels do not share probability, so each goes up or down for itself. AUROC "
         "has the chance 0.5. Said to show it: images whose probability reaches the threshold."
     )

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float64, Int64
 from app import db
 from app.views.intervene import batch, head_lab, levels
 from core import bottleneck
+from core.counted import counted
 from core.intervention import presence, propagation
 from core.kinds import TEST, TRAIN, VAL
 from data.queries import edits, heads
@@ -68,7 +69,8 @@ def scores(head: HeadFacts, columns: Int64[np.ndarray, " m"]) -> Float64[np.ndar
     n = len(of(head).rows)
     if n * len(columns) > MOST:
         raise ValueError(
-            f"This edit touches {len(columns):,} concepts of {n:,} images at once, more numbers "
+            f"This edit touches {counted(len(columns), 'concept')} of {counted(n, 'image')} at "
+            "once, more numbers "
             f"than the {MOST:,} that are held in memory; edit fewer concepts."
         )
     return _scores(head.head_id, head.bank_id, tuple(columns.tolist()))

@@ -8,6 +8,7 @@ from app import address, db
 from app.format import plain, short
 from app.views.leaderboard import standings
 from app.widgets import figures, learnability
+from core.counted import counted
 from core.kinds import FITTED
 from data.queries import build, leaderboard, methods
 
@@ -104,7 +105,8 @@ def learnable() -> None:
     n_hard = min(24, len(rows))
     st.caption(
         f"The plain probe beats both the best latent and the top latents of {plain(short(chosen))} "
-        f"on {both:,} of {len(rows):,} labels. Below: the {n_hard} labels that are hardest for it."
+        f"on {both:,} of {counted(len(rows), 'label')}. Below: the {counted(n_hard, 'label')} "
+        "that are hardest for it."
     )
     figures.show(learnability.chart(rows), key="probe-chart")
     if opened is not None:

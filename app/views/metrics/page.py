@@ -11,6 +11,7 @@ from app.views.metrics import faithfulness, metric_levels, metric_worst, plot
 from app.views.metrics.lines import QUESTIONS, Question, others, settings, wide
 from app.widgets import defined, figures
 from core.catalogue import METRICS, of
+from core.counted import counted
 from core.kinds import TEST
 from data.queries import build, metrics
 
@@ -148,7 +149,8 @@ def worst() -> None:
     line = st.empty()
     opened, total, split = metric_worst.cards(bank, name, grid=grid, key=f"worst-{bank_id}-{name}")
     line.caption(
-        f"{of(f'metric.{name}').meaning} {min(total, metric_worst.SHOWN):,} of {total:,} concepts "
+        f"{of(f'metric.{name}').meaning} {min(total, metric_worst.SHOWN):,} of "
+        f"{counted(total, 'concept')} "
         f"measured on {plain(split)}, least beside chance first; images that show the concept, "
         "with its map. Open one for all of it."
     )

@@ -11,6 +11,7 @@ from app import address, db
 from app.format import MISSING, number, percent, plain, rate, seconds, short, size
 from app.views.overview import accuracy, labels
 from app.widgets import defined, figures, gallery, image_map
+from core.counted import counted
 from core.kinds import VAL
 from data.queries import build, carried, methods
 
@@ -158,7 +159,8 @@ def contents() -> None:
         with name:
             address.link(f"**{plain(short(head.name, 24))}**", "intervene", h=head.name)
         about.caption(
-            f"{plain(head.about)} {head.n_classes:,} classes, {head.n_weights:,} non-zero weights.",
+            f"{plain(head.about)} {counted(head.n_classes, 'class')}, {head.n_weights:,} "
+            "non-zero weights.",
             help=defined.told(kind),
         )
 
@@ -194,7 +196,7 @@ def samples() -> None:
             {
                 "id": 0,
                 "title": row["split"],
-                "note": f"{row['n']:,} images, "
+                "note": f"{counted(row['n'], 'image')}, "
                 f"{rate(int(row['n_labelled']), int(row['n']))} labelled",
                 "items": [_sample(r) for _, r in mine.iterrows()],
             }
@@ -267,10 +269,11 @@ def provenance() -> None:
 
 st.title(plain(short(facts.name, 80)), anchor=False)
 st.caption(
-    f"{facts.n_images:,} images of {plain(short(facts.dataset, 60))}, seen by "
+    f"{counted(facts.n_images, 'image')} of {plain(short(facts.dataset, 60))}, seen by "
     f"{plain(short(facts.backbone, 60))} at layer {plain(facts.layer)}: "
-    f"{len(banks)} concept banks with {sum(bank.n_concepts for bank in banks):,} concepts, "
-    f"{len(heads)} heads."
+    f"{counted(len(banks), 'concept bank')} with "
+    f"{counted(sum(bank.n_concepts for bank in banks), 'concept')}, "
+    f"{counted(len(heads), 'head')}."
 )
 uses()
 not_done()

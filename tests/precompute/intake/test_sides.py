@@ -48,7 +48,7 @@ def test_what_was_fitted_on_or_chosen_on_is_not_held_out(tmp_path, capsys):
     assert build.held_out_splits == "test"
     assert build.judged == ["test", "shifted"]
     told = capsys.readouterr().err
-    assert "birds: 8 images, 1 classes (wren 8); splits: train 2, val 2, test 2, shifted 2" in told
+    assert "birds: 8 images, 1 class (wren 8); splits: train 2, val 2, test 2, shifted 2" in told
 
 
 def test_what_was_decided_in_reading_is_a_notice(tmp_path):

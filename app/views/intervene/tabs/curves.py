@@ -9,6 +9,7 @@ from app.views.intervene import levels, thumbs, whole
 from app.views.intervene.tabs import curve_data, curve_figure
 from app.views.intervene.tabs.curve_data import Asked, Line, Ready
 from app.widgets import figures
+from core.counted import counted
 from core.intervention.policies import POLICIES
 from core.intervention.strategies import STRATEGIES, TYPICAL
 from data.queries.build import HeadFacts
@@ -43,7 +44,7 @@ def _asked(labelled: whole.Whole) -> Asked:
             LIMITS,
             key="curves_limit",
             width=130,
-            format_func=lambda n: "all images" if n is None else f"{n:,} images",
+            format_func=lambda n: "all images" if n is None else counted(n, "image"),
             help="More images take longer; they are drawn at random, always the same.",
         )
         grouped = False
@@ -105,7 +106,8 @@ def show(head: HeadFacts) -> None:
     steps, chance = len(first.accuracy) - 1, first.curve.chance
     of = "" if n == given.n_total else f" drawn from {given.n_total:,}"
     st.caption(
-        f"n = {n:,} images{of} · {given.n_concepts} of {len(labelled.facts)} concepts have a known "
+        f"n = {counted(n, 'image')}{of} · {given.n_concepts} of "
+        f"{counted(len(labelled.facts), 'concept')} have a known "
         "truth · correcting sets what the labels say: "
         f"{levels.sentence(asked.strategy, given.n_levels)} Off-distribution (no train image "
         f"scores so): {rate(given.n_outside, given.n_set)} of the values · "

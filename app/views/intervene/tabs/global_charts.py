@@ -11,6 +11,7 @@ from app.format import percent, rate, short
 from app.views.intervene import thumbs, whole
 from app.widgets import figures
 from app.widgets.palette import BETTER, REST, WORSE
+from core.counted import counted
 from core.intervention.global_edits import Preview
 from core.types import Head
 from data.queries.build import HeadFacts
@@ -59,7 +60,7 @@ def outcome(
             width=170,
             delta_color="off",
             delta_arrow="auto" if weights[0] != weights[1] else "off",
-            help=f"{weights[0]:,} before, over {len(labelled.loaded.class_ids)} classes.",
+            help=f"{weights[0]:,} before, over {counted(len(labelled.loaded.class_ids), 'class')}.",
         )
     st.caption(
         " · ".join(

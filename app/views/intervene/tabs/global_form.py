@@ -9,6 +9,7 @@ import streamlit as st
 from app.format import concept_name, number, short
 from app.views.intervene import address_head_edits, whole
 from app.views.intervene.address_head_edits import Edit
+from core.counted import counted
 
 KINDS = {
     "group": "Remove a group of concepts",
@@ -85,7 +86,7 @@ def _group(facts: pd.DataFrame, groups: pd.Series) -> tuple[Edit, ...]:
         key="global_group",
         width=260,
         placeholder="Choose a group",
-        format_func=lambda g: f"{short(g)} ({len(groups[g])} concepts)",
+        format_func=lambda g: f"{short(g)} ({counted(len(groups[g]), 'concept')})",
     )
     if group is None:
         return ()

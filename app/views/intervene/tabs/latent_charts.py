@@ -9,11 +9,12 @@ import plotly.graph_objects as go
 import streamlit as st
 from jaxtyping import Bool, Int64
 
-from app.format import number, percent, rate, short, signed
+from app.format import percent, rate, short, signed
 from app.views.intervene import thumbs, whole
 from app.views.intervene.tabs import latent_edits
 from app.views.intervene.tabs.latent_edits import Aimed, Edit, Outcome
 from app.widgets import figures, palette
+from core.counted import counted
 from data.queries.build import HeadFacts
 
 FACTORS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
@@ -178,6 +179,6 @@ def strengths(
     with right:
         more = len(found.loaded.class_names) - len(order)
         st.markdown(
-            "**Logits that move**" + (f", {number(more)} classes less" if more else ""),
+            "**Logits that move**" + (f", {counted(more, 'class')} less" if more else ""),
         )
         figures.show(bars, key="latent_classes")
