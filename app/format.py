@@ -74,6 +74,11 @@ def short(text: str, limit: int = 48) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
+def short_file(file: str, limit: int = 60) -> str:
+    """As `short`, with the end of the path, which tells files of one folder apart."""
+    return file if len(file) <= limit else "…" + file[len(file) - limit + 1 :].lstrip()
+
+
 def plain(text: str) -> str:
     """Text from data, for a place that reads Markdown: shown letter by letter."""
     return _MARKDOWN.sub(r"\\\1", _READ_AS.sub(_APART, " ".join(text.split())))

@@ -15,6 +15,7 @@ from app.format import (
     rate,
     seconds,
     short,
+    short_file,
     signed,
     size,
 )
@@ -107,6 +108,11 @@ def test_markup_in_a_name_is_shown_as_letters() -> None:
 def test_long_names_are_cut_to_the_limit() -> None:
     assert short("a" * 48) == "a" * 48
     assert short("a" * 49) == "a" * 47 + "…"
+
+
+def test_a_long_path_keeps_its_end() -> None:
+    assert short_file("a/b.png", 7) == "a/b.png"
+    assert short_file("folder/sub/name_0046.jpg", 14) == "…name_0046.jpg"
 
 
 def test_a_concept_without_a_name_goes_by_its_number() -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app import address, db
-from app.format import concept_titles, number, plain, short, signed
+from app.format import concept_titles, number, plain, short, short_file, signed
 from app.views.classes import class_tables
 from app.widgets import defined
 from core.counted import counted
@@ -184,7 +184,7 @@ def _which(listed: pd.DataFrame, images: pd.DataFrame, now: Asked) -> None:
             format_func=lambda i: (
                 f"all {len(images)} explained"
                 if i == ALL
-                else short(str(images.loc[i, "file"]), 40)
+                else short_file(str(images.loc[i, "file"]), 40)
             ),
             on_change=_write,
             args=("im_image_id", now),

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from app import address, db
-from app.format import number, plain, short
+from app.format import number, plain, short, short_file
 from app.views.image import image_view
 from app.widgets import image_map, linear_heads, picker, score_source
 from data.queries import build, images
@@ -26,7 +26,7 @@ def header(facts: ImageFacts, head: HeadFacts | None) -> None:
     words += [
         f"split {plain(facts.split)}",
         f"{facts.width} x {facts.height} px",
-        plain(short(facts.file, 60)),
+        plain(short_file(facts.file)),
     ]
     if facts.note:
         words.append(plain(facts.note))

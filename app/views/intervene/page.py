@@ -7,7 +7,7 @@ import streamlit as st
 from jaxtyping import Int64
 
 from app import address, db
-from app.format import concept_name, listed, plain, short
+from app.format import concept_name, listed, plain, short, short_file
 from app.views.intervene import (
     address_edits,
     ask_next,
@@ -72,7 +72,7 @@ def header(facts: ImageFacts, head: HeadFacts) -> None:
     label = f"**{plain(short(facts.label))}**" if facts.label else "*unlabelled*"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"{label} · split {plain(facts.split)} · {plain(short(facts.file, 60))}",
+            f"{label} · split {plain(facts.split)} · {plain(short_file(facts.file))}",
             width="content",
         )
         address.link(
