@@ -22,6 +22,8 @@ _FURTHER = {
     "flags": "; ".join(f"{name}: {flag.meaning}" for name, flag in FLAGS.items()),
 }
 """said after a definition: what the words of the column mean"""
+_WIDTHS = {"hint": 230}
+"""px of columns whose texts are whole sentences"""
 PICTURES = 4
 
 
@@ -65,7 +67,7 @@ def table(bank: Bank, ids: Sequence[int], *, order: str, key: str) -> int | None
         if column == "frequency":
             config[column] = defined.bar(known, width=118)
             continue
-        width = 110 if known.format == "text" else 92
+        width = _WIDTHS.get(column, 110 if known.format == "text" else 92)
         config[column] = defined.column(known, about=_FURTHER.get(column, ""), width=width)
     event = defined.table(
         rows,

@@ -21,6 +21,8 @@ ZOOMED = {"displaylogo": False, "scrollZoom": True}
 """for a plane that people move about in"""
 RING = {"width": 1, "color": "white"}
 """round a dot, so that dots that overlap are told apart"""
+_NARROWEST = 40
+"""px that the names of rows leave in a narrow window, where they would be cut otherwise"""
 
 
 def axis(title: str, unit: str = "", **more: Any) -> Axis:
@@ -55,6 +57,7 @@ def styled(
     """The figure laid out, its legend in a line above it; height in px, `more` as plotly has it."""
     figure.update_layout(
         height=height,
+        minreducedwidth=_NARROWEST,
         margin={"l": 0, "r": 10, "t": 30 if legend else 8, "b": 0},
         legend={
             "orientation": "h",

@@ -97,7 +97,7 @@ matched = int((pairs.value >= threshold).sum())
 lucky = int((c.chance[kind] >= threshold).sum())
 only_a = np.setdiff1d(np.arange(len(c.left)), pairs.left[:matched])
 only_b = np.setdiff1d(np.arange(len(c.right)), pairs.right[:matched])
-picture, words = st.columns([3, 2], gap="large", vertical_alignment="center")
+picture, words = st.columns(2, gap="large", vertical_alignment="center")
 with picture:
     figures.show(
         pairing_tables.strengths(pairs, c.chance[kind], threshold=threshold, kind=kind),

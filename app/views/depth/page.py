@@ -39,11 +39,15 @@ if rows.empty:
     with st.container(border=True):
         st.subheader("This store has no probes of several layers", anchor=False)
         if depth.n_labelled(con):
-            st.write("Its recipe names no layers. Add these lines to it and build again:")
+            st.write(
+                "Its recipe, which stands at the end of Overview, names no layers. Save it with "
+                "these lines added, and build it with `python -m precompute run recipe.toml`:"
+            )
         else:
             st.write(
                 "Its data set has no labelled concepts (a manifest or CUB brings them), and its "
-                "recipe names no layers. With labels, add these lines to the recipe:"
+                "recipe, which stands at the end of Overview, names no layers. With labels, add "
+                "these lines to it:"
             )
         st.code(RECIPE, language="toml")
         tell_notices("The build tried and said")

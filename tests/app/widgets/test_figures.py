@@ -27,7 +27,7 @@ def test_a_page_may_overrule_one_setting_and_keeps_the_others() -> None:
 def test_ground_and_letters_are_left_to_the_theme() -> None:
     drawn = figures.styled(go.Figure(), height=200, x=figures.axis("x"), y={}).to_plotly_json()
     told = set(drawn["layout"]) - {"template"}
-    assert told == {"height", "margin", "legend", "xaxis"}
+    assert told == {"height", "margin", "legend", "xaxis", "minreducedwidth"}
 
 
 @pytest.mark.parametrize("on", ["x", "y"])
