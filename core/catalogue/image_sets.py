@@ -9,6 +9,7 @@ from core.catalogue.definition import Definition, keyed
 _SHARE = (0.0, 1.0)
 _POSITIVE = (0.0, math.inf)
 _SIGNED = (-1.0, 1.0)
+_FALSE_DISCOVERY = "Benjamini and Hochberg 1995, J. R. Stat. Soc. B 57"
 
 DIFFERENCES = keyed(
     "difference",
@@ -39,13 +40,15 @@ DIFFERENCES = keyed(
         Definition(
             "difference.lo",
             "from",
-            "Lower end of its 95 % bootstrap interval.",
+            "Lower end of its 95 % interval: how often the concept fires and how strongly where it "
+            "does are uncertain apart; Welch's t for scores that may be negative.",
+            source="Tian 2005, Statistics in Medicine 24",
             unit="the bank's code",
         ),
         Definition(
             "difference.hi",
             "to",
-            "Upper end of its 95 % bootstrap interval.",
+            "Upper end of its 95 % interval.",
             unit="the bank's code",
         ),
         Definition(
@@ -95,13 +98,22 @@ DIFFERENCES = keyed(
             "difference.chance_95",
             "95 %",
             "95 % quantile of its size when images of a class change sides at random; one "
-            "concept in twenty is beyond it.",
+            "concept in twenty is beyond it where nothing differs.",
         ),
         Definition(
             "difference.p",
             "p",
             "Share of the random orders, and of the real one, that reach the size of the "
             "difference.",
+            source="Besag and Clifford 1991, Biometrika 78",
+            bounds=_SHARE,
+        ),
+        Definition(
+            "difference.q",
+            "q",
+            "Smallest false discovery rate, over all concepts of the bank, at which the difference "
+            "is found: of those with q up to 0.05, at most one in twenty is expected to be chance.",
+            source=_FALSE_DISCOVERY,
             bounds=_SHARE,
         ),
         Definition(
@@ -125,6 +137,14 @@ DIFFERENCES = keyed(
             bounds=_SHARE,
         ),
         Definition(
+            "difference.more_q",
+            "q more",
+            "Smallest false discovery rate, over all concepts and both directions, at which this "
+            "part is found.",
+            source=_FALSE_DISCOVERY,
+            bounds=_SHARE,
+        ),
+        Definition(
             "difference.less",
             "Less in B",
             "The part of the difference within classes from classes that show less in B.",
@@ -142,6 +162,14 @@ DIFFERENCES = keyed(
             "p less",
             "Share of the random orders, and of the real one, that reach the size of the "
             "difference.",
+            bounds=_SHARE,
+        ),
+        Definition(
+            "difference.less_q",
+            "q less",
+            "Smallest false discovery rate, over all concepts and both directions, at which this "
+            "part is found.",
+            source=_FALSE_DISCOVERY,
             bounds=_SHARE,
         ),
         Definition(

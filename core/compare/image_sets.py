@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Integer
 
-RESAMPLES = 200
+from core.compare import mean_interval, orders
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,11 @@ class Comparison:
     """mean score"""
     energy_b: Float64[np.ndarray, " k"]
     lo: Float64[np.ndarray, " k"]
-    """95 % bootstrap interval of the energy difference"""
+    """95 % interval of the energy difference: `core.compare.mean_interval`"""
     hi: Float64[np.ndarray, " k"]
+    p: Float64[np.ndarray, " k"]
+    """share of the orders in which images changed sides at random, and of the real one, whose
+    difference is as large in size"""
     active_a: Float64[np.ndarray, " k"]
     """prevalence: share of images with a positive score, 0..1"""
     active_b: Float64[np.ndarray, " k"]
@@ -36,41 +39,42 @@ def compare(
     b: Float[np.ndarray, "m k"],
     *,
     paired: bool = False,
-    n_resamples: int = RESAMPLES,
+    n_orders: int = orders.FIRST,
     seed: int = 0,
 ) -> Comparison:
     """Raises ValueError when a side has no image, and when rows cannot be `paired`.
 
-    The interval is the percentile bootstrap: images of each side drawn with replacement, or pairs
-    of images where row i of both sides is the same image before and after something.
+    By chance images of both sides change sides; of pairs, row i of both sides the same image before
+    and after something, only the two of a pair do. `n_orders`: see `core.compare.orders.most`. The
+    outcome for a concept does not depend on which others are given, but for the random part of its
+    interval.
     """
     if not len(a) or not len(b):
         raise ValueError("a side of the comparison has no image; loosen its filter")
     if paired and len(a) != len(b):
         raise ValueError(f"{len(a)} and {len(b)} images cannot be pairs")
-    rng = np.random.default_rng(seed)
+    n, m = len(a), len(b)
+    x = np.concatenate([a, b]).astype(np.float64)
+    energy_a, energy_b = x[:n].mean(0), x[n:].mean(0)
+    x -= x.mean(0)
+
+    def differences(in_b: Float64[np.ndarray, "r nm"]) -> Float64[np.ndarray, "r 1 k"]:
+        return (in_b @ x * (1 / n + 1 / m))[:, None]
+
+    def again(columns: Integer[np.ndarray, " c"], batch: int) -> Float64[np.ndarray, "r 1 c"]:
+        rng = np.random.default_rng([seed, 1, batch])
+        in_b = orders.swaps(n, m, orders.BATCH, rng, paired=paired)
+        return (in_b @ x[:, columns] * (1 / n + 1 / m))[:, None]
+
+    rng = np.random.default_rng([seed, 0])
+    first = differences(orders.swaps(n, m, orders.FIRST, rng, paired=paired))
+    real = differences((np.arange(n + m) >= n).astype(np.float64)[None])[0]
+    p = orders.p_values(real, first, again, n_orders=n_orders)[0]
     if paired:
-        drawn = _resampled(b.astype(np.float64) - a, n_resamples, rng)
+        lo, hi = mean_interval.of_pairs(b.astype(np.float64) - a, seed=seed)
     else:
-        drawn = _resampled(b, n_resamples, rng) - _resampled(a, n_resamples, rng)
-    lo, hi = np.quantile(drawn, [0.025, 0.975], axis=0)
-    return Comparison(
-        a.mean(0, dtype=np.float64),
-        b.mean(0, dtype=np.float64),
-        lo,
-        hi,
-        (a > 0).mean(0),
-        (b > 0).mean(0),
-    )
-
-
-def _resampled(
-    x: Float[np.ndarray, "n k"], n_resamples: int, rng: np.random.Generator
-) -> Float64[np.ndarray, "r k"]:
-    """Means of samples with replacement: how often each image is drawn, times the images."""
-    n = len(x)
-    counts = rng.multinomial(n, np.full(n, 1 / n), size=n_resamples)
-    return counts.astype(np.float64) @ x.astype(np.float64) / n
+        lo, hi = mean_interval.of_difference(a, b, seed=seed)
+    return Comparison(energy_a, energy_b, lo, hi, p, (a > 0).mean(0), (b > 0).mean(0))
 
 
 def temperature(differences: Float[np.ndarray, " k"]) -> float:

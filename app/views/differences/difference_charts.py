@@ -17,7 +17,7 @@ LEGEND = {
 
 
 def largest(rows: pd.DataFrame, *, kind: str, unit: str, classes: dict[int, str]) -> go.Figure:
-    """`rows` as `top.picked` gives them; hollow where chance would do as much."""
+    """`rows` as `top.picked` gives them; hollow where it is not beyond chance."""
     figure = go.Figure()
     place = list(range(len(rows)))
     if kind != "energy":
@@ -38,7 +38,7 @@ def largest(rows: pd.DataFrame, *, kind: str, unit: str, classes: dict[int, str]
         figures.legend_only(figure, name, colour)
     titles = {
         "energy": f"mean score in B minus in A ({unit})",
-        "within": "B − A inside classes (pooled standard deviations)",
+        "within": "B − A inside classes (pooled SD)",
         "tie": "tie to the class in B minus in A",
     }
     return _axis(figure, _titles(rows), title=titles[kind])
@@ -60,7 +60,9 @@ def _points(
         customdata=rows[["concept_id"]].to_numpy(),
         hovertext=[_hover(row, kind, classes) for _, row in rows.iterrows()],
         hovertemplate="%{hovertext}<extra></extra>",
-        error_x=figures.interval(rows["lo"], rows["value"], rows["hi"], cap=3),
+        error_x=None
+        if kind == "within"
+        else figures.interval(rows["lo"], rows["value"], rows["hi"], cap=3),
         marker={
             "size": 10,
             "color": colour,
@@ -71,14 +73,18 @@ def _points(
 
 
 def _hover(row: pd.Series, kind: str, classes: dict[int, str]) -> str:
-    lines = [f"{signed(row['value'])}, 95 % interval {signed(row['lo'])} to {signed(row['hi'])}"]
+    lines = [signed(row["value"])]
+    if kind != "within":
+        lines[0] += f", 95 % interval {signed(row['lo'])} to {signed(row['hi'])}"
+    judged = f"p {number(row['p'])}, q {number(row['q'])}"
     if kind == "energy":
         lines += [
+            judged,
             f"mean in A {number(row['energy_a'])}, in B {number(row['energy_b'])}",
             f"δ {number(row['delta'])}",
         ]
         return "<br>".join(lines)
-    lines.append(f"95 % of chance {number(abs(row['chance_95']))}, p {number(row['p'])}")
+    lines.append(f"95 % of chance {number(abs(row['chance_95']))}, {judged}")
     if kind == "tie":
         lines.append(f"tie in A {number(row['tie_a'])}, in B {number(row['tie_b'])}")
     for side in ("more", "less"):

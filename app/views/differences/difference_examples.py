@@ -82,8 +82,8 @@ def _words(row: pd.Series, side: str, n: int, *, of_class: bool) -> tuple[str, s
     by, lo, hi = (row[f"class_{row['side']}_by{end}"] for end in ("", "_lo", "_hi"))
     return (
         f"n {n:,}; {signed(by)} SD ({signed(lo)} to {signed(hi)})",
-        f"{spread}. Difference to A in this class, in pooled standard deviations, with its "
-        "95 % bootstrap interval",
+        f"{spread}. Difference to A in this class, in pooled standard deviations; the interval "
+        "holds for all classes together at 95 % (Bonferroni), so that the largest may be picked",
     )
 
 

@@ -17,12 +17,15 @@ _WITHIN = {
     "Within": "within",
     "95 %": "within_chance_95",
     "p": "within_p",
+    "q": "within_q",
     "More in B": "more",
     "95 % more": "more_chance_95",
     "p more": "more_p",
+    "q more": "more_q",
     "Less in B": "less",
     "95 % less": "less_chance_95",
     "p less": "less_p",
+    "q less": "less_q",
 }
 _OF_TIE = {
     "Tie in A": "tie_a",
@@ -32,6 +35,7 @@ _OF_TIE = {
     "tie to": "tie_hi",
     "95 %": "tie_chance_95",
     "p": "tie_p",
+    "q": "tie_q",
 }
 _ENERGY = {
     "Mean in A": "energy_a",
@@ -65,6 +69,7 @@ def show(
             columns |= {f"Most {side} in": of, f"{side} by": by}
     columns |= {title: rows[name].to_numpy() for title, name in _ENERGY.items()}
     if kind == "energy":
+        columns |= {title: rows[title].to_numpy() for title in ("p", "q")}
         columns["δ"] = rows["delta"].to_numpy()
     columns |= {
         "Active in A": 100 * rows["active_a"].to_numpy(),

@@ -20,8 +20,8 @@ from app.views.differences import (
     top,
 )
 from app.widgets import figures, gallery
-from core.compare import class_shifts
-from core.compare.image_sets import RESAMPLES, delta, temperature
+from core.compare import class_shifts, orders
+from core.compare.image_sets import delta, temperature
 from data.queries import build, comparing
 
 TIMES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -132,14 +132,14 @@ def pick_temperature(bar: Any, rows: pd.DataFrame) -> float:
     )
     value = times * default
     strong = delta(rows["difference"].to_numpy(), value)
-    beyond = ((rows["lo"] > 0) | (rows["hi"] < 0)).to_numpy()
+    beyond = (rows["q"] <= top.FALSE).to_numpy()
     told = [
         f"{sign} for {int(those.sum()):,} ({int((those & beyond).sum()):,})"
         for sign, those in (("δ > 0.9", strong > 0.9), ("δ < 0.1", strong < 0.1))
     ]
     bar.caption(
         f"T = {number(value)} {plain(unit)} · {', '.join(told)} of {len(rows):,} concepts; in "
-        "brackets those whose interval leaves 0 out"
+        "brackets those beyond chance"
     )
     return value
 
@@ -183,25 +183,33 @@ def summary(
     kind: str, more: pd.DataFrame, less: pd.DataFrame, *, n: tuple[int, int], n_classes: int
 ) -> str:
     """How many differences there are and what they are measured on."""
-    n_concepts, drawn = len(rows), "pairs" if matched is not None else "images"
-    by_chance = number((0.05 if kind == "within" else 0.025) * n_concepts)
+    n_sure, n_less = int(more["sure"].sum()), int(less["sure"].sum())
     words = ("tied closer", "tied looser") if kind == "tie" else ("stronger", "weaker")
     told = (
-        f"Beyond chance, {int(more['sure'].sum()):,} of {n_concepts:,} "
-        f"concepts are {words[0]} in B and {int(less['sure'].sum()):,} {words[1]}; about "
-        f"{by_chance} each would be so by chance. "
+        f"Beyond chance, {n_sure:,} of {len(rows):,} concepts are {words[0]} in B and {n_less:,} "
+        f"{words[1]} (filled; false discovery rate {100 * top.FALSE:g} %: about one in twenty of "
+        "them may be chance; hollow: chance may do as much). "
     )
+    swapped = "images" if kind == "energy" else "images of a class"
+    swapped = swapped if matched is None else "the two of a pair"
+    chance = f"Chance: {swapped} change sides at random, up to {orders.most(len(rows)):,} times"
     if kind == "energy":
         return told + (
-            f"Measured on {n[0]:,} and {n[1]:,} images; 95 % intervals from {RESAMPLES} "
-            f"bootstrap resamples of {drawn}. Hollow: the interval holds 0."
+            f"Measured on {n[0]:,} and {n[1]:,} images. {chance}. Bars: 95 % intervals, of how "
+            "often a concept fires and how strongly where it does."
         )
-    swapped = "images of a class" if matched is None else "the two of a pair"
+    drawn = "pairs" if matched is not None else "images"
+    bars = (
+        ""
+        if kind == "within"
+        else (
+            f" Bars: 95 % intervals from {class_shifts.RESAMPLES:,} resamples of the {drawn} of "
+            "each class."
+        )
+    )
     return told + (
         f"Measured on {n[0]:,} and {n[1]:,} images of the {n_classes:,} classes with two or more "
-        f"on both sides. Chance: {swapped} change sides at random, {RESAMPLES} times; "
-        f"95 % intervals from as many bootstrap resamples of the {drawn} of each class. Hollow: "
-        "within 95 % of chance."
+        f"on both sides. {chance}.{bars}"
     )
 
 
@@ -217,7 +225,7 @@ if matched is not None:
     st.caption(
         f":material/link: The sets are {len(matched[0]):,} pairs of one image before and after"
         f"{': ' if done else ''}{plain('; '.join(done))}. Everything below is of the pairs: "
-        "intervals draw pairs, and by chance only the two of a pair change sides."
+        "intervals are of pairs, and by chance only the two of a pair change sides."
     )
     ids_a, of_a, ids_b, of_b = matched
 elif both:

@@ -6,46 +6,43 @@ import pandas as pd
 
 TOP = 8
 """concepts a direction; one that has fewer leaves its places to the other"""
+FALSE = 0.05
+"""false discovery rate at which a difference is called beyond chance"""
 EXAMPLES = 4
 """pairs of rows of images"""
 
 
 def directions(rows: pd.DataFrame, kind: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Concepts with more in B and concepts with less, each largest first, as `rows` with `value`
-    (signed), `lo`, `hi`, `chance_95` (signed; NaN for energies), `p` and `sure` (beyond chance)."""
+    (signed), `lo` and `hi` (NaN within classes), `chance_95` (signed; NaN for energies), `p`, `q`
+    and `sure` (q at most FALSE)."""
     if kind == "within":
         more, less = (_part(rows, "more", 1), _part(rows, "less", -1))
     elif kind == "tie":
-        drawn = rows.assign(
-            value=rows["tie"], lo=rows["tie_lo"], hi=rows["tie_hi"], p=rows["tie_p"]
-        )
+        columns = {new: rows[f"tie_{new}"] for new in ("lo", "hi", "p", "q")}
+        drawn = rows.assign(value=rows["tie"], **columns)
         more, less = (
             drawn.assign(chance_95=sign * rows["tie_chance_95"])[sign * drawn["value"] > 0]
             for sign in (1, -1)
         )
     else:
-        drawn = rows.assign(value=rows["difference"], chance_95=float("nan"), p=float("nan"))
+        drawn = rows.assign(value=rows["difference"], chance_95=float("nan"))
         more, less = drawn[drawn["value"] > 0], drawn[drawn["value"] < 0]
     more = more.sort_values(["value", "concept_id"], ascending=[False, True])
     less = less.sort_values(["value", "concept_id"])
-    return _judged(more, kind), _judged(less, kind)
+    return more.assign(sure=more["q"] <= FALSE), less.assign(sure=less["q"] <= FALSE)
 
 
 def _part(rows: pd.DataFrame, part: str, sign: int) -> pd.DataFrame:
-    ends = [sign * rows[f"{part}_{end}"] for end in ("lo", "hi")]
     out = rows.assign(
         value=sign * rows[part],
-        lo=ends[0] if sign > 0 else ends[1],
-        hi=ends[1] if sign > 0 else ends[0],
+        lo=float("nan"),
+        hi=float("nan"),
         chance_95=sign * rows[f"{part}_chance_95"],
         p=rows[f"{part}_p"],
+        q=rows[f"{part}_q"],
     )
     return out[out["value"] != 0]
-
-
-def _judged(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
-    beyond = (rows["lo"] > 0) | (rows["hi"] < 0)
-    return rows.assign(sure=beyond if kind == "energy" else rows["p"] <= 0.05)
 
 
 def picked(more: pd.DataFrame, less: pd.DataFrame) -> pd.DataFrame:

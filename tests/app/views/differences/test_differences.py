@@ -19,7 +19,7 @@ from paths import ROOT
 from streamlit.testing.v1 import AppTest
 from transformers import ResNetConfig, ResNetForImageClassification, ViTImageProcessorPil
 
-from app.views.differences import difference_kinds, difference_table, top
+from app.views.differences import compared, difference_kinds, difference_table, top
 from app.views.differences.set_choice import ImageSet
 from core.recipe import parse
 from data import datasets
@@ -158,6 +158,29 @@ def test_energy_has_nothing_to_show_for_it(
     """Each habitat is as frequent in both splits: why the page does not open there."""
     found = table(opened(few_birds, monkeypatch, k="energy")).set_index("Concept").loc[[*HABITATS]]
     assert ((found["from"] < 0) & (found["to"] > 0)).all()
+    assert (found["q"] > 0.05).all()
+
+
+def test_false_discoveries_are_counted_over_the_bank_and_both_directions() -> None:
+    found = pd.DataFrame({"energy_a": [1.0, 0, 0, 2], "energy_b": [0.0, 0, 3, 2]}).assign(
+        more_p=[0.001, 1, 0.2, 1], less_p=[1, 1, 0.004, 0.5], within_p=[0.01, 1, 0.02, 1]
+    )
+    judged = compared.discovered(found, "within")
+    np.testing.assert_allclose(judged["within_q"], [0.03, 1, 0.03, 1])
+    np.testing.assert_allclose(judged["more_q"], [0.006, 1, 0.4, 1])
+    np.testing.assert_allclose(judged["less_q"], [1, 1, 0.012, 0.75])
+
+
+def test_what_is_called_beyond_chance_is_told_with_its_rate(
+    few_birds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = opened(few_birds, monkeypatch, k="tie")
+    found = table(at)
+    sure = found[found["q"] <= 0.05]
+    told = " ".join(caption.value for caption in at.caption)
+    closer, looser = (int((sign * sure["Tie B − A"] > 0).sum()) for sign in (1, -1))
+    assert f"{closer:,} of {len(found):,} concepts are tied closer in B and {looser:,}" in told
+    assert "false discovery rate 5 %" in told
 
 
 ONE, TWO = ImageSet("test"), ImageSet("shifted")
@@ -194,6 +217,7 @@ def rows(values: list[float]) -> pd.DataFrame:
             "tie_hi": tie + 0.1,
             "tie_chance_95": 0.2,
             "tie_p": np.where(np.abs(tie) > 0.2, 0.01, 0.4),
+            "tie_q": np.where(np.abs(tie) > 0.2, 0.03, 0.6),
         }
     )
 
@@ -227,12 +251,12 @@ def test_table_orders_by_the_view_that_is_open() -> None:
 
 
 def test_within_draws_a_concept_on_both_sides_of_zero() -> None:
-    part = {"": 0.5, "_lo": 0.4, "_hi": 0.7, "_chance_95": 0.2, "_p": 0.01}
+    part = {"": 0.5, "_chance_95": 0.2, "_p": 0.01, "_q": 0.04}
     found = pd.DataFrame(
         [{f"{side}{end}": v for side in ("more", "less") for end, v in part.items()}]
     ).assign(concept_id=3)
     more, less = top.directions(found, "within")
-    drawn_ = [(r["lo"], r["value"], r["hi"], r["chance_95"]) for r in (more.iloc[0], less.iloc[0])]
-    assert drawn_ == [(0.4, 0.5, 0.7, 0.2), (-0.7, -0.5, -0.4, -0.2)]
+    drawn_ = [(r["value"], r["chance_95"], r["q"], r["sure"]) for r in (more.iloc[0], less.iloc[0])]
+    assert drawn_ == [(0.5, 0.2, 0.04, True), (-0.5, -0.2, 0.04, True)]
     of = top.exemplary(more, less, "within")
     assert of["side"].tolist() == ["more", "less"]
