@@ -99,6 +99,12 @@ def showing(
     ).df()
 
 
+def n_image_labels(con: duckdb.DuckDBPyConnection) -> int:
+    """Labels of concepts that are known of single images, present or not."""
+    row = con.execute("SELECT count(*) FROM image_label").fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def label_levels(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """The first bank fitted to labels of images and the first to labels of classes, of one method:
     bank_id, name, label_level, head_id (its first head's, or NULL). Empty without such a pair."""

@@ -119,6 +119,15 @@ def test_page_opens_where_a_part_was_not_built(
     _ok(open_page(store, view))
 
 
+def test_labels_of_images_and_classes_are_told_apart_only_where_images_have_labels(
+    tiny_store: Path, tmp_path: Path, open_page: Open
+) -> None:
+    title = "Labels of images against labels of classes"
+    assert title in _text(open_page(tiny_store, "metrics"))
+    store = _emptied(tiny_store, tmp_path / "part.duckdb", lambda t: t != "image_label")
+    assert title not in _text(open_page(store, "metrics"))
+
+
 @pytest.mark.parametrize("view", VIEWS)
 def test_page_opens_on_a_store_with_nothing_in_it(
     view: str, tiny_store: Path, tmp_path: Path, open_page: Open

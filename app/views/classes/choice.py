@@ -13,6 +13,17 @@ from data.queries import heads
 SHOWN = (12, diverse.MOST)
 
 
+def opened_first(listed: pd.DataFrame) -> int:
+    """The class to show where none is asked for: the first labelled one that the head takes images
+    for, else the first it takes any for, else the first. `listed` as `classes.classes`, not empty.
+    """
+    taken = listed["n_predicted"] > 0
+    for among in (taken & (listed["n_labelled"] > 0), taken):
+        if among.any():
+            return int(listed.loc[among, "class_id"].iloc[0])
+    return int(listed["class_id"].iloc[0])
+
+
 def _listing() -> tuple[bool, int]:
     """Whether concepts are chosen to differ, and how many at most; from the address."""
     kind, _, most = (address.param("x") or "").partition("-")

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from app import db
-from app.format import concept_titles
+from app.format import MISSING, concept_titles
 from app.widgets import defined
 from core import catalogue
 from data.queries import methods
@@ -45,6 +45,7 @@ def splits(confusions: pd.DataFrame, class_id: int) -> None:
             "Precision": defined.column("confusion.precision"),
             "n taken": defined.column("confusion.taken", form="localized"),
         },
+        placeholder=MISSING,
     )
 
 

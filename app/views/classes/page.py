@@ -39,7 +39,7 @@ if asked and not matching:
 head = (matching or heads)[0]
 head_id, bank_name, bank_id = head.head_id, head.bank, head.bank_id
 listed = classes.classes(con, head_id)
-wanted = address.int_param("y") if address.param("y") else int(listed["class_id"].iloc[0])
+wanted = address.int_param("y") if address.param("y") else choice.opened_first(listed)
 if wanted not in set(listed["class_id"]):
     address.unknown(
         "class",

@@ -85,6 +85,8 @@ def question(asked: Question, split: str) -> None:
 
 
 def levels(split: str) -> None:
+    if not metrics.n_image_labels(con):
+        return
     st.subheader("Labels of images against labels of classes", anchor=False)
     pair = metrics.label_levels(con)
     rows = metric_levels.compared(pair, numbers, split) if len(pair) == 2 else pd.DataFrame()

@@ -221,7 +221,7 @@ def provenance() -> None:
     about = {
         "Backbone": facts.backbone,
         "Layer": f"{facts.layer}: {facts.grid_h} x {facts.grid_w} tokens of "
-        f"{facts.width:,} numbers, {facts.n_extra} further",
+        f"{facts.width:,} numbers" + (f", {facts.n_extra} further" if facts.n_extra else ""),
         "Input": f"{facts.input_w} x {facts.input_h} px",
         "Read-out": "linear in the mean token" if facts.linear else "not linear in the mean",
         "Labels" if facts.multi_label else "Classes": f"{int(classes['labelled'].sum()):,} "

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.views.classes import class_tables
+from app.views.classes import choice, class_tables
 from app.widgets import learnability
 from data import store
 from data.queries import build, classes, leaderboard, methods
@@ -108,3 +108,21 @@ def test_wins_are_counts_of_the_labels_probed(con: duckdb.DuckDBPyConnection) ->
         assert mine[f"{row['kind']} wins"] == row["bank_wins"]
         assert mine[f"{row['kind']} loses"] == row["plain_wins"]
         assert mine["Labels"] == row["n"]
+
+
+@pytest.mark.parametrize(
+    ("labelled", "predicted", "first"),
+    [
+        ([3, 2, 1, 0], [0, 0, 4, 9], 7),
+        ([3, 2, 0, 0], [0, 0, 0, 9], 8),
+        ([3, 2, 1, 0], [0, 0, 0, 0], 5),
+        ([3, 2, 1, 0], [1, 0, 4, 9], 5),
+    ],
+)
+def test_the_class_shown_first_has_something_to_show(
+    labelled: list[int], predicted: list[int], first: int
+) -> None:
+    listed = pd.DataFrame(
+        {"class_id": [5, 6, 7, 8], "n_labelled": labelled, "n_predicted": predicted}
+    )
+    assert choice.opened_first(listed) == first
