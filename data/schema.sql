@@ -207,13 +207,14 @@ CREATE TABLE concept (
     labelled_id     UINTEGER,            -- the best-matching labelled concept: behind the name of "label" and "matched"
     name_auc        DOUBLE,              -- 0..1, chance 0.5: score against that label (matched: chosen on train, measured on held-out images)
     name_iou        DOUBLE,              -- 0..1: strongest tokens against that label's part mask, held-out images
-    name_iou_chance DOUBLE,              -- 0..1: the same of as many tokens at random; NULL: no masks
+    name_iou_chance DOUBLE,              -- 0..1: the same with the map's tokens shuffled inside each image; NULL: no masks
+    name_iou_best   DOUBLE,              -- 0..1: the same of the best map with as many tokens in each image; NULL: no masks
     name_iou_n      UINTEGER,            -- held-out images with that label and mask, of at most 300 that are looked at
     name_n          UINTEGER,            -- held-out images behind name_auc
     second_id       UINTEGER,            -- runner-up labelled concept: the other one of the highest AUC on train images
     second_auc      DOUBLE,              -- 0..1, on held-out images
     name_margin     DOUBLE,              -- -1..1, on train images, where names are chosen: AUC minus that of the runner-up
-    place_margin    DOUBLE,              -- > 0, on train images: IoU above chance by which the label leads those of about
+    place_margin    DOUBLE,              -- > 0, on train images: place (0 chance, 1 best) by which the label leads those of about
                                          --   its AUC; NULL: AUC decided, or nothing did
     doubt           VARCHAR NOT NULL,    -- "" or of low AUC, small lead, out of place, joined by ", ". Where a label is the name:
                                          --   how weak a name (held-out images); else why none is (train images)
@@ -347,7 +348,8 @@ CREATE TABLE label_score (      -- every concept against every labelled concept,
     auc             DOUBLE NOT NULL,     -- chance 0.5
     n               UINTEGER NOT NULL,   -- images with a known label
     iou             DOUBLE,              -- 0..1, with the part's mask; NULL: no masks
-    iou_chance      DOUBLE,              -- 0..1: of as many tokens at random, p / (2 - p) for a mask over the share p
+    iou_chance      DOUBLE,              -- 0..1: with the map's tokens shuffled inside each image
+    iou_best        DOUBLE,              -- 0..1: of the best map with as many tokens in each image
     iou_n           UINTEGER             -- images with label and mask, of at most 300 that are looked at
 );
 

@@ -133,7 +133,8 @@ def _auc(concept: Concept) -> str:
         where = "" if part is None else f" of {plain(short(part, 30))}"
         parts.append(
             f"IoU {number(concept.name_iou)} with the mask{where} (chance "
-            f"{number(concept.name_iou_chance)}, {counted(concept.name_iou_n or 0, 'image')})"
+            f"{number(concept.name_iou_chance)}, at best {number(concept.name_iou_best)}, "
+            f"{counted(concept.name_iou_n or 0, 'image')})"
         )
     return " · ".join(parts)
 
@@ -143,8 +144,10 @@ def _about_labels(concept: Concept, *, with_words: bool) -> str:
         f"A label becomes the name when the scores tell its images from others with an AUC of "
         f"{MIN_AUC:g} or more on train images, {MIN_MARGIN:g} ahead of the runner-up there. Labels "
         "nearer to each other than that are told apart by place: by the IoU of the strongest "
-        "tokens with their masks, as a share of the way from chance to 1, if it leads by "
-        f"{MIN_OVERLAP:g}. A label with masks also needs that much itself. The margin is the one "
+        "tokens with their masks, as a share of the way from chance (tokens shuffled inside each "
+        "image) to the best map with as many tokens in each image, if it leads by "
+        f"{MIN_OVERLAP:g}. A label with masks also needs that much itself, unless its masks leave "
+        "no room to tell a place. The margin is the one "
         "that decided; the other figures are of held-out images, because the best of many was "
         "chosen."
     )

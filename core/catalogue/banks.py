@@ -248,7 +248,7 @@ QUALITY = keyed(
             source="after Bau et al. 2017, arXiv 1704.05796",
             unit="overlap",
             better="higher",
-            chance="as many tokens at random",
+            chance="the same maps, their tokens shuffled inside each image",
             n_of=_CONCEPTS,
             bounds=(0.0, 1.0),
         ),

@@ -116,7 +116,7 @@ NAMES = keyed(
             source=_BAU,
             unit="overlap",
             better="higher",
-            chance="as many tokens at random",
+            chance="its tokens shuffled inside each image",
             n_of="held-out images with the label and its mask, of at most 300",
             bounds=_SHARE,
             short="IoU",
@@ -124,11 +124,20 @@ NAMES = keyed(
         Definition(
             "concept.name_iou_chance",
             "Chance of the name IoU",
-            "The overlap of as many tokens at random with the named part's mask.",
-            formula="p / (2 - p) for masks over the share p",
+            "The overlap expected when the map's tokens are shuffled inside each image: what "
+            "knowing the image without the place earns.",
             unit="overlap",
             bounds=_SHARE,
             short="IoU chance",
+        ),
+        Definition(
+            "concept.name_iou_best",
+            "Best name IoU",
+            "The overlap of the best map that has as many tokens in each image. A name needs 4 % "
+            "of the way from chance to it, unless they lie within 0.02.",
+            unit="overlap",
+            bounds=_SHARE,
+            short="IoU best",
         ),
         Definition(
             "concept.name_iou_n",

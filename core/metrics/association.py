@@ -1,10 +1,15 @@
-"""How well scores separate two kinds of images: areas under the ROC curve, many at once."""
+"""How well scores separate two kinds of images, and maps find a part: many at once."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Float64, Integer
 from scipy.stats import rankdata
+
+ROOM = 0.02
+"""IoU between chance and the best map: less cannot tell a place"""
 
 
 def auc(
@@ -35,50 +40,56 @@ def one_hot(classes: Integer[np.ndarray, " n"], n_classes: int) -> Float64[np.nd
     return np.eye(n_classes)[classes]
 
 
-def area_matched_iou(
-    codes: Float[np.ndarray, "m k"], covered: Float[np.ndarray, "m l"]
-) -> Float64[np.ndarray, "k l"]:
-    """IoU of a concept's strongest tokens with a mask, over all tokens of all images at once.
+@dataclass(frozen=True)
+class Overlap:
+    """Of maps with masks. NaN where the mask covers less than one token."""
 
-    `covered` is the share of each token's cell inside the mask, 0..1. As many tokens count as
-    "on" as the mask covers in area, so no threshold is chosen per image (Network Dissection, Bau
-    et al. 2017, arXiv 1704.05796, fixes a quantile instead; a fixed one favours large masks).
-    Tokens without a positive code are never on. NaN where the mask covers less than one token.
+    iou: Float64[np.ndarray, "k l"]
+    """0..1"""
+    chance: Float64[np.ndarray, "k l"]
+    """0..1: expected of the same map with its tokens shuffled inside each image, so that knowing
+    the image without the place earns nothing"""
+    best: Float64[np.ndarray, "k l"]
+    """0..1: of a map that has as many tokens in each image, on its most covered ones"""
+
+    @property
+    def place(self) -> Float64[np.ndarray, "k l"]:
+        """0: chance, 1: the best; below 0: elsewhere. NaN also where the best is less than ROOM
+        above chance, since a mask that fills its images says nothing about place."""
+        room = self.best - self.chance
+        told = room >= ROOM
+        return np.divide(self.iou - self.chance, room, out=np.full_like(room, np.nan), where=told)
+
+
+def area_matched_overlap(
+    codes: Float[np.ndarray, "mt k"], covered: Float[np.ndarray, "mt l"], *, n_tokens: int
+) -> Overlap:
+    """IoU of a concept's strongest tokens with a mask, over all tokens of m images at once.
+
+    `covered` is the share of each token's cell inside the mask, 0..1; `n_tokens` are an image's. As
+    many tokens count as "on" as the mask covers in area, so no threshold is chosen per image
+    (Network Dissection, Bau et al. 2017, arXiv 1704.05796, fixes a quantile instead; a fixed one
+    favours large masks). Tokens without a positive code are never on.
     """
-    out = np.full((codes.shape[1], covered.shape[1]), np.nan)
-    areas = covered.sum(0)
-    n_on = np.rint(areas).astype(int)
-    wanted = np.flatnonzero(n_on > 0)
-    if wanted.size == 0:
-        return out
-    token, label = np.nonzero(covered)
-    share = covered[token, label]
+    areas = covered.sum(0, dtype=np.float64)
+    wanted = np.flatnonzero(np.rint(areas) > 0)
+    hit, expected, most, taken = np.full((4, codes.shape[1], covered.shape[1]), np.nan)
+    by_image = covered.reshape(-1, n_tokens, covered.shape[1]).astype(np.float64)
+    mean = by_image.mean(1)
+    # of the n most covered tokens of an image, 0..n_tokens
+    best = np.cumsum(-np.sort(-by_image, axis=1), axis=1)
+    best = np.concatenate([np.zeros_like(best[:, :1]), best], axis=1)
+    rows = np.arange(len(by_image))
     for k in range(codes.shape[1]):
         column = codes[:, k]
         on = np.flatnonzero(column > 0)
-        rank = np.full(len(codes), len(codes))
-        rank[on[np.argsort(-column[on], kind="stable")]] = np.arange(len(on))
-        chosen = rank[token] < np.minimum(n_on, len(on))[label]
-        hit = np.bincount(label[chosen], share[chosen], minlength=len(areas))[wanted]
-        taken = np.minimum(n_on[wanted], len(on))
-        out[k, wanted] = hit / (taken + areas[wanted] - hit)
-    return out
-
-
-def chance_iou(covered: Float[np.ndarray, "m l"]) -> Float64[np.ndarray, " l"]:
-    """The IoU that `area_matched_iou` expects of a random map, 0..1; NaN without tokens.
-
-    A mask over the share p of all cells, and p of them at random, have p² in common: p / (2 - p).
-    An upper bound for maps with fewer positive tokens than the mask has.
-    """
-    if not len(covered):
-        return np.full(covered.shape[1], np.nan)
-    p = covered.mean(0, dtype=np.float64)
-    return p / (2 - p)
-
-
-def above_chance(
-    iou: Float[np.ndarray, "k l"], chance: Float[np.ndarray, " l"]
-) -> Float64[np.ndarray, "k l"]:
-    """1: the mask itself, 0: a random map, so that masks of every size compare; NaN stays NaN."""
-    return (iou - chance) / (1 - chance)
+        on = on[np.argsort(-column[on], kind="stable")]
+        for label in wanted:
+            mine = on[: int(np.rint(areas[label]))]
+            n = np.bincount(mine // n_tokens, minlength=len(by_image))
+            taken[k, label] = len(mine)
+            hit[k, label] = covered[mine, label].sum(dtype=np.float64)
+            expected[k, label] = n @ mean[:, label]
+            most[k, label] = best[rows, n, label].sum()
+    iou, chance, most = (x / (taken + areas - x) for x in (hit, expected, most))
+    return Overlap(iou, chance, most)

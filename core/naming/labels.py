@@ -13,9 +13,10 @@ from jaxtyping import Bool, Float, Integer
 MIN_AUC = 0.75
 MIN_MARGIN = 0.02
 MIN_OVERLAP = 0.04
-"""IoU above chance that a map needs with its label's masks, and by which it must lead another
-label where AUCs do not tell them apart. Network Dissection (Bau et al. 2017, arXiv 1704.05796)
-asks for an IoU of 0.04; here beyond chance, or else large masks would pass by their size."""
+"""Place that a map needs in its label's masks, and by which it must lead another label where AUCs
+do not tell them apart: a share of the way from chance to the best IoU. Network Dissection (Bau et
+al. 2017, arXiv 1704.05796) asks for an IoU of 0.04; here beyond tokens shuffled inside each image,
+or else large masks would pass by their size and maps that know the image by that."""
 LOW, CLOSE, ELSEWHERE = "low AUC", "small lead", "out of place"
 """what may be wrong with a label as a name"""
 
@@ -30,7 +31,7 @@ class Match:
     margin: Float[np.ndarray, " k"]
     """AUC of `best` minus that of `second`; of chance where there is none"""
     place_margin: Float[np.ndarray, " k"]
-    """IoU above chance by which `best` leads the labels of about its AUC; NaN: it did not decide"""
+    """place by which `best` leads the labels of about its AUC; NaN: it did not decide"""
     named: Bool[np.ndarray, " k"]
     doubt: tuple[str, ...]
     """as `doubts`; "" where named, and without a candidate"""
@@ -46,10 +47,11 @@ def match(
 ) -> Match:
     """The labelled concept that each score finds best on train images, in its place, if any.
 
-    `overlap` is the IoU above chance of each map with each label's masks (-1..1, NaN unknown), on
-    train images too. The label of the highest AUC becomes the name when that reaches `min_auc`
-    (chance 0.5) and leads all others by `min_margin`. Among labels nearer to each other than that
-    place decides: the name is the one of the largest overlap, if it leads theirs by `min_overlap`.
+    `overlap` is the place of each map in each label's masks (`core.metrics.association.Overlap`; 1
+    at most, NaN unknown), on train images too. The label of the highest AUC becomes the name when
+    that reaches `min_auc` (chance 0.5) and leads all others by `min_margin`. Among labels nearer to
+    each other than that place decides: the name is the one of the largest overlap, if it leads
+    theirs by `min_overlap`.
     A name whose own overlap is below `min_overlap` is none. What is shown beside it must be
     measured on other images, because the best of many is chosen here.
     """

@@ -25,6 +25,7 @@ class Concept:
     name_auc: float | None
     name_iou: float | None
     name_iou_chance: float | None
+    name_iou_best: float | None
     name_iou_n: int | None
     name_n: int | None
     second_id: int | None
@@ -259,11 +260,11 @@ def neighbours(con: duckdb.DuckDBPyConnection, bank_id: int, concept_id: int) ->
 def label_scores(con: duckdb.DuckDBPyConnection, bank_id: int, concept_id: int) -> pd.DataFrame:
     """Every labelled concept, the one that the scores tell apart best first.
 
-    labelled_id, name, grouping, part, auc, n, iou, iou_chance, iou_n.
+    labelled_id, name, grouping, part, auc, n, iou, iou_chance, iou_best, iou_n.
     """
     return con.execute(
         """
-        SELECT labelled_id, name, grouping, part, auc, n, iou, iou_chance, iou_n
+        SELECT labelled_id, name, grouping, part, auc, n, iou, iou_chance, iou_best, iou_n
         FROM label_score JOIN labelled_concept USING (labelled_id)
         WHERE bank_id = $bank_id AND concept_id = $concept_id
         ORDER BY auc DESC, labelled_id

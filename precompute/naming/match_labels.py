@@ -41,7 +41,7 @@ def label_scores(
     place = _place(codes, ids, build.masks.images, build.masks.covered)
     if said is None:
         learnt = _place(codes, ids, build.masks_train.images, build.masks_train.covered)
-        matched = match(train_auc, learnt.above_chance)
+        matched = match(train_auc, learnt.overlap.place)
         named = matched.named
     else:
         named = said >= 0
@@ -50,7 +50,7 @@ def label_scores(
     frame["name_source"] = NameSource.WORD if words else np.where(named, source, NameSource.UNNAMED)
     _name(frame, matched, test_auc, (~np.isnan(test)).sum(0), place)
     # of a name: on images that it was not chosen on
-    against = doubts(_at(test_auc, matched.best), _at(place.above_chance, matched.best))
+    against = doubts(_at(test_auc, matched.best), _at(place.overlap.place, matched.best))
     frame["doubt"] = np.where(named, against, matched.doubt)
     everywhere = np.concatenate([train, test])[:, matched.best]
     rows = np.concatenate([build.train, build.held_out])
@@ -64,9 +64,7 @@ def label_scores(
 class _Place(NamedTuple):
     """Where maps lie, on images with masks; NaN where a label has none."""
 
-    iou: Float[np.ndarray, "k l"]
-    above_chance: Float[np.ndarray, "k l"]
-    chance: Float[np.ndarray, " l"]
+    overlap: association.Overlap
     n: Integer[np.ndarray, " l"]
     """images that show the label's part"""
 
@@ -77,10 +75,9 @@ def _place(
     images: Integer[np.ndarray, " m"],
     covered: Float[np.ndarray, "mt l"],
 ) -> _Place:
-    iou = association.area_matched_iou(codes.dense_maps(images, ids), covered)
-    chance = association.chance_iou(covered)
-    shown = rearrange(covered, "(m t) l -> m t l", t=codes.n_tokens).any(1)
-    return _Place(iou, association.above_chance(iou, chance), chance, shown.sum(0))
+    maps, t = codes.dense_maps(images, ids), codes.n_tokens
+    shown = rearrange(covered, "(m t) l -> m t l", t=t).any(1)
+    return _Place(association.area_matched_overlap(maps, covered, n_tokens=t), shown.sum(0))
 
 
 def _unlabelled(
@@ -90,6 +87,7 @@ def _unlabelled(
         "name_auc",
         "name_iou",
         "name_iou_chance",
+        "name_iou_best",
         "second_auc",
         "name_margin",
         "place_margin",
@@ -100,7 +98,7 @@ def _unlabelled(
     for name in ("labelled_id", "second_id", "name_n", "name_iou_n"):
         frame[name] = pd.array([None] * len(frame), dtype="UInt32")
     frame["present_q50"], frame["absent_q50"] = _medians(scores, scores > 0)
-    columns = ("concept_id", "labelled_id", "auc", "n", "iou", "iou_chance", "iou_n")
+    columns = ("concept_id", "labelled_id", "auc", "n", "iou", "iou_chance", "iou_best", "iou_n")
     return pd.DataFrame({name: [] for name in columns})
 
 
@@ -116,9 +114,10 @@ def _name(
     frame["labelled_id"] = _ids(best, best >= 0)
     frame["name_auc"] = _at(test_auc, best)
     frame["name_n"] = _ids(n_test[best], best >= 0)
-    frame["name_iou"] = _at(place.iou, best)
+    frame["name_iou"] = _at(place.overlap.iou, best)
     located = frame["name_iou"].notna().to_numpy()
-    frame["name_iou_chance"] = np.where(located, place.chance[best], np.nan)
+    frame["name_iou_chance"] = _at(place.overlap.chance, best)
+    frame["name_iou_best"] = _at(place.overlap.best, best)
     frame["name_iou_n"] = _ids(place.n[best], located)
     frame["second_id"] = _ids(second, second >= 0)
     frame["second_auc"] = _at(test_auc, second)
@@ -133,15 +132,16 @@ def _table(
 ) -> pd.DataFrame:
     """Rows of label_score."""
     k, n_labels = auc.shape
-    located = ~np.isnan(place.iou.ravel())
+    located = ~np.isnan(place.overlap.iou.ravel())
     table = pd.DataFrame(
         {
             "concept_id": np.repeat(ids, n_labels),
             "labelled_id": np.tile(np.arange(n_labels), k),
             "auc": auc.ravel(),
             "n": np.tile((~np.isnan(y)).sum(0), k),
-            "iou": place.iou.ravel(),
-            "iou_chance": np.where(located, np.tile(place.chance, k), np.nan),
+            "iou": place.overlap.iou.ravel(),
+            "iou_chance": place.overlap.chance.ravel(),
+            "iou_best": place.overlap.best.ravel(),
             "iou_n": _ids(np.tile(place.n, k), located),
         }
     )

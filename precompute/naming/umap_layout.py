@@ -53,8 +53,7 @@ def lay_out(points: Float[np.ndarray, "k d"], *, seed: int, epochs: int | None =
         np.hstack([np.zeros((k, 1)), distances[:, : n - 1]]).astype(np.float32),
     )
     with warnings.catch_warnings():
-        # umap warns that TensorFlow is missing, which it does not need here, and that a fixed seed
-        # means one thread, which is what is wanted
+        # umap warns that TensorFlow is missing, which it does not need here
         warnings.simplefilter("ignore")
         _import_search_uncompiled()
         from umap import UMAP
@@ -67,6 +66,7 @@ def lay_out(points: Float[np.ndarray, "k d"], *, seed: int, epochs: int | None =
             init="spectral" if k > 32 else "random",
             random_state=seed,
             n_epochs=epochs,
+            n_jobs=1,  # what a seed asks for
         ).fit_transform(points)
     x, y = placed.astype(np.float32).T
     return Layout(x, y, time.perf_counter() - started)

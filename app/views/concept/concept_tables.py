@@ -48,7 +48,7 @@ def labels(scores: pd.DataFrame, *, key: str) -> None:
         st.caption("The data set has no labelled concepts to check against.")
         return
     rows = scores
-    place = ["iou", "iou_chance", "iou_n"]
+    place = ["iou", "iou_chance", "iou_best", "iou_n"]
     shown = ["name", "auc", "n", *(place if rows["iou"].notna().any() else [])]
     defined.table(
         rows,
@@ -63,6 +63,7 @@ def labels(scores: pd.DataFrame, *, key: str) -> None:
             "n": defined.column("label_score.n", width=44),
             "iou": defined.column("label_score.iou", form="%.2g", width=58),
             "iou_chance": defined.column("label_score.iou_chance", form="%.2g", width=58),
+            "iou_best": defined.column("label_score.iou_best", form="%.2g", width=58),
             "iou_n": defined.column("label_score.iou_n", width=50),
         },
     )

@@ -7,7 +7,7 @@ import pytest
 import reference
 from sklearn.metrics import roc_auc_score
 
-from core.metrics.association import area_matched_iou, auc, one_hot
+from core.metrics.association import area_matched_overlap, auc, one_hot
 
 N, K, L = 37, 5, 6
 
@@ -58,7 +58,7 @@ def test_iou_equals_its_definition_written_out(rng: np.random.Generator) -> None
     codes = rng.normal(size=(60, K)).round(1)  # signed, with ties
     codes[:, 1] = np.maximum(codes[:, 1] - 1, 0)  # few tokens on
     covered = np.clip(rng.normal(0, 0.7, (60, L)), 0, 1)
-    found = area_matched_iou(codes, covered)
+    found = area_matched_overlap(codes, covered, n_tokens=12).iou
     for k in range(K):
         for j in range(L):
             expected = reference.area_matched_iou(codes[:, k], covered[:, j])
@@ -78,12 +78,87 @@ def test_iou_of_perfect_silent_disjoint_and_partial_maps(
     codes: list[float], expected: float
 ) -> None:
     mask = np.array([1.0, 1, 0, 0, 0])[:, None]
-    assert area_matched_iou(np.array(codes)[:, None], mask)[0, 0] == pytest.approx(expected)
+    found = area_matched_overlap(np.array(codes)[:, None], mask, n_tokens=5)
+    assert found.iou[0, 0] == pytest.approx(expected)
 
 
 def test_iou_is_unknown_below_one_token_of_mask() -> None:
-    assert np.isnan(area_matched_iou(np.ones((4, 2)), np.full((4, 1), 0.1))).all()
+    found = area_matched_overlap(np.ones((4, 2)), np.full((4, 1), 0.1), n_tokens=4)
+    assert np.isnan([found.iou, found.chance, found.best, found.place]).all()
 
 
 def test_iou_of_no_tokens_is_unknown() -> None:
-    assert np.isnan(area_matched_iou(np.zeros((0, K)), np.zeros((0, L)))).all()
+    found = area_matched_overlap(np.zeros((0, K)), np.zeros((0, L)), n_tokens=4)
+    assert np.isnan([found.iou, found.chance, found.best, found.place]).all()
+
+
+def test_chance_is_what_the_map_has_when_shuffled_inside_its_images(
+    rng: np.random.Generator,
+) -> None:
+    """The mean of 400 shuffles; the ratio of means stands for the mean of ratios."""
+    codes, covered = _world(rng)
+    found = area_matched_overlap(codes, covered, n_tokens=16)
+    shuffled = [
+        area_matched_overlap(_shuffled(codes, rng), covered, n_tokens=16) for _ in range(400)
+    ]
+    np.testing.assert_allclose(
+        np.mean([one.iou for one in shuffled], axis=0), found.chance, atol=0.006
+    )
+    for one in shuffled[:3]:
+        np.testing.assert_allclose(one.chance, found.chance)
+        np.testing.assert_allclose(one.best, found.best)
+    assert abs(np.mean([one.place for one in shuffled])) < 0.02
+
+
+def test_best_is_every_image_s_tokens_on_its_most_covered_ones(rng: np.random.Generator) -> None:
+    codes, covered = _world(rng)
+    found = area_matched_overlap(codes, covered, n_tokens=16)
+    for j in range(covered.shape[1]):
+        area = covered[:, j].sum()
+        for k in range(codes.shape[1]):
+            ranked = sorted(range(len(codes)), key=lambda i: (-codes[i, k], i))[: round(area)]
+            on = [i for i in ranked if codes[i, k] > 0]
+            hit = 0.0
+            for image in range(len(codes) // 16):
+                n = sum(i // 16 == image for i in on)
+                hit += sum(sorted(covered[16 * image : 16 * image + 16, j])[16 - n :])
+            assert found.best[k, j] == pytest.approx(hit / (len(on) + area - hit))
+    assert (found.place <= 1 + 1e-12).all()
+
+
+def test_knowing_the_image_earns_nothing_and_the_place_does(rng: np.random.Generator) -> None:
+    """A part on a third of each image that one image in five shows: of a map that fires there
+    anywhere the IoU is far above that of as many tokens at random, and its place is not."""
+    shown = rng.random(300) < 0.2
+    mask = np.zeros((300, 30))
+    mask[shown, :10] = 1
+    strength = rng.random((300, 30)) * shown[:, None]
+    anywhere, there = strength.ravel(), (strength * (mask + 0.01)).ravel()
+    found = area_matched_overlap(
+        np.stack([anywhere, there], axis=1), mask.reshape(-1, 1), n_tokens=30
+    )
+    share = mask.mean()
+    assert found.iou[0, 0] > share / (2 - share) + 0.1
+    assert abs(found.place[0, 0]) < 0.04 < 0.95 < found.place[1, 0]
+
+
+def test_a_mask_that_fills_its_images_says_nothing_of_place(rng: np.random.Generator) -> None:
+    mask = np.repeat(rng.random(20) < 0.5, 8).astype(float)[:, None]
+    found = area_matched_overlap(rng.random((160, 1)) * mask, mask, n_tokens=8)
+    assert found.iou[0, 0] == pytest.approx(1)
+    assert found.chance[0, 0] == pytest.approx(1)
+    assert np.isnan(found.place[0, 0])
+
+
+def _world(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """40 images of 16 tokens, four maps, three masks of different sizes."""
+    covered = rng.random((40, 16, 3)) * (rng.random((40, 1, 3)) < 0.6) * np.array([0.2, 0.6, 1])
+    codes = np.maximum(rng.normal(size=(40, 16, 4)) + rng.normal(size=(40, 1, 4)), 0)
+    codes[..., 0] += covered[..., 0]
+    return codes.reshape(-1, 4), covered.reshape(-1, 3)
+
+
+def _shuffled(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    order = rng.permuted(np.tile(np.arange(16), (40, 1)), axis=1)
+    by_image = codes.reshape(40, 16, -1)
+    return np.take_along_axis(by_image, order[..., None], axis=1).reshape(codes.shape)

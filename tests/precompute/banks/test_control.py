@@ -246,7 +246,7 @@ def test_maps_of_random_directions_lie_on_masks_as_their_labels_say(
     frame = meaning.named(drawn, drawn.scores.toarray(), known, np.arange(K))
     one = drawn.of_images()
     maps = np.concatenate([one(int(row)) for row in masked])
-    each = association.area_matched_iou(maps, covered)
+    each = association.area_matched_overlap(maps, covered, n_tokens=codes.n_tokens).iou
     best = frame["labelled_id"].to_numpy(dtype=int)
     assert len(set(best)) > 1
     assert (iou.value, iou.chance) == pytest.approx((0.7, 0.3))

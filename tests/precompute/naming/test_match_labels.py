@@ -8,9 +8,8 @@ from pathlib import Path
 import fake_builds
 import numpy as np
 import pandas as pd
-import pytest
 
-from core.metrics.association import above_chance, area_matched_iou, chance_iou
+from core.metrics.association import area_matched_overlap
 from core.types import Labels
 from precompute.banks.encode import Codes, sparse
 from precompute.intake.build import Build, Masks
@@ -76,6 +75,7 @@ def judged(
     return frame, table
 
 
+NAMED = ["name_auc", "name_n", "name_iou", "name_iou_chance", "name_iou_best", "name_iou_n"]
 PLANTED = [(0, (4, 5)), (0, (0, 1)), (0, (2, 3)), (2, (2,)), (2, (0,))]
 
 
@@ -121,15 +121,15 @@ def test_every_label_has_its_iou_beside_chance_and_n(tmp_path: Path) -> None:
     frame, table = judged(made, known())
     assert len(table) == len(PLANTED) * len(NAMES)
     y, masks = labels()[TEST], covered(labels()[TEST])
-    expected = area_matched_iou(made.dense_maps(TEST), masks)
-    np.testing.assert_allclose(table["iou"], expected.ravel())
-    share = masks.mean(0)
-    assert table["iou_chance"][:3].to_numpy() == pytest.approx(share / (2 - share))
+    expected = area_matched_overlap(made.dense_maps(TEST), masks, n_tokens=T)
+    np.testing.assert_allclose(table["iou"], expected.iou.ravel())
+    np.testing.assert_allclose(table["iou_chance"], expected.chance.ravel())
+    np.testing.assert_allclose(table["iou_best"], expected.best.ravel())
     assert table["iou_n"][:3].tolist() == y.sum(0).tolist()
     named = table.set_index(["concept_id", "labelled_id"])
     for _, row in frame.iterrows():
         own = named.loc[(row["concept_id"], row["labelled_id"])]
-        found = row[["name_auc", "name_n", "name_iou", "name_iou_chance", "name_iou_n"]]
+        found = row[NAMED]
         assert found.tolist() == own.tolist()
 
 
@@ -169,13 +169,3 @@ def test_maps_of_some_concepts_are_columns_of_those_of_all(tmp_path: Path) -> No
     assert every.shape == (3 * T, len(PLANTED))
     np.testing.assert_array_equal(made.dense_maps(rows, np.array([3, 0])), every[:, [3, 0]])
     assert every[T : 2 * T, 0].round().tolist() == [0, 0, 0, 0, 1, 1]  # image 4 has the part
-
-
-def test_chance_is_what_random_maps_have() -> None:
-    rng = np.random.default_rng(0)
-    masks = np.stack([rng.random(4000) < p for p in (0.02, 0.3, 0.8)], axis=1).astype(np.float32)
-    found = area_matched_iou(rng.random((4000, 30)), masks)
-    np.testing.assert_allclose(found.mean(0), chance_iou(masks), atol=0.004)
-    assert abs(above_chance(found, chance_iou(masks)).mean()) < 0.01
-    np.testing.assert_allclose(above_chance(np.ones((1, 3)), chance_iou(masks)), 1)
-    assert np.isnan(chance_iou(masks[:0])).all()
