@@ -222,7 +222,7 @@ def test_every_label_is_listed_and_not_the_best_few(tiny_store: Path, tmp_path: 
             "FROM range(40) r(i)"
         )
         con.execute(
-            "INSERT INTO label_score SELECT 0, 0, 100 + i, i / 40, 9, NULL, NULL, NULL "
+            "INSERT INTO label_score SELECT 0, 0, 100 + i, i / 40, 9, NULL, NULL, NULL, NULL "
             "FROM range(40) r(i)"
         )
         (n,) = con.execute(
