@@ -48,7 +48,8 @@ def by_gaussian(
     keep_residual: bool = True,
     threshold: float = 0.1,
 ) -> Propagated:
-    """u_k += S_kJ (S_JJ + ridge v I)^-1 (new_J - old_J), v the mean variance of the edited J.
+    """u_k += S_kJ D^-1 (R_JJ + ridge I)^-1 D^-1 (new_J - old_J), R_JJ = D^-1 S_JJ D^-1 the
+    correlation of the edited J and D their standard deviations: the same whatever their scales.
 
     That is the conditional mean's change, so what is particular to the image stays; without
     `keep_residual` the others become the conditional mean mu_k + S_kJ S_JJ^-1 (new_J - mu_J)
@@ -61,10 +62,11 @@ def by_gaussian(
     moved = np.zeros(scores.shape, dtype=bool)
     if not edits:
         return Propagated(edited, moved)
-    inner = model.covariance[np.ix_(columns, columns)]
-    level = float(np.diag(inner).mean())
+    spread = np.sqrt(np.diag(model.covariance))
     # concepts that never vary carry nothing along; any scale then gives the right answer, 0
-    inner = inner + ridge * (level if level > 0 else 1.0) * np.eye(len(columns))
+    scale = np.where(spread > 0, spread, 1.0)[columns]
+    inner = model.covariance[np.ix_(columns, columns)] / np.outer(scale, scale)
+    inner = inner + ridge * np.eye(len(columns))
     if np.linalg.matrix_rank(inner, hermitian=True) < len(columns):
         raise ValueError(
             f"the scores of concepts {columns.tolist()} determine each other, or never vary, over "
@@ -73,8 +75,8 @@ def by_gaussian(
         )
     plain = np.broadcast_to(model.mean, scores.shape)
     start = scores.astype(np.float64) if keep_residual else plain
-    gain = np.linalg.solve(inner, model.covariance[np.ix_(columns, others)])
-    edited[:, others] = start[:, others] + (edited[:, columns] - start[:, columns]) @ gain
-    spread = np.sqrt(np.diag(model.covariance))
+    gain = np.linalg.solve(inner, model.covariance[np.ix_(columns, others)] / scale[:, None])
+    steps = (edited[:, columns] - start[:, columns]) / scale
+    edited[:, others] = start[:, others] + steps @ gain
     moved[:, others] = (np.abs(edited - scores) > threshold * spread)[:, others]
     return Propagated(edited, moved)
