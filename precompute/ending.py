@@ -24,8 +24,8 @@ def ending(path: Path) -> str:
     by_split = ", ".join(f"{row['n']:,} {row['split']}" for row in splits.to_dict("records"))
     lines = [
         f"{counted(facts.n_images, 'image')} ({by_split}), "
-        f"{counted(int(classes['labelled'].sum()), 'class')} of "
-        f"images, {int(classes['output'].notna().sum()):,} outputs of the model",
+        f"{counted(classes['labelled'].sum(), 'label' if facts.multi_label else 'class')} of "
+        f"images, {counted(classes['output'].notna().sum(), 'output')} of the model",
         f"layer {facts.layer}: {facts.why}",
         "concept banks: "
         + (
@@ -35,7 +35,7 @@ def ending(path: Path) -> str:
         "heads: " + (", ".join(head.name for head in heads) or "none"),
     ]
     if facts.n_skipped:
-        lines.append(f"{facts.n_skipped:,} files skipped:")
+        lines.append(f"{counted(facts.n_skipped, 'file')} skipped:")
         lines += [f"  {row['file']}: {row['reason']}" for row in skipped.to_dict("records")]
         if facts.n_skipped > len(skipped):
             lines.append(f"  and {facts.n_skipped - len(skipped):,} more, listed on the Overview")

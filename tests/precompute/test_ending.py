@@ -31,5 +31,13 @@ def test_a_person_is_told_what_there_is_and_what_was_left_out(
     for name, k in banks:
         assert f"{name} ({k} concepts)" in text
     assert f"layer {layer}: {why}" in text
-    assert f"{n_skipped} files skipped: {file}" in text
+    assert n_skipped == 1
+    assert f"1 file skipped: {file}" in text
     assert text.endswith("left out: banks, nmf: it needs activations >= 0")
+
+
+def test_labels_that_do_not_exclude_each_other_are_not_called_classes(labels_store: Path) -> None:
+    with open_readonly(labels_store) as con:
+        ((n,),) = con.execute("SELECT count(*) FROM class WHERE labelled").fetchall()
+    text = " ".join(ending(labels_store).split())
+    assert f"), {n} labels of images, " in text
