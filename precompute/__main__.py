@@ -82,16 +82,20 @@ def _build(recipe: Recipe, text: str, options: argparse.Namespace) -> int:
         with progress.reported(options.out, recipe.name):
             if options.open:
                 apps.append(subprocess.Popen([sys.executable, str(_APP), str(options.out)]))
-            from precompute import pipeline
-            from precompute.ending import ending
+            from precompute.read_images import reading_begun
 
-            path = pipeline.run(
-                recipe,
-                text=text,
-                out=options.out,
-                device=options.device,
-                keep_work=options.keep_work,
-            )
+            with reading_begun(recipe.dataset, options.out) as read:
+                from precompute import pipeline
+                from precompute.ending import ending
+
+                path = pipeline.run(
+                    recipe,
+                    text=text,
+                    out=options.out,
+                    device=options.device,
+                    keep_work=options.keep_work,
+                    read=read,
+                )
             progress.finish(path)
         print(f"{path}\n{ending(path)}")
         if not apps:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pandas as pd
 
 from core.recipe import Recipe
 from data import lock, progress, store, write
+from data.datasets import Dataset
 from precompute import assemble, parts
 from precompute.banks import check_cls
 from precompute.defaults import SAMPLE, complete, written
@@ -53,10 +55,12 @@ def run(
     out: Path = store.ARTIFACTS,
     device: str = "cpu",
     keep_work: bool = False,
+    read: Callable[[], Dataset] | None = None,
 ) -> Path:
     """Build the store of a recipe, or return the one that is there. Resumes a killed build.
 
-    `text` is the recipe verbatim, stored with the result. Parts that cannot be done are recorded
+    `text` is the recipe verbatim, stored with the result; `read` gives the images of a recipe whose
+    reading has begun. Parts that cannot be done are recorded
     as notices; only a recipe that names what does not exist, or images and models that cannot be
     opened at all, raise (ValueError, before anything is published).
     """
@@ -64,7 +68,7 @@ def run(
     progress.plan(parts.parts_of(recipe))
     progress.part(parts.IMAGES)
     text = text or recipe.canonical()
-    sources = open_sources(recipe, out=out, device=device)
+    sources = open_sources(recipe, out=out, device=device, read=read)
     check_cls(recipe, sources.backbone)
     identity = fingerprint_store(recipe, sources.images, sources.backbone)
     path = store.path_for(recipe.name, identity, out=out)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core import backbones
 from core.backbones import open_layers
-from core.recipe import DatasetSpec, Recipe
+from core.recipe import Recipe
 from core.types import Backbone
 from data import datasets, lock
 from data.datasets import Dataset, corrupted
@@ -18,10 +18,9 @@ from precompute.demo import shipped, train_backbone, train_clip, train_vit
 from precompute.intake.identity import fingerprint_data, short_hash
 from precompute.intake.log import Log
 from precompute.intake.shards import tell
+from precompute.read_images import CONTENTS, read_images
 
 READ_STAGE = "read data set"
-CONTENTS = "contents"
-"""folder among the artifacts for what files were found to hold"""
 TRAINED_HERE: dict[str, Callable[..., object]] = {
     "aviary": train_backbone,
     "aviary-clip": train_clip,
@@ -45,11 +44,14 @@ class Sources:
     """torch device of the backbone and of what trains long"""
 
 
-def open_sources(recipe: Recipe, *, out: Path, device: str) -> Sources:
+def open_sources(
+    recipe: Recipe, *, out: Path, device: str, read: Callable[[], Dataset] | None = None
+) -> Sources:
+    """`read`, if it is given, waits for images whose reading has begun."""
     log = Log()
     spec = recipe.dataset
     started = time.perf_counter()
-    dataset = _read(spec, out)
+    dataset = read() if read else read_images(spec, out)
     log.stage(READ_STAGE, time.perf_counter() - started, len(dataset.images), "images")
     tell(datasets.told(dataset))
     for remark in dataset.remarks:
@@ -78,17 +80,6 @@ def open_sources(recipe: Recipe, *, out: Path, device: str) -> Sources:
     return Sources(dataset, images, backbone, log, model, device)
 
 
-def _read(spec: DatasetSpec, out: Path) -> Dataset:
-    return datasets.load(
-        spec.reader,
-        Path(spec.path) if spec.path else out / spec.reader,
-        limit=spec.limit,
-        options=dict(spec.options),
-        work=out / datasets.UNPACKED,
-        contents=out / CONTENTS,
-    )
-
-
 def _demo_model(name: str, dataset: Dataset, images: str, seed: int, out: Path, log: Log) -> Path:
     """The model trained before with the same images and seed, else the shipped one, else a new."""
     folder = _demo_folder(name, images, seed, out)
@@ -108,8 +99,7 @@ def _demo_folder(name: str, images: str, seed: int, out: Path) -> Path:
 
 def train_demo(recipe: Recipe, *, out: Path) -> Path:
     """Trains the model of a recipe anew; builds below `out` use it from then on."""
-    spec = recipe.dataset
-    dataset = _read(spec, out)
+    dataset = read_images(recipe.dataset, out)
     name = recipe.backbone.model
     images = fingerprint_data(dataset, out / CONTENTS)
     folder = _demo_folder(name, images, recipe.seed, out)
