@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from core.metrics import dictionary
 from core.types import ConceptBank
-from precompute.banks.encode import Codes, sparse
+from precompute.banks.encode import MAP, Codes, sparse
 from precompute.banks.pooling import vectors
 from precompute.intake import ActivationStore, Build, StoredTokens
 
@@ -49,13 +49,14 @@ class ControlCodes(Codes):
     of_cls: Directions | None = None
     """the same directions with thresholds for CLS tokens, where the bank's scores are read there"""
 
-    def shard(self, i: int) -> dict[str, np.ndarray]:
+    def shard(self, i: int, names: Sequence[str] = MAP) -> dict[str, np.ndarray]:
         dense = torch.cat(list(self._encoded(self.activations.tokens(i))))
         maps = dense.transpose(1, 2).contiguous().numpy()
         own = None
         if self.of_cls is not None:
             own = self.of_cls.encode(torch.from_numpy(self.activations.cls_of(i))).numpy()
-        return sparse(maps, first=0, pool=self.pool, own=own)
+        made = sparse(maps, first=0, pool=self.pool, own=own)
+        return {name: made[name] for name in names}
 
     @cached_property
     def scores(self) -> csc_array:

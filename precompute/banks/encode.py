@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -23,6 +23,8 @@ from precompute.intake import ActivationStore, facts_of, run_shards
 
 _ENTRIES = 16_000_000
 """codes held densely at once"""
+MAP = ("image", "concept", "token", "value")
+"""arrays of a shard that say where its codes are, and what"""
 
 
 def encode_bank(
@@ -75,16 +77,23 @@ def _shard(
         if bank.offset is not None:
             rebuilt = reconstruction.rebuilt(bank, x, codes)
             squared_error += (x - rebuilt).double().square().sum().item()
-        squares += x.double().square().sum().item()
-        total += x.double().sum((0, 1)).numpy()
+        exact = x.double()
+        total += exact.sum((0, 1)).numpy()
+        squares += exact.square_().sum().item()
         dense = rearrange(codes, "n t k -> n k t").contiguous().numpy()
-        largest = np.maximum(largest, np.abs(dense).max((0, 2)))
-        n_on += (dense > 0).sum((0, 2))
-        sums += dense.sum(0, dtype=np.float64)
-        magnitudes += np.abs(dense).sum(0, dtype=np.float64)
+        largest = np.maximum(largest, np.maximum(dense.max((0, 2)), -dense.min((0, 2))))
         own = None if cls is None else cls_scores(bank, cls[start : start + chunk])
-        for name, piece in sparse(dense, first=start, pool=pool, own=own).items():
+        found = sparse(dense, first=start, pool=pool, own=own)
+        for name, piece in found.items():
             pieces.setdefault(name, []).append(piece)
+        value, place = found["value"], found["concept"].astype(np.int64) * t + found["token"]
+        on = value > 0
+        n_on += np.bincount(found["concept"][on], minlength=k)
+        added = np.bincount(place, value, k * t).reshape(k, t)
+        sums += added
+        if not on.all():
+            added = np.bincount(place, np.abs(value), k * t).reshape(k, t)
+        magnitudes += added
     codes_of_shard: Any = {name: np.concatenate(p) for name, p in pieces.items()}
     np.savez(out / "codes.npz", **codes_of_shard)
     np.savez(
@@ -111,22 +120,26 @@ def sparse(
 
     `own`: scores that are not read from the map. A pair is listed where score or map is not 0.
     """
-    image, concept, token = np.nonzero(dense)
-    shown = np.abs(dense).max(2) > 0
+    _, k, t = dense.shape
+    lit = dense != 0
+    flat = np.flatnonzero(lit)
+    pair, token = np.divmod(flat, t)
+    image, concept = np.divmod(pair, k)
+    shown = lit.any(2)
     if own is not None:
         shown |= own != 0
     lit_image, lit_concept = np.nonzero(shown)
-    lit = dense[lit_image, lit_concept]
-    peak_token = (lit if pool == "max" else np.abs(lit)).argmax(1)
-    peak = lit[np.arange(len(lit)), peak_token]
-    score = peak if pool == "max" else lit.mean(1, dtype=np.float64).astype(np.float32)
+    maps = dense[lit_image, lit_concept]
+    peak_token = (maps if pool == "max" else np.abs(maps)).argmax(1)
+    peak = maps[np.arange(len(maps)), peak_token]
+    score = peak if pool == "max" else maps.mean(1, dtype=np.float64).astype(np.float32)
     if own is not None:
         score = own[lit_image, lit_concept].astype(np.float32)
     return {
         "image": (image + first).astype(np.uint32),
         "concept": concept.astype(INDEX),
         "token": token.astype(INDEX),
-        "value": dense[image, concept, token],
+        "value": dense.ravel()[flat],
         "score_image": (lit_image + first).astype(np.uint32),
         "score_concept": lit_concept.astype(np.uint32),
         "score": score,
@@ -146,9 +159,10 @@ class Codes:
     pool: Pool = "mean"
     """what scores are read from"""
 
-    def shard(self, i: int) -> dict[str, np.ndarray]:
+    def shard(self, i: int, names: Sequence[str] = MAP) -> dict[str, np.ndarray]:
+        """Those of the arrays that `sparse` gave; of a large bank the others take long to read."""
         with np.load(self.folders[i] / "codes.npz") as file:
-            return dict(file)
+            return {name: file[name] for name in names}
 
     @cached_property
     def sums(self) -> dict[str, np.ndarray]:
@@ -172,7 +186,7 @@ class Codes:
     @cached_property
     def l0(self) -> float:
         """Mean number of non-zero codes a token."""
-        non_zero = sum(len(self.shard(i)["value"]) for i in range(len(self.folders)))
+        non_zero = sum(len(self.shard(i, ("token",))["token"]) for i in range(len(self.folders)))
         return non_zero / (self.n_images * self.n_tokens)
 
     @property
@@ -186,12 +200,13 @@ class Codes:
     @cached_property
     def image_level(self) -> dict[str, np.ndarray]:
         """image (row), concept, score, peak, peak_token of every listed pair."""
+        level = ("score_concept", "score", "peak", "peak_token")
         starts = np.cumsum([0, *self.sizes])
         parts: dict[str, list[np.ndarray]] = {}
         for i in range(len(self.folders)):
-            piece = self.shard(i)
+            piece = self.shard(i, ("score_image", *level))
             parts.setdefault("image", []).append(piece["score_image"] + starts[i])
-            for name in ("score_concept", "score", "peak", "peak_token"):
+            for name in level:
                 parts.setdefault(name.removeprefix("score_"), []).append(piece[name])
         return {name: np.concatenate(p) for name, p in parts.items()}
 
@@ -213,7 +228,7 @@ class Codes:
         starts = np.cumsum([0, *self.sizes])
         parts: dict[str, list[np.ndarray]] = {"row": [], "concept": [], "value": []}
         for i in range(len(self.folders)):
-            piece = self.shard(i)
+            piece = self.shard(i, ("image", "concept", "value"))
             parts["row"].append(piece["image"] + starts[i])
             parts["concept"].append(piece["concept"])
             parts["value"].append(piece["value"].astype(np.float64) / self.n_tokens)
