@@ -207,7 +207,7 @@ CREATE TABLE concept (
     labelled_id     UINTEGER,            -- the best-matching labelled concept: behind the name of "label" and "matched"
     name_auc        DOUBLE,              -- 0..1, chance 0.5: score against that label (matched: chosen on train, measured on held-out images)
     name_iou        DOUBLE,              -- 0..1: strongest tokens against that label's part mask, held-out images
-    name_iou_chance DOUBLE,              -- 0..1: the same with the map's tokens shuffled inside each image; NULL: no masks
+    name_iou_chance DOUBLE,              -- 0..1: what 99 of 100 shuffles of the map's tokens inside each image stay below; NULL: no masks
     name_iou_best   DOUBLE,              -- 0..1: the same of the best map with as many tokens in each image; NULL: no masks
     name_iou_n      UINTEGER,            -- held-out images with that label and mask, of at most 300 that are looked at
     name_n          UINTEGER,            -- held-out images behind name_auc
@@ -348,7 +348,7 @@ CREATE TABLE label_score (      -- every concept against every labelled concept,
     auc             DOUBLE NOT NULL,     -- chance 0.5
     n               UINTEGER NOT NULL,   -- images with a known label
     iou             DOUBLE,              -- 0..1, with the part's mask; NULL: no masks
-    iou_chance      DOUBLE,              -- 0..1: with the map's tokens shuffled inside each image
+    iou_chance      DOUBLE,              -- 0..1: what 99 of 100 shuffles of the map's tokens inside each image stay below
     iou_best        DOUBLE,              -- 0..1: of the best map with as many tokens in each image
     iou_n           UINTEGER             -- images with label and mask, of at most 300 that are looked at
 );

@@ -124,8 +124,8 @@ NAMES = keyed(
         Definition(
             "concept.name_iou_chance",
             "Chance of the name IoU",
-            "The overlap expected when the map's tokens are shuffled inside each image: what "
-            "knowing the image without the place earns.",
+            "The overlap that 99 of 100 maps stay below that are this one with its tokens shuffled "
+            "inside each image: what knowing the image without the place earns.",
             unit="overlap",
             bounds=_SHARE,
             short="IoU chance",
@@ -134,7 +134,7 @@ NAMES = keyed(
             "concept.name_iou_best",
             "Best name IoU",
             "The overlap of the best map that has as many tokens in each image. A name needs 4 % "
-            "of the way from chance to it, unless they lie within 0.02.",
+            "of the way from chance to it, unless the masks fill their images.",
             unit="overlap",
             bounds=_SHARE,
             short="IoU best",

@@ -95,7 +95,8 @@ LABELS = keyed(
         Definition(
             "label_score.iou_chance",
             "Chance of the IoU",
-            "IoU expected when the map's tokens are shuffled inside each image.",
+            "IoU that 99 of 100 maps stay below that are this one with its tokens shuffled inside "
+            "each image.",
             unit="overlap",
             bounds=_SHARE,
             short="Chance",

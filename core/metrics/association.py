@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64, Integer
+from jaxtyping import Bool, Float, Float64, Integer
 from scipy.stats import rankdata
 
-ROOM = 0.02
-"""IoU between chance and the best map: less cannot tell a place"""
+FILLS = 0.95
+"""of what the best map would hit, shuffled tokens hit as much: such masks tell no place"""
+_Z = 2.326
+"""of the one-sided 1 %"""
 
 
 def auc(
@@ -47,18 +49,21 @@ class Overlap:
     iou: Float64[np.ndarray, "k l"]
     """0..1"""
     chance: Float64[np.ndarray, "k l"]
-    """0..1: expected of the same map with its tokens shuffled inside each image, so that knowing
-    the image without the place earns nothing"""
+    """0..1: what 99 of 100 maps stay below that are this one with its tokens shuffled inside each
+    image, so that knowing the image without the place earns nothing, nor does luck"""
     best: Float64[np.ndarray, "k l"]
     """0..1: of a map that has as many tokens in each image, on its most covered ones"""
+    told: Bool[np.ndarray, "k l"]
+    """False where the mask so fills its images (FILLS) that no place could be told"""
 
     @property
     def place(self) -> Float64[np.ndarray, "k l"]:
-        """0: chance, 1: the best; below 0: elsewhere. NaN also where the best is less than ROOM
-        above chance, since a mask that fills its images says nothing about place."""
+        """0: chance, 1: the best, below 0: elsewhere; 0 at most where the best is no more than
+        chance. NaN where nothing is told."""
         room = self.best - self.chance
-        told = room >= ROOM
-        return np.divide(self.iou - self.chance, room, out=np.full_like(room, np.nan), where=told)
+        beyond = self.iou - self.chance
+        out = np.divide(beyond, room, out=np.minimum(beyond, 0), where=room > 0)
+        return np.where(self.told, out, np.nan)
 
 
 def area_matched_overlap(
@@ -69,13 +74,15 @@ def area_matched_overlap(
     `covered` is the share of each token's cell inside the mask, 0..1; `n_tokens` are an image's. As
     many tokens count as "on" as the mask covers in area, so no threshold is chosen per image
     (Network Dissection, Bau et al. 2017, arXiv 1704.05796, fixes a quantile instead; a fixed one
-    favours large masks). Tokens without a positive code are never on.
+    favours large masks). Tokens without a positive code are never on. What shuffled tokens hit has
+    the mean and variance of draws without replacement, and a skewness of at most a Poisson count's
+    (Cornish and Fisher 1938 turn these into the quantile).
     """
     areas = covered.sum(0, dtype=np.float64)
     wanted = np.flatnonzero(np.rint(areas) > 0)
-    hit, expected, most, taken = np.full((4, codes.shape[1], covered.shape[1]), np.nan)
+    hit, expected, luck, most, taken = np.full((5, codes.shape[1], covered.shape[1]), np.nan)
     by_image = covered.reshape(-1, n_tokens, covered.shape[1]).astype(np.float64)
-    mean = by_image.mean(1)
+    mean, spread = by_image.mean(1), by_image.var(1) / max(n_tokens - 1, 1)
     # of the n most covered tokens of an image, 0..n_tokens
     best = np.cumsum(-np.sort(-by_image, axis=1), axis=1)
     best = np.concatenate([np.zeros_like(best[:, :1]), best], axis=1)
@@ -90,6 +97,10 @@ def area_matched_overlap(
             taken[k, label] = len(mine)
             hit[k, label] = covered[mine, label].sum(dtype=np.float64)
             expected[k, label] = n @ mean[:, label]
+            luck[k, label] = np.sqrt((n * (n_tokens - n)) @ spread[:, label])
             most[k, label] = best[rows, n, label].sum()
-    iou, chance, most = (x / (taken + areas - x) for x in (hit, expected, most))
-    return Overlap(iou, chance, most)
+    told = expected < FILLS * most
+    bound = expected + _Z * luck + np.where(luck > 0, (_Z**2 - 1) / 6, 0)
+    bound = np.minimum(bound, np.minimum(taken, areas))  # no map hits more
+    iou, chance, best = (x / (taken + areas - x) for x in (hit, bound, most))
+    return Overlap(iou, chance, best, told)
