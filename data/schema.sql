@@ -627,10 +627,10 @@ CREATE TABLE label_metric (     -- multi-label sets: how well each label is told
     n               UINTEGER NOT NULL,   -- images with and without it; where it is unknown none counts
     n_positive      UINTEGER NOT NULL,   -- of them, with it; n_positive / n is the chance of ap
     auc             DOUBLE,              -- 0..1, chance 0.5; NULL: the split has one kind only
-    auc_lo          DOUBLE,              -- 95 % interval (DeLong, on the logit scale)
+    auc_lo          DOUBLE,              -- 95 % interval (Newcombe's, as much wider as DeLong's error is larger)
     auc_hi          DOUBLE,
     ap              DOUBLE,              -- average precision, 0..1; NULL: as auc
-    ap_lo           DOUBLE,              -- 95 % interval (on the logit scale, Boyd et al. 2013)
+    ap_lo           DOUBLE,              -- 95 % interval (jackknife, on the logit scale; Boyd et al. 2013 below 3 positives)
     ap_hi           DOUBLE,              -- upper end
     threshold       DOUBLE NOT NULL,     -- probability from which on the label is said to be there, 0..1
     threshold_n     UINTEGER NOT NULL,   -- val images that it was chosen on, for the largest F1; 0: none, so 0.5

@@ -18,9 +18,10 @@ LABEL_METRICS = keyed(
             "label_metric.auc",
             "AUROC",
             "How well the model ranks images with the label above images without it: the share of "
-            "pairs that it ranks rightly. Interval: DeLong, 95 %, on the logit scale.",
+            "pairs that it ranks rightly. Interval: Newcombe, 95 %, as much wider as DeLong's "
+            "standard error is larger.",
             formula="P(probability of an image with it > of one without it), ties count half",
-            source="DeLong et al. 1988, Biometrics 44",
+            source="Newcombe 2006, Statistics in Medicine 25; DeLong et al. 1988, Biometrics 44",
             unit="AUC",
             better="higher",
             chance="0.5",
@@ -30,8 +31,10 @@ LABEL_METRICS = keyed(
         Definition(
             "label_metric.ap",
             "Average precision",
-            "Area under the precision-recall curve of the label, as a sum of steps. Interval: 95 "
-            "%, on the logit scale.",
+            "Area under the precision-recall curve of the label, as a sum of steps. Of few images "
+            "it is too high on average, also by chance. Interval: 95 %, by the jackknife on the "
+            "logit scale, and lower by as much as that finds the value too high; below three "
+            "images of either kind that of a share of the images with the label.",
             formula="sum over thresholds of precision x gain of recall",
             source=_BOYD,
             unit="share",

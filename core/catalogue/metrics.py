@@ -58,7 +58,8 @@ ANSWERS = keyed(
             "metric.macro_auc",
             "Mean AUROC of labels",
             "Of a set whose images can carry several labels: how well the head ranks the images by "
-            "each label, mean over the labels of which the split has both kinds of image.",
+            "each label, mean over the labels that at least three images of the split show and as "
+            "many lack.",
             formula="mean over labels of P(probability of an image with it > of one without it)",
             n_of="labels, each on the images of the split where it is known",
             chance="0.5",
@@ -71,7 +72,8 @@ ANSWERS = keyed(
             "metric.macro_ap",
             "Mean average precision of labels",
             "Of a set whose images can carry several labels: area under the precision-recall curve "
-            "of each label, mean over the labels of which the split has both kinds of image.",
+            "of each label, mean over the labels that at least three images of the split show and "
+            "as many lack.",
             formula="mean over labels of the sum over thresholds of precision x gain of recall",
             n_of="labels, each on the images of the split where it is known",
             chance="the share of images with the label, mean over labels",

@@ -51,7 +51,11 @@ def contribution(s: Situation) -> Float64[np.ndarray, "n k"]:
 
 
 def influence(s: Situation) -> Float64[np.ndarray, "n k"]:
-    """How far the predicted class's logit moves between the concept's absent and present value."""
+    """How far the predicted class's logit moves between the concept's absent and present value; of
+    a sigmoid head, which predicts no one class, how far all labels' logits do, summed."""
+    if s.head.link == "sigmoid":
+        reach = np.abs(s.present - s.absent) * np.abs(s.head.weight.astype(np.float64)).sum(0)
+        return np.broadcast_to(reach, s.scores.shape).copy()
     predicted = bottleneck.logits(s.head, s.scores, s.rest).argmax(1)
     return np.abs(s.head.weight[predicted].astype(np.float64) * (s.present - s.absent))
 

@@ -27,6 +27,8 @@ class Situation:
     """scores that correcting would set, from a strategy; what is unknown keeps its score"""
     classes: Integer[np.ndarray, " n"] | None = None
     """the head's row that is right for the image"""
+    targets: Float[np.ndarray, "n y"] | None = None
+    """of a sigmoid head in place of `classes`: 1 shown, 0 absent, NaN unknown, by its rows"""
     groups: Integer[np.ndarray, " k"] | None = None
     """id of each concept's group, corrected together; None: every concept alone"""
     seed: int = 0

@@ -133,3 +133,13 @@ def marks(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         FROM image_class WHERE present IS NOT NULL ORDER BY image_id, class_id
         """
     ).df()
+
+
+def names(con: duckdb.DuckDBPyConnection, image_ids: list[int]) -> dict[int, str]:
+    """By image_id the name of its class or, of several labels, all names; none where nothing is
+    known."""
+    rows = con.execute(
+        f"SELECT image_id, name FROM {NAMED} WHERE image_id IN $images ORDER BY image_id",
+        {"images": image_ids},
+    ).fetchall()
+    return {int(i): str(name) for i, name in rows}

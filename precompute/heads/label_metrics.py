@@ -12,7 +12,7 @@ from jaxtyping import Float, Integer
 from core import heads as core_heads
 from core.bottleneck import logits, probabilities
 from core.measure import Measure
-from core.metrics import label_ranking, learnability
+from core.metrics import label_ranking, learnability, macro_ranking
 from core.types import Head
 from data import write
 from precompute.heads.several import choose_on_val_each, targets_of
@@ -145,9 +145,28 @@ def ranked(
     if not shown.any() or shown.all():
         nothing = learnability.Interval(float("nan"), float("nan"), float("nan"))
         return nothing, nothing
-    one_fold = np.zeros(len(shown), dtype=np.int64)
-    places = learnability.placements(scores, shown.astype(np.float64), one_fold)
-    return learnability.auc(places), label_ranking.average_precision(scores, shown)
+    return label_ranking.area(scores, shown), label_ranking.average_precision(scores, shown)
+
+
+class Macro(NamedTuple):
+    """Means over the labels of which a split has at least `macro_ranking.LEAST` images of both
+    kinds; NaN where there is none."""
+
+    area: learnability.Interval
+    """under the ROC curve; chance 0.5"""
+    precision: learnability.Interval
+    chance: float
+    """of the mean average precision: the mean share of images with a label"""
+    n: int
+    """labels"""
+
+    @property
+    def measures(self) -> tuple[Measure, Measure]:
+        """Area and precision without their intervals."""
+        return (
+            Measure(self.area.value, 0.5 if self.n else float("nan"), self.n),
+            Measure(self.precision.value, self.chance, self.n),
+        )
 
 
 def macro(
@@ -155,22 +174,17 @@ def macro(
     classes: Integer[np.ndarray, " y"],
     probs: Float[np.ndarray, "n y"],
     split: str,
-) -> tuple[Measure, Measure]:
-    """Mean area under the ROC curve and mean average precision over the labels of which a split
-    has both kinds, each beside its chance."""
-    areas, precise, share = [], [], []
+) -> Macro:
+    rows = np.flatnonzero(build.split == split)
+    y = np.full((len(rows), len(classes)), np.nan)
     for i, class_id in enumerate(classes):
-        rows, shown = _known(build, int(class_id), np.flatnonzero(build.split == split))
-        if shown.any() and not shown.all():
-            area, ap = ranked(probs[rows, i], shown)
-            areas.append(area.value)
-            precise.append(ap.value)
-            share.append(float(shown.mean()))
-    if not areas:
-        nothing = Measure(float("nan"), float("nan"), 0)
-        return nothing, nothing
-    n = len(areas)
-    return (
-        Measure(float(np.mean(areas)), 0.5, n),
-        Measure(float(np.mean(precise)), float(np.mean(share)), n),
+        known, shown = _known(build, int(class_id), rows)
+        y[np.searchsorted(rows, known), i] = shown
+    found = macro_ranking.areas(probs[rows], y)
+    judged = ~np.isnan(found.values)
+    return Macro(
+        macro_ranking.mean(found),
+        macro_ranking.mean(macro_ranking.precisions(probs[rows], y)),
+        float(np.nanmean(y[:, judged], axis=0).mean()) if judged.any() else float("nan"),
+        found.n,
     )

@@ -74,7 +74,7 @@ def accuracies(reading: Reading, concepts: LabelledScores, build: Build) -> list
 def _of_labels(reading: Reading, build: Build) -> list[MetricRow]:
     out = []
     for split in dict.fromkeys(build.split):
-        area, precise = macro(build, reading.class_ids, reading.probs, split)
+        area, precise = macro(build, reading.class_ids, reading.probs, split).measures
         out.append(MetricRow("head", "macro_auc", area, split))
         out.append(MetricRow("head", "macro_ap", precise, split))
     return out

@@ -18,7 +18,7 @@ from paths import ROOT
 from streamlit.testing.v1 import AppTest
 
 from app.pages import PAGES
-from app.views.intervene import head_lab, several_batch, smallest
+from app.views.intervene import head_lab, several, several_batch, smallest
 from core import bottleneck
 from data.queries import build, carried, images
 from data.store import open_readonly
@@ -46,7 +46,7 @@ def con(labels_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.
 
     with open_readonly(labels_store) as opened:
         monkeypatch.setattr(db, "cursor", lambda: opened)
-        for cached in (head_lab.load, head_lab.thresholds, several_batch.base):
+        for cached in (head_lab.load, head_lab.thresholds, several.base):
             monkeypatch.setattr(
                 sys.modules[cached.__module__], cached.__name__, cached.__wrapped__, raising=True
             )
@@ -145,7 +145,7 @@ def test_the_smallest_change_of_a_label_ends_at_its_threshold(
 
 def test_batch_counts_what_each_label_does(con: duckdb.DuckDBPyConnection) -> None:
     head = build.heads(con)[0]
-    given = several_batch.base(head.head_id)
+    given = several.base(head.head_id)
     kept = (given.rows["split"] == "test").to_numpy()
     ids = given.rows.loc[kept, "image_id"].to_numpy()
     change = several_batch.moved(head, {0: 0.0}, ids)
@@ -189,7 +189,7 @@ def test_wrong_images_have_a_known_label_that_the_head_says_otherwise(
     head = build.heads(con)[0]
     wrong = set(images.image_ids(con, head_id=head.head_id, wrong=True).tolist())
     expected: set[Any] = set()
-    given = several_batch.base(head.head_id)
+    given = several.base(head.head_id)
     loaded, _ = head_lab.load(head.head_id)
     limits = [head_lab.thresholds(head.head_id)[int(c)][0] for c in loaded.class_ids]
     for image_id, z, y in zip(given.rows["image_id"], given.logits, given.y, strict=True):

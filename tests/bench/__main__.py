@@ -11,9 +11,9 @@ from pathlib import Path
 
 import precompute  # noqa: F401 first of all: it says how threads wait, as in a build
 from data.store import ARTIFACTS, stores
-from tests.bench import building, encoding, intervening, querying, shipped, training
+from tests.bench import building, encoding, intervals, intervening, querying, shipped, training
 
-PARTS = ("building", "training", "shipped", "encoding", "intervening", "querying")
+PARTS = ("building", "training", "shipped", "encoding", "intervening", "intervals", "querying")
 
 
 def main() -> None:
@@ -36,6 +36,8 @@ def main() -> None:
         encoding.report()
     if "intervening" in parts:
         intervening.report()
+    if "intervals" in parts:
+        intervals.report()
     if "querying" in parts:
         found = [p for p in (options.db, *stores(ARTIFACTS), built) if p]
         if not found:

@@ -24,7 +24,7 @@ class Suggestion(NamedTuple):
     uncertainty: float | None
     """bits, 0..1; None where no label says what present means"""
     influence: float
-    """logits of the predicted class"""
+    """logits of the predicted class; of several labels of all of them, summed"""
     truth: bool | None
     """what the labels say; None: nothing"""
     value: float | None
@@ -94,8 +94,13 @@ def show(
     st.markdown(
         "**Ask next**",
         help="The concept whose correction should tell most: how unsure the head is that it is "
-        "there (0 to 1 bit) times how far the predicted class's logit moves between its typical "
-        "absent and present score (in logits).",
+        "there (0 to 1 bit) times how far "
+        + (
+            "all labels' logits move together"
+            if lab.several
+            else "the predicted class's logit moves"
+        )
+        + " between its typical absent and present score (in logits).",
     )
     if not found:
         st.caption("No unedited concept could move this prediction.")

@@ -13,12 +13,14 @@ from app.format import concept_titles, number, with_id
 from app.views.intervene import whole
 from app.views.intervene.address_head_edits import Edit, EditSet, holds
 from core.intervention import global_edits, head_edits
-from core.intervention.refit import refit
+from core.intervention.refit import refit, refit_each
 from core.kinds import TRAIN
 from core.metrics.perturbation import keep_average
 from core.types import Head
 from data.queries import build
 from data.queries.build import HeadFacts
+
+Change = global_edits.Preview | global_edits.EachPreview
 
 
 def known(labelled: whole.Whole, given: tuple[Edit, ...]) -> tuple[list[Edit], list[Edit]]:
@@ -85,28 +87,62 @@ def apply(
         edited = keep_average(labelled.loaded.head, edited, own.mean(0))
     if not fit_again:
         return edited
-    return refit(
-        edited, own, labelled.classes[train], rest=whole.rest(labelled, own, labelled.logits[train])
-    )
+    rest = whole.rest(labelled, own, labelled.logits[train])
+    if labelled.labels is not None:
+        return refit_each(edited, own, labelled.labels.y[train], rest=rest)
+    return refit(edited, own, labelled.classes[train], rest=rest)
 
 
-def preview(head: HeadFacts, edited: Head) -> global_edits.Preview:
+def preview(head: HeadFacts, edited: Head) -> Change:
     """Exact, from stored scores; only of the concepts whose weights changed."""
     labelled = whole.of(head)
     old = labelled.loaded.head
     columns = np.flatnonzero((edited.weight != old.weight).any(0))
     own = whole.scores(head, columns)
+    before, after = (Head(h.weight[:, columns], h.bias, link=h.link) for h in (old, edited))
+    logits, splits = labelled.logits, labelled.rows["split"].to_numpy(dtype=str)
+    if labelled.labels is not None:
+        return global_edits.preview_each(
+            before, after, scores=own, logits=logits, labels=labelled.labels, splits=splits
+        )
     return global_edits.preview(
-        Head(old.weight[:, columns], old.bias),
-        Head(edited.weight[:, columns], edited.bias),
-        scores=own,
-        logits=labelled.logits,
-        classes=labelled.classes,
-        splits=labelled.rows["split"].to_numpy(dtype=str),
+        before, after, scores=own, logits=logits, classes=labelled.classes, splits=splits
     )
 
 
-def _facts(head: HeadFacts, given: EditSet, change: global_edits.Preview) -> dict[str, Any]:
+def outcomes(change: Change) -> dict[str, dict[str, Any]]:
+    """What a change comes to, by split, with n and chance. Of several labels: means over those that
+    at least three images of the split show and as many lack."""
+    if isinstance(change, global_edits.EachPreview):
+        return {
+            split: {
+                "n_labels": c.judged,
+                "chance_of_auroc": 0.5,
+                "auroc_before": c.means[0],
+                "auroc_after": c.means[1],
+                "auroc_gain": c.gain.value,
+                "auroc_gain_95": [c.gain.lo, c.gain.hi],
+                "n": int(c.n.sum()),
+                "told_rightly_before": int(c.right[0].sum()),
+                "told_rightly_after": int(c.right[1].sum()),
+                "chance_of_told_rightly": c.chance,
+            }
+            for split, c in change.by_split.items()
+            if c.judged
+        }
+    return {
+        split: {
+            "n": c.after.n,
+            "chance": c.after.chance,
+            "before": c.before.value,
+            "after": c.after.value,
+        }
+        for split, c in change.by_split.items()
+        if c.after.n
+    }
+
+
+def _facts(head: HeadFacts, given: EditSet, change: Change) -> dict[str, Any]:
     labelled = whole.of(head)
     facts = build.build(db.cursor())
     return {
@@ -121,20 +157,11 @@ def _facts(head: HeadFacts, given: EditSet, change: global_edits.Preview) -> dic
             {**edit._asdict(), "in_words": describe(labelled, edit)}
             for edit in known(labelled, given.edits)[0]
         ],
-        "accuracy": {
-            split: {
-                "n": c.after.n,
-                "chance": c.after.chance,
-                "before": c.before.value,
-                "after": c.after.value,
-            }
-            for split, c in change.by_split.items()
-            if c.after.n
-        },
+        "labels" if labelled.labels is not None else "accuracy": outcomes(change),
     }
 
 
-def as_json(head: HeadFacts, given: EditSet, edited: Head, change: global_edits.Preview) -> str:
+def as_json(head: HeadFacts, given: EditSet, edited: Head, change: Change) -> str:
     """Facts and, under `weights`, the head itself, as a head of kind `imported` reads it."""
     labelled = whole.of(head)
     weights = {
@@ -148,9 +175,7 @@ def as_json(head: HeadFacts, given: EditSet, edited: Head, change: global_edits.
     return json.dumps(facts, indent=2, ensure_ascii=False)
 
 
-def as_safetensors(
-    head: HeadFacts, given: EditSet, edited: Head, change: global_edits.Preview
-) -> bytes:
+def as_safetensors(head: HeadFacts, given: EditSet, edited: Head, change: Change) -> bytes:
     """weight (classes x concepts), bias, class_ids, concept_ids; names and facts as metadata."""
     labelled = whole.of(head)
     return safetensors.save(

@@ -17,6 +17,7 @@ from app.views.intervene import address_edits, lab_concepts, levels
 from app.widgets import assets, diverse_rows, pack
 from core import bottleneck
 from core.intervention.strategies import Levels
+from core.metrics import label_ranking
 from data.queries import carried, heads, images
 from data.queries.build import Bank, HeadFacts
 from data.queries.images import ImageFacts
@@ -165,7 +166,7 @@ def payload(
     looked_at = np.flatnonzero(loaded.class_ids == asked.class_id).tolist()
     return {
         "link": loaded.head.link,
-        "thresholds": _thresholds(lab),
+        "thresholds": [t.value for t in thresholds(lab.head_id).values()] if lab.several else None,
         "key": key(lab, asked.extra),
         "unit": bank.code_unit,
         "signed": bank.signed,
@@ -219,18 +220,20 @@ def _truth(lab: Lab, facts: ImageFacts) -> list[int]:
     return np.flatnonzero(np.isin(lab.loaded.class_ids, shown)).tolist()
 
 
-def _thresholds(lab: Lab) -> list[float] | None:
-    """Of each row the probability from which on its label is said to be there; None: one class."""
-    if not lab.several:
-        return None
-    found = thresholds(lab.head_id)
-    return [found.get(int(c), (0.5, 0))[0] for c in lab.loaded.class_ids]
+class Threshold(NamedTuple):
+    value: float
+    """probability from which on a label is said to be there"""
+    n: int
+    """val images that it was chosen on; 0: none, so it is the usual one"""
 
 
 @db.cached(max_entries=8, shared=True)
-def thresholds(head_id: int) -> dict[int, tuple[float, int]]:
-    """See `data.queries.carried.thresholds`."""
-    return carried.thresholds(db.cursor(), head_id)
+def thresholds(head_id: int) -> dict[int, Threshold]:
+    """By class_id, of every label of a head."""
+    loaded, _ = load(head_id)
+    found = carried.thresholds(db.cursor(), head_id)
+    usual = (label_ranking.USUAL, 0)
+    return {int(c): Threshold(*found.get(int(c), usual)) for c in loaded.class_ids}
 
 
 def reply(lab: Lab, asked: Asked) -> dict[str, Any]:

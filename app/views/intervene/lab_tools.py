@@ -11,7 +11,6 @@ from app import address
 from app.views.intervene import edited_head, head_lab, pinned, report, saved_edits, whole
 from app.views.intervene.address_head_edits import holds, parse
 from app.widgets import people
-from core.intervention.global_edits import Preview
 from data.queries.build import HeadFacts
 from data.queries.images import ImageFacts
 
@@ -78,7 +77,7 @@ def _downloads(
     st.caption("The address of this page carries the edit too: copy it to share it.")
 
 
-def _change(head: HeadFacts) -> Preview | None:
+def _change(head: HeadFacts) -> edited_head.Change | None:
     """What the edits of the head in the address do; None: there are none, or they cannot be."""
     given = parse(address.param("g"))
     found = whole.of(head)

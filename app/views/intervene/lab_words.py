@@ -62,7 +62,7 @@ def meaning(lab: head_lab.Lab, columns: dict[int, float]) -> None:
 def _labels(lab: head_lab.Lab, before: np.ndarray, after: np.ndarray) -> str:
     """What becomes of the labels that move most, and which cross their thresholds."""
     names, chosen = lab.loaded.class_names, head_lab.thresholds(lab.head_id)
-    limit = np.array([chosen.get(int(c), (0.5, 0))[0] for c in lab.loaded.class_ids])
+    limit = np.array([chosen[int(c)].value for c in lab.loaded.class_ids])
     crossed = (before >= limit) != (after >= limit)
     order = np.argsort(-np.abs(after - before), kind="stable")
     shown = [y for y in order if crossed[y]] + [y for y in order if not crossed[y]]

@@ -126,16 +126,27 @@ def head_part(found: Any, text: str | None, change: Any | None) -> list[tuple[st
     """Edits of the head itself, in words, with the accuracies they lead to."""
     known, _ = edited_head.known(found, address_head_edits.parse(text).edits)
     rows = [("edit", edited_head.describe(found, e)) for e in known]
-    if change is not None:
-        for split, c in change.by_split.items():
-            rows.append(
-                (
-                    f"accuracy on {split}",
-                    f"{number(100 * c.before.value)} % before, {number(100 * c.after.value)} % "
-                    f"after (n = {c.after.n:,}, chance {number(100 * c.after.chance)} %)",
-                )
-            )
+    for split, c in ({} if change is None else edited_head.outcomes(change)).items():
+        rows.append(_of_labels(split, c) if "n_labels" in c else _of_classes(split, c))
     return rows
+
+
+def _of_classes(split: str, c: dict[str, Any]) -> tuple[str, str]:
+    return (
+        f"accuracy on {split}",
+        f"{number(100 * c['before'])} % before, {number(100 * c['after'])} % after (n = "
+        f"{c['n']:,}, chance {number(100 * c['chance'])} %)",
+    )
+
+
+def _of_labels(split: str, c: dict[str, Any]) -> tuple[str, str]:
+    low, high = c["auroc_gain_95"]
+    return (
+        f"mean AUROC on {split}",
+        f"{number(c['auroc_before'])} before, {number(c['auroc_after'])} after, a change of "
+        f"{signed(c['auroc_gain'])} (95 % interval {signed(low)} to {signed(high)}; "
+        f"{c['n_labels']} labels, chance 0.5)",
+    )
 
 
 def as_html(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -11,38 +9,13 @@ from jaxtyping import Float64
 
 from app import db
 from app.format import MISSING, number, short, signed
-from app.views.intervene import head_lab, whole
+from app.views.intervene import head_lab, several, whole
 from app.widgets import defined
 from core import bottleneck
 from core.counted import counted
 from core.metrics import learnability
-from data.queries import carried, heads
+from data.queries import heads
 from data.queries.build import HeadFacts
-
-
-class Base(NamedTuple):
-    """All images of a multi-label set, before any edit."""
-
-    rows: pd.DataFrame
-    """image_id and split"""
-    logits: Float64[np.ndarray, "n y"]
-    y: Float64[np.ndarray, "n y"]
-    """1 shown, 0 absent, NaN unknown, by row of the head"""
-
-
-@db.cached(max_entries=4, shared=True)
-def base(head_id: int) -> Base:
-    """Shared between sessions, so only to be read."""
-    con = db.cursor()
-    loaded, _ = head_lab.load(head_id)
-    found = carried.logits(con, head_id)
-    logits = np.stack([np.asarray(row, dtype=np.float64) for row in found["logit"]])
-    marks = carried.marks(con)
-    marks = marks[marks["class_id"].isin(loaded.class_ids)]
-    y = np.full(logits.shape, np.nan)
-    at = np.searchsorted(found["image_id"].to_numpy(), marks["image_id"].to_numpy())
-    y[at, np.searchsorted(loaded.class_ids, marks["class_id"])] = marks["present"].astype(float)
-    return Base(found[["image_id", "split"]], logits, y)
 
 
 def moved(head: HeadFacts, columns: dict[int, float], ids: np.ndarray) -> np.ndarray:
@@ -62,7 +35,7 @@ def auc(z: Float64[np.ndarray, " n"], y: Float64[np.ndarray, " n"]) -> float:
 
 def show(head: HeadFacts, columns: dict[int, float]) -> None:
     """Choose a split, see each label before and after."""
-    given = base(head.head_id)
+    given = several.base(head.head_id)
     splits = sorted(given.rows["split"].unique(), key=lambda s: (whole.ORDER.get(s, 5), s))
     split = st.selectbox("Split", splits, key="several_split", width=220)
     kept = (given.rows["split"] == split).to_numpy()
@@ -101,7 +74,7 @@ def table(
     for j, (class_id, name) in enumerate(
         zip(loaded.class_ids.tolist(), loaded.class_names, strict=True)
     ):
-        threshold, n = chosen.get(class_id, (0.5, 0))
+        threshold, n = chosen[class_id]
         known = ~np.isnan(y[:, j])
         p, q = (bottleneck.sigmoid(z[:, j]) for z in (before, after))
         areas = [auc(z[:, j], y[:, j]) for z in (before, after)]

@@ -99,7 +99,7 @@ def of_label(lab: head_lab.Lab, y: int) -> head_lab.Lab:
     """The head of one label alone, with two rows: that it is absent, and that it is there, which
     wins from its threshold on."""
     head, threshold = lab.loaded.head, head_lab.thresholds(lab.head_id)
-    at = threshold.get(int(lab.loaded.class_ids[y]), (0.5, 0))[0]
+    at = threshold[int(lab.loaded.class_ids[y])].value
     least = math.log(at / (1 - at)) if 0 < at < 1 else math.copysign(math.inf, at - 0.5)
     weight = np.stack([np.zeros_like(head.weight[y]), head.weight[y]])
     bias = np.array([0.0, head.bias[y] - least])

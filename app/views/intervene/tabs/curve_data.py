@@ -1,4 +1,4 @@
-"""Accuracy against the number of corrected concepts, policy by policy, for a choice of images."""
+"""How well a head does against the number of corrected concepts, policy by policy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Float64, Int64
 
 from app import db
-from app.views.intervene import levels, whole
+from app.views.intervene import levels, several, whole
 from core.intervention import curves, policies, strategies
 from core.intervention.policies import POLICIES
 from core.intervention.situation import Situation
@@ -63,9 +63,9 @@ class Line:
     """One policy. Where it is drawn: the mean over seeds, with the lowest and highest; its first
     seed's images stand for all."""
 
-    curve: curves.Curve
-    accuracy: Float64[np.ndarray, " s"]
-    probability: Float64[np.ndarray, " s"]
+    curve: curves.Curve | curves.EachCurve
+    values: dict[str, Float64[np.ndarray, " s"]]
+    """by measure: see `measures`"""
     low: dict[str, Float64[np.ndarray, " s"]] | None
     high: dict[str, Float64[np.ndarray, " s"]] | None
 
@@ -110,7 +110,8 @@ def ready(head: HeadFacts, asked: Asked) -> Ready | None:
         rest=whole.rest(labelled, scores, labelled.logits[at]),
         truth=truth,
         values=values.score,
-        classes=labelled.classes[at],
+        classes=labelled.classes[at] if labelled.labels is None else None,
+        targets=None if labelled.labels is None else labelled.labels.y[at],
         groups=group_ids(labelled.facts) if asked.grouped else None,
     )
     known = int((~np.isnan(truth)).any(0).sum())
@@ -142,29 +143,37 @@ def line(head: HeadFacts, asked: Asked, policy: str) -> Line:
         raise LookupError("no image to draw a curve of")
     s = given.situation
     assert s.values is not None
-    assert s.classes is not None
-    found = []
+    found: list[curves.Curve | curves.EachCurve] = []
     by = "cooperative" if policy == CONTROL else policy
     n_draws = N_CONTROLS if policy == CONTROL else SEEDS if POLICIES[by].drawn else 1
     for seed in range(n_draws):
         order = policies.order(by, Situation(**{**vars(s), "seed": seed}))
         values = given.foreign[seed] if policy == CONTROL else s.values
-        found.append(
-            curves.curve(
+        if s.targets is not None:
+            known = curves.Known(s.targets, several.thresholds(head.head_id))
+            each = curves.curve_each(
+                s.head, s.scores, values, order, labels=known, rest=s.rest, groups=s.groups
+            )
+            found.append(each)
+        else:
+            assert s.classes is not None
+            one = curves.curve(
                 s.head, s.scores, values, order, classes=s.classes, rest=s.rest, groups=s.groups
             )
-        )
-    accuracy = np.stack([c.accuracy for c in found])
-    probability = np.stack([c.probability for c in found])
-    both = {"accuracy": accuracy, "probability": probability}
-    several = len(found) > 1
+            found.append(one)
+    both = {name: np.stack([getattr(c, name) for c in found]) for name in measures(s)}
+    drawn = len(found) > 1
     return Line(
         found[0],
-        accuracy.mean(0),
-        probability.mean(0),
-        {k: v.min(0) for k, v in both.items()} if several else None,
-        {k: v.max(0) for k, v in both.items()} if several else None,
+        {k: v.mean(0) for k, v in both.items()},
+        {k: v.min(0) for k, v in both.items()} if drawn else None,
+        {k: v.max(0) for k, v in both.items()} if drawn else None,
     )
+
+
+def measures(s: Situation) -> tuple[str, ...]:
+    """Of a curve of these images, by the names of its fields."""
+    return ("accuracy", "probability") if s.targets is None else ("auc", "loss")
 
 
 def missing(head: HeadFacts, facts: pd.DataFrame) -> str | None:

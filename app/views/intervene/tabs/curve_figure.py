@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from app.format import percent
+from app.format import number
 from app.views.intervene.tabs import curve_data
 from app.views.intervene.tabs.curve_data import Line
 from app.widgets import figures, palette
@@ -18,7 +18,24 @@ ADVICE = (*palette.SERIES[:5], *palette.MUTED[:3])
 BOUNDS = (palette.VERMILION, palette.OLIVE, palette.MUTED[3])
 """of policies that need the truth; dotted"""
 DRAWN, CONTROL = palette.CHANCE, palette.CONTROL
-MEASURES = {"accuracy": "Accuracy", "probability": "Mean probability of the true class"}
+
+
+class Measured(NamedTuple):
+    title: str
+    unit: str
+    """"": none, as of an area under a curve"""
+
+    @property
+    def scale(self) -> int:
+        return 100 if self.unit == "%" else 1
+
+
+MEASURES = {
+    "accuracy": Measured("Accuracy", "%"),
+    "probability": Measured("Mean probability of the true class", "%"),
+    "auc": Measured("AUROC, mean of labels", ""),
+    "loss": Measured("Binary cross-entropy, mean of labels", "bits"),
+}
 
 
 class Style(NamedTuple):
@@ -56,7 +73,7 @@ def figure(
     lines: dict[str, Line], measure: str, *, chance: float | None, marked: tuple[str, int]
 ) -> go.Figure:
     figure = go.Figure()
-    known = styles()
+    known, told = styles(), MEASURES[measure]
     for policy, line in lines.items():
         colour, dash = known[policy]
         x = line.curve.corrected
@@ -64,7 +81,7 @@ def figure(
             for edge, fill in ((line.high[measure], None), (line.low[measure], "tonexty")):
                 figure.add_scatter(
                     x=x,
-                    y=100 * edge,
+                    y=told.scale * edge,
                     mode="lines",
                     line={"width": 0},
                     fill=fill,
@@ -72,39 +89,42 @@ def figure(
                     hoverinfo="skip",
                     showlegend=False,
                 )
-        values = line.accuracy if measure == "accuracy" else line.probability
         size = [13 if (policy, i) == marked else 6 for i in range(len(x))]
         figure.add_scatter(
             x=x,
-            y=100 * values,
+            y=told.scale * line.values[measure],
             mode="lines+markers",
             name=policy,
             line={"color": colour, "width": 2, "dash": dash},
             marker={"size": size, "color": colour, "line": figures.RING},
             customdata=[[policy, i] for i in range(len(x))],
-            hovertemplate="<b>%{y:.3g} %</b> after %{x:.3g} concepts"
-            f"<br>{about(policy)}<extra>{policy}</extra>",
+            hovertemplate=f"<b>%{{y:.3g}} {told.unit}</b> after %{{x:.3g}} concepts<br>"
+            f"{about(policy)}<extra>{policy}</extra>",
         )
     shown = np.concatenate(
         [
             part
             for line in lines.values()
             for part in (
-                [line.accuracy if measure == "accuracy" else line.probability]
+                [line.values[measure]]
                 + ([line.low[measure], line.high[measure]] if line.low and line.high else [])
             )
         ]
     )
-    low, high = 100 * float(shown.min()), 100 * float(shown.max())
-    margin = max(1.0, 0.08 * (high - low))
-    if chance is not None and 100 * chance > low - 15:
-        low = min(low, 100 * chance)
-        figures.level(figure, 100 * chance, on="y", text=f"chance {percent(chance)}")
+    low, high = told.scale * float(shown.min()), told.scale * float(shown.max())
+    one = told.scale / 100
+    margin = max(one, 0.08 * (high - low))
+    if chance is not None:
+        level = told.scale * chance
+        if low - 15 * one < level < high + 15 * one:
+            low, high = min(low, level), max(high, level)
+            text = f"chance {number(level)} {told.unit}".strip()
+            figures.level(figure, level, on="y", text=text)
     return figures.styled(
         figure,
         height=430,
         x=figures.axis("concepts corrected (mean over images)", rangemode="tozero"),
-        y=figures.axis(MEASURES[measure], "%", range=[low - margin, high + margin]),
+        y=figures.axis(told.title, told.unit, range=[low - margin, high + margin]),
         hovermode="closest",
         legend_traceorder="normal",
         clickmode="event+select",

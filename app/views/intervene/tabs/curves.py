@@ -10,6 +10,7 @@ from app.views.intervene.tabs import curve_data, curve_figure
 from app.views.intervene.tabs.curve_data import Asked, Line, Ready
 from app.widgets import figures
 from core.counted import counted
+from core.intervention.curves import Curve, EachCurve
 from core.intervention.policies import POLICIES
 from core.intervention.strategies import STRATEGIES, TYPICAL
 from data.queries.build import HeadFacts
@@ -34,14 +35,14 @@ def _asked(labelled: whole.Whole) -> Asked:
         )
         class_id = st.selectbox(
             "Class",
-            [None, *sorted(labelled.rows["class_id"].unique(), key=labelled.names.__getitem__)],
+            [None, *_classes(labelled)],
             key="curves_class",
             width=200,
             format_func=lambda c: "every class" if c is None else short(labelled.names[c]),
         )
         limit = st.selectbox(
             "At most",
-            LIMITS,
+            LIMITS if labelled.labels is None else LIMITS[:-1],
             key="curves_limit",
             width=130,
             format_func=lambda n: "all images" if n is None else counted(n, "image"),
@@ -71,6 +72,14 @@ def _asked(labelled: whole.Whole) -> Asked:
             help="  \n".join(f"**{s.title}**: {s.about}" for s in STRATEGIES.values()),
         )
     return Asked(split, None if class_id is None else int(class_id), limit, grouped, strategy)
+
+
+def _classes(labelled: whole.Whole) -> list[int]:
+    """That images carry, by name."""
+    there: set[int] = set(labelled.rows["class_id"])
+    if labelled.labels is not None:
+        there = set(labelled.loaded.class_ids[(labelled.labels.y == 1).any(0)].tolist())
+    return sorted(there, key=labelled.names.__getitem__)
 
 
 def _picked() -> None:
@@ -103,7 +112,7 @@ def show(head: HeadFacts) -> None:
             lines[policy] = curve_data.line(head, asked, policy)
     n = len(given.rows)
     first = next(iter(lines.values()))
-    steps, chance = len(first.accuracy) - 1, first.curve.chance
+    steps = len(first.curve.corrected) - 1
     of = "" if n == given.n_total else f" drawn from {given.n_total:,}"
     st.caption(
         f"n = {counted(n, 'image')}{of} · {given.n_concepts} of "
@@ -111,7 +120,7 @@ def show(head: HeadFacts) -> None:
         "truth · correcting sets what the labels say: "
         f"{levels.sentence(asked.strategy, given.n_levels)} Off-distribution (no train image "
         f"scores so): {rate(given.n_outside, given.n_set)} of the values · "
-        f"chance {percent(chance)} (most frequent class); "
+        f"chance {_chance(first.curve)}; "
         "the axis does not start at 0 · click a point to see its images"
     )
     if st.session_state.get("curves_step", 1) > steps:
@@ -119,11 +128,11 @@ def show(head: HeadFacts) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         measure = st.segmented_control(
             "Show",
-            list(curve_figure.MEASURES),
-            default="accuracy",
+            curve_data.measures(given.situation),
+            default=curve_data.measures(given.situation)[0],
             key="curves_measure",
             required=True,
-            format_func=curve_figure.MEASURES.__getitem__,
+            format_func=lambda m: curve_figure.MEASURES[m].title,
         )
         policy = st.selectbox(
             "Images that flip with",
@@ -139,7 +148,7 @@ def show(head: HeadFacts) -> None:
             lines,
             measure,
             marked=(policy, int(step)),
-            chance=chance if measure == "accuracy" else None,
+            chance=_level(first.curve, measure),
         ),
         key="curves_chart",
         then=_picked,
@@ -147,11 +156,41 @@ def show(head: HeadFacts) -> None:
     _flips(head, labelled, given, lines[policy], policy=policy, step=int(step))
 
 
+def _level(curve: Curve | EachCurve, measure: str) -> float | None:
+    """What a measure has by chance; None: there is no such value."""
+    if measure == "auc":
+        return 0.5
+    return None if measure == "probability" else curve.chance
+
+
+def _chance(curve: Curve | EachCurve) -> str:
+    if isinstance(curve, Curve):
+        return f"{percent(curve.chance)} (most frequent class)"
+    return (
+        f"0.5 for AUROC, over the {curve.n_labels} labels that these images both show and lack; "
+        f"{number(curve.chance)} bits for the cross-entropy, that of giving each label its share"
+    )
+
+
+def _turned(curve: Curve | EachCurve, step: int, n: int) -> str:
+    gained, lost = rate(len(curve.gained(step)), n), rate(len(curve.lost(step)), n)
+    if isinstance(curve, Curve):
+        return f"turns {gained} right and {lost} wrong."
+    return f"tells more labels rightly of {gained} and fewer of {lost}."
+
+
+def _so_far(line: Line, step: int) -> str:
+    curve = line.curve
+    if isinstance(curve, Curve):
+        return f"{percent(line.values['accuracy'][step])} are right."
+    area, loss = (number(line.values[name][step]) for name in ("auc", "loss"))
+    return f"the mean AUROC of labels is {area} and their cross-entropy {loss} bits."
+
+
 def _flips(
     head: HeadFacts, labelled: whole.Whole, given: Ready, line: Line, *, policy: str, step: int
 ) -> None:
     curve, n = line.curve, len(given.rows)
-    gained, lost = curve.gained(step), curve.lost(step)
     what = "group" if given.situation.groups is not None else "concept"
     one = ""
     if policy == curve_data.CONTROL:
@@ -160,19 +199,23 @@ def _flips(
         one = " (first of the random orders)"
     st.markdown(
         f"**{plain(policy)}**{one}: {curve_figure.about(policy)}. "
-        f"Correcting the {_nth(step)} {what} turns "
-        f"{rate(len(gained), n)} right and {rate(len(lost), n)} wrong. "
-        f"With {_many(float(curve.corrected[step]))} corrected (mean), "
-        f"{percent(curve.accuracy[step])} are right."
+        f"Correcting the {_nth(step)} {what} {_turned(curve, step, n)} "
+        f"With {_many(float(curve.corrected[step]))} corrected (mean), {_so_far(line, step)}"
     )
     if policy != curve_data.CONTROL:
         st.caption(
             "The dashed control corrects in the cooperative order, with the labels of another "
             "image: what a line gains over it is due to knowing this image."
         )
+    words = ("Wrong before this step, right after.", "Right before this step, wrong after.")
+    if isinstance(curve, EachCurve):
+        words = (
+            "More labels are told rightly after it.",
+            "Fewer labels are told rightly after it.",
+        )
     for title, rows, help in (
-        ("Gained", gained, "Wrong before this step, right after."),
-        ("Lost", lost, "Right before this step, wrong after."),
+        ("Gained", curve.gained(step), words[0]),
+        ("Lost", curve.lost(step), words[1]),
     ):
         thumbs.strip(
             f"{title}: {len(rows):,}",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
@@ -19,22 +22,21 @@ from data.queries.build import HeadFacts
 MOST_CLASSES = 25
 
 
+class Edited(NamedTuple):
+    head: Head
+    trying: bool
+    """whether an edit is part of it that is not in the set"""
+    n_set: int
+    """edits in the set"""
+
+
 def outcome(
     head: HeadFacts,
     labelled: whole.Whole,
     change: Preview,
-    *,
-    edited: Head,
-    trying: bool,
-    n_set: int,
+    edit: Edited,
 ) -> None:
-    words = {
-        (True, True): "What the set and the edit being tried would do",
-        (True, False): "What this edit would do",
-        (False, True): "What the set does",
-        (False, False): "What fitting again does",
-    }[trying, n_set > 0]
-    st.subheader(words, anchor=False)
+    st.subheader(heading(edit), anchor=False)
     with st.container(horizontal=True):
         for split in labelled.splits:
             before, after = change.by_split[split]
@@ -51,17 +53,7 @@ def outcome(
                 f"{rate(round(after.value * after.n), after.n)}. Always naming the most frequent "
                 f"class gives {percent(after.chance)}.",
             )
-        weights = [int((h.weight != 0).sum()) for h in (labelled.loaded.head, edited)]
-        st.metric(
-            "weights not 0",
-            f"{weights[1]:,}",
-            f"{weights[1] - weights[0]:+,}",
-            border=True,
-            width=170,
-            delta_color="off",
-            delta_arrow="auto" if weights[0] != weights[1] else "off",
-            help=f"{weights[0]:,} before, over {counted(len(labelled.loaded.class_ids), 'class')}.",
-        )
+        weights(labelled, edit.head)
     st.caption(
         " · ".join(
             f"{s}: {percent(c.before.value)} before, n = {c.after.n:,}, chance "
@@ -80,24 +72,24 @@ def outcome(
     here = (labelled.rows["split"] == split).to_numpy()
     left, right = st.columns([2, 3], gap="large")
     with left:
-        figures.show(_by_class(labelled, change, split), key="global_classes")
+        at = list(change.by_split).index(split)
+        shift = Shift(
+            change.before[at],
+            change.after[at],
+            change.n[at],
+            f"accuracy by class on {split}, %",
+            "%",
+        )
+        figures.show(by_class(labelled, shift), key="global_classes")
     with right:
-        shown = False
-        for title, rows, what in (
-            ("Gained", change.gained, "Wrong before, right after."),
-            ("Lost", change.lost, "Right before, wrong after."),
-        ):
-            chosen = rows[here[rows]]
-            shown = shown or bool(len(chosen))
-            thumbs.strip(
-                f"{title}: {len(chosen):,}",
-                labelled.rows.iloc[chosen],
-                classes=labelled.names,
-                help=what,
-                h=head.name,
-                t="global",
-                g=address.param("g"),
-            )
+        shown = moved_strips(
+            head,
+            labelled,
+            (
+                ("Gained", change.gained[here[change.gained]], "Wrong before, right after."),
+                ("Lost", change.lost[here[change.lost]], "Right before, wrong after."),
+            ),
+        )
         if not shown:
             st.caption(f"No image of {split} becomes right or wrong.")
         moved = int(here[change.flipped].sum())
@@ -107,11 +99,67 @@ def outcome(
         )
 
 
-def _by_class(labelled: whole.Whole, change: Preview, split: str) -> go.Figure:
+def heading(edit: Edited) -> str:
+    return {
+        (True, True): "What the set and the edit being tried would do",
+        (True, False): "What this edit would do",
+        (False, True): "What the set does",
+        (False, False): "What fitting again does",
+    }[edit.trying, edit.n_set > 0]
+
+
+def weights(labelled: whole.Whole, edited: Head) -> None:
+    """How many weights are left."""
+    n = [int((h.weight != 0).sum()) for h in (labelled.loaded.head, edited)]
+    st.metric(
+        "weights not 0",
+        f"{n[1]:,}",
+        f"{n[1] - n[0]:+,}",
+        border=True,
+        width=170,
+        delta_color="off",
+        delta_arrow="auto" if n[0] != n[1] else "off",
+        help=f"{n[0]:,} before, over {counted(len(labelled.loaded.class_ids), 'class')}.",
+    )
+
+
+def moved_strips(
+    head: HeadFacts, labelled: whole.Whole, sets: Iterable[tuple[str, np.ndarray, str]]
+) -> bool:
+    """Images by what becomes of them: title, rows and meaning of each set. Whether there is any."""
+    shown = False
+    for title, rows, what in sets:
+        shown = shown or bool(len(rows))
+        thumbs.strip(
+            f"{title}: {len(rows):,}",
+            labelled.rows.iloc[rows],
+            classes=labelled.names,
+            help=what,
+            h=head.name,
+            t="global",
+            g=address.param("g"),
+        )
+    return shown
+
+
+class Shift(NamedTuple):
+    """Of every class, before and after, on a split; NaN: it is not judged."""
+
+    before: np.ndarray
+    after: np.ndarray
+    n: np.ndarray
+    """images behind either"""
+    title: str
+    unit: str
+    """"" or that of a share in per cent"""
+
+
+def by_class(labelled: whole.Whole, shift: Shift) -> go.Figure:
     """A line from before to after for each class; the largest changes where there are many."""
-    at = list(change.by_split).index(split)
-    before, after, n = change.before[at], change.after[at], change.n[at]
-    rows = np.flatnonzero(n > 0)
+    before, after, n = shift.before, shift.after, shift.n
+    scale = 100 if shift.unit == "%" else 1
+    rows = np.flatnonzero(~np.isnan(before))
+    judged = len(rows)
     moved = np.abs(after - before)
     if len(rows) > MOST_CLASSES:
         rows = np.sort(rows[np.argsort(-moved[rows], kind="stable")[:MOST_CLASSES]])
@@ -120,7 +168,7 @@ def _by_class(labelled: whole.Whole, change: Preview, split: str) -> go.Figure:
     figure = go.Figure()
     for r, name in zip(rows, names, strict=True):
         figure.add_scatter(
-            x=[100 * before[r], 100 * after[r]],
+            x=[scale * before[r], scale * after[r]],
             y=[name, name],
             mode="lines",
             showlegend=False,
@@ -131,21 +179,20 @@ def _by_class(labelled: whole.Whole, change: Preview, split: str) -> go.Figure:
     colours = np.where(after[rows] == before[rows], REST, better)
     for title, values, colour in (("before", before, REST), ("after", after, colours.tolist())):
         figure.add_scatter(
-            x=100 * values[rows],
+            x=scale * values[rows],
             y=names,
             mode="markers",
             name=title,
             marker={"size": 10, "color": colour, "line": figures.RING},
             customdata=n[rows],
-            hovertemplate=f"{title} %{{x:.3g}} % of %{{customdata:,}} images<extra>%{{y}}</extra>",
+            hovertemplate=f"{title} %{{x:.3g}} {shift.unit} of %{{customdata:,}} images"
+            "<extra>%{y}</extra>",
             showlegend=title == "before",
         )
     figures.legend_only(figure, "after: better", BETTER)
     figures.legend_only(figure, "after: worse", WORSE)
-    left_out = int((n > 0).sum()) - len(rows)
-    title = f"accuracy by class on {split}, %" + (
-        f" ({left_out} classes that move less are left out)" if left_out else ""
-    )
+    left_out = judged - len(rows)
+    title = shift.title + (f" ({left_out} that move less are left out)" if left_out else "")
     return figures.styled(
         figure,
         height=110 + 26 * len(rows),

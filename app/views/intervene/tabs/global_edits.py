@@ -11,7 +11,8 @@ from app import address
 from app.format import listed, plain, short
 from app.views.intervene import address_head_edits, edited_head, whole
 from app.views.intervene.address_head_edits import Edit, EditSet
-from app.views.intervene.tabs import global_charts, global_form, weight_matrix
+from app.views.intervene.tabs import global_charts, global_form, several_global, weight_matrix
+from core.intervention.global_edits import EachPreview
 from data.queries.build import HeadFacts
 
 
@@ -133,14 +134,11 @@ def show(head: HeadFacts) -> None:
     except ValueError as error:
         st.warning(plain(str(error)))
         return
-    global_charts.outcome(
-        head,
-        labelled,
-        change,
-        edited=edited,
-        trying=bool(tried),
-        n_set=len(edits),
-    )
+    told = global_charts.Edited(edited, bool(tried), len(edits))
+    if isinstance(change, EachPreview):
+        several_global.outcome(head, labelled, change, told)
+    else:
+        global_charts.outcome(head, labelled, change, told)
     if tried:
         st.caption("To take the result with you, add the edit to the set first.")
         return

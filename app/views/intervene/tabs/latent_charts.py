@@ -26,11 +26,17 @@ TWO_LINES = 50
 
 
 def _chance(found: whole.Whole, rows: Bool[np.ndarray, " n"]) -> str:
-    """Accuracy of always naming the most frequent class, in words."""
-    counts = np.bincount(found.classes[rows])
-    if counts.max() == rows.sum():
+    """How often what is commonest is right, in words."""
+    share = whole.chance(found, rows)
+    if found.labels is not None:
+        return f"chance (of each label what is commoner) {percent(share)}"
+    if share == 1:
         return "one class only, so there is no chance level"
-    return f"chance (most frequent class) {percent(float(counts.max() / rows.sum()))}"
+    return f"chance (most frequent class) {percent(share)}"
+
+
+def _measure(found: whole.Whole) -> str:
+    return "accuracy" if found.labels is None else "labels told rightly"
 
 
 def outcome(
@@ -45,28 +51,28 @@ def outcome(
 ) -> None:
     with st.container(horizontal=True):
         for name, rows in (("Target", aimed.target), ("Retained", aimed.retained)):
-            before, after = result.before[rows], result.after[rows]
-            points = 100 * (after.mean() - before.mean())
+            before, after = (whole.share(one[rows]) for one in (result.before, result.after))
+            points = 100 * (after[0] - before[0])
             beside = (
                 ""
                 if random is None
                 else (
                     f" With {n_control} random latents in their place: "
-                    f"{percent(random.after[rows].mean())}."
+                    f"{percent(whole.share(random.after[rows])[0])}."
                 )
             )
             st.metric(
-                f"{name}: accuracy",
-                percent(after.mean()),
+                f"{name}: {_measure(found)}",
+                percent(after[0]),
                 f"{points:+.3g} points",
                 width=200,
                 border=True,
                 delta_color="normal" if points else "off",
                 delta_arrow="auto" if points else "off",
-                help=f"Before {rate(int(before.sum()), len(before))}, after "
-                f"{rate(int(after.sum()), len(after))}; {_chance(found, rows)}.{beside}",
+                help=f"Before {rate(*before[1:])}, after {rate(*after[1:])}; "
+                f"{_chance(found, rows)}.{beside}",
             )
-            flipped = result.was[rows] != result.now[rows]
+            flipped = result.flipped[rows]
             st.metric(
                 f"{name}: changed",
                 percent(flipped.mean()),
@@ -77,21 +83,20 @@ def outcome(
     lines = []
     for name, rows in (("target", aimed.target), ("retained", aimed.retained)):
         line = (
-            f"{name}: {percent(result.before[rows].mean())} before, n = {int(rows.sum()):,}, "
+            f"{name}: {percent(whole.share(result.before[rows])[0])} before, n = "
+            f"{_counted(found, result, rows)}, "
             f"{_chance(found, rows)}"
         )
         if random is not None:
-            flips = (random.was[rows] != random.now[rows]).mean()
-            line += (
-                f"; with {n_control} random latents {percent(random.after[rows].mean())}, "
-                f"{percent(flips)} changed"
-            )
+            flips = random.flipped[rows].mean()
+            right = whole.share(random.after[rows])[0]
+            line += f"; with {n_control} random latents {percent(right)}, {percent(flips)} changed"
         if edit.gated:
             line += f"; detected on {rate(int(result.detected[rows].sum()), int(rows.sum()))}"
         lines.append(line)
     st.caption(" · ".join(lines))
     for name, rows in (("target", aimed.target), ("retained", aimed.retained)):
-        flipped = rows & (result.was != result.now)
+        flipped = rows & result.flipped
         thumbs.strip(
             f"Changed, {name}",
             found.rows[flipped],
@@ -99,6 +104,13 @@ def outcome(
             h=head.name,
             t="latents",
         )
+
+
+def _counted(found: whole.Whole, result: Outcome, rows: Bool[np.ndarray, " n"]) -> str:
+    n = f"{int(rows.sum()):,}"
+    if found.labels is None:
+        return n
+    return f"{whole.share(result.before[rows])[2]:,} known labels of {n} images"
 
 
 def _accuracies(
@@ -110,7 +122,7 @@ def _accuracies(
             head, columns, replace(edit, mode="scale", strength=factor), aimed
         )
         for name, rows in (("target", aimed.target), ("retained", aimed.retained)):
-            out[name].append(100 * float(found.after[rows].mean()))
+            out[name].append(100 * whole.share(found.after[rows])[0])
     return out
 
 
@@ -143,11 +155,11 @@ def strengths(
         figure,
         height=330,
         x=figures.axis("factor of the latents' codes"),
-        y=figures.axis("accuracy", "%"),
+        y=figures.axis(_measure(found), "%"),
         margin_t=TWO_LINES,
     )
     with left:
-        st.markdown("**Accuracy at other strengths**")
+        st.markdown(f"**{_measure(found).capitalize()} at other strengths**")
         figures.show(figure, key="latent_strengths")
     result = latent_edits.outcome(head, columns, edit, aimed)
     means = {

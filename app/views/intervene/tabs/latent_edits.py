@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64, Int64, Integer
 
 from app.views.intervene import whole
 from core.intervention import sae_edits
@@ -82,16 +82,23 @@ class Aimed:
 
 @dataclass(frozen=True)
 class Outcome:
-    before: Bool[np.ndarray, " n"]
-    """whether the head is right"""
-    after: Bool[np.ndarray, " n"]
-    was: Int64[np.ndarray, " n"]
-    """row of the head that is decided for"""
-    now: Int64[np.ndarray, " n"]
+    """Of every image and what is decided of it: one class (m = 1) or each of several labels."""
+
+    before: Float64[np.ndarray, "n m"]
+    """1 where the head is right, 0 where it is wrong, NaN where that is unknown"""
+    after: Float64[np.ndarray, "n m"]
+    was: Integer[np.ndarray, "n m"]
+    """row of the head that is decided for; of a label whether it is"""
+    now: Integer[np.ndarray, "n m"]
     moved: Float64[np.ndarray, "n y"]
     """changes of the logits"""
     detected: Bool[np.ndarray, " n"]
     """images that the edit applies to"""
+
+    @property
+    def flipped(self) -> Bool[np.ndarray, " n"]:
+        """Images of which something else is decided."""
+        return np.asarray((self.was != self.now).any(1))
 
 
 def outcome(head: HeadFacts, columns: Int64[np.ndarray, " m"], edit: Edit, aimed: Aimed) -> Outcome:
@@ -100,13 +107,12 @@ def outcome(head: HeadFacts, columns: Int64[np.ndarray, " m"], edit: Edit, aimed
     scores = whole.scores(head, columns)
     new = changed(scores, edit, aimed)
     moved = (new - scores) @ labelled.loaded.head.weight[:, columns].T
-    after = (labelled.logits + moved).argmax(1)
-    was = labelled.logits.argmax(1)
+    old, after = labelled.logits, labelled.logits + moved
     return Outcome(
-        was == labelled.classes,
-        after == labelled.classes,
-        was,
-        after,
+        whole.told(labelled, old),
+        whole.told(labelled, after),
+        whole.said(labelled, old),
+        whole.said(labelled, after),
         moved,
         gate(scores, aimed) if edit.gated else np.ones(len(scores), bool),
     )

@@ -52,7 +52,8 @@ def members(found: whole.Whole, aim: Aim) -> Bool[np.ndarray, " n"]:
     """Rows of `found` that belong."""
     kept = whole.chosen(found, split=aim.split, class_id=aim.class_id)
     if aim.judged is not None:
-        kept = kept & ((found.logits.argmax(1) == found.classes) == JUDGED[aim.judged])
+        # of several labels an image is wrong where one is, as in the list of images above
+        kept = kept & ((whole.told(found, found.logits) != 0).all(1) == JUDGED[aim.judged])
     if aim.labelled_id is not None:
         kept = kept & (effects.showing(db.cursor(), aim.labelled_id, image_ids=found.ids) == 1)
     return kept
@@ -90,7 +91,9 @@ def choose(key: str, title: str, aim: Aim, found: whole.Whole, labels: dict[int,
             f"Judged of {of}",
             set_boxes.judged("Any result"),
             aim.judged,
-            "Whether the head's decision is the label",
+            "Whether the head's decision is the label"
+            if found.labels is None
+            else "Whether all known labels are told rightly at their thresholds",
         ),
     ]
     if labels:

@@ -22,17 +22,6 @@ TABS = {
 }
 
 
-_ONE_CLASS = {
-    "curves": "These curves count how often the class of the head is right after each correction.",
-    "global": "Edits of the head are judged by how often its class is right on a split.",
-    "latents": "Latents are switched on images of a class, and its share of right answers counted.",
-}
-_WHY = (
-    "Here an image can carry several labels, so no one class is right, and this is not defined. "
-    "Batch shows what the edits above do to each label on other images."
-)
-
-
 def show(
     head: HeadFacts, facts: ImageFacts, columns: dict[int, float], asked: dict[int, float]
 ) -> None:
@@ -50,9 +39,6 @@ def show(
         label_visibility="collapsed",
     )
     st.subheader(TABS[chosen][1], anchor=False)
-    if head.link == "sigmoid" and chosen in _ONE_CLASS and build.build(db.cursor()).multi_label:
-        st.info(f"{_ONE_CLASS[chosen]} {_WHY}")
-        return
     draw: dict[str, Callable[[], None]] = {
         "batch": lambda: _batch(head, columns),
         "curves": lambda: curves.show(head),

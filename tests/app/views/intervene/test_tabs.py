@@ -235,11 +235,11 @@ def test_a_curve_starts_at_the_head_and_ends_with_everything_corrected(
     end = (bottleneck.logits(s.head, s.values, s.rest).argmax(1) == s.classes).mean()
     for policy in policies.POLICIES:
         line = curve_data.line(row, asked, policy)
-        assert line.accuracy[0] == pytest.approx(start)
-        assert line.accuracy[-1] == pytest.approx(end)
+        assert line.values["accuracy"][0] == pytest.approx(start)
+        assert line.values["accuracy"][-1] == pytest.approx(end)
         assert line.curve.corrected[-1] == len(found.facts)
     n_groups = len(np.unique(curve_data.group_ids(found.facts)))
-    assert len(line.accuracy) - 1 == (n_groups if grouped else len(found.facts))
+    assert len(line.values["accuracy"]) - 1 == (n_groups if grouped else len(found.facts))
 
 
 def test_curves_print_how_many_images_they_are_of(visit: Open) -> None:

@@ -308,8 +308,8 @@ def test_a_control_sets_other_images_labels(con: duckdb.DuckDBPyConnection) -> N
     assert (order != np.arange(7)).all()
     control = curve_data.line(head, asked, curve_data.CONTROL)
     known_line = curve_data.line(head, asked, "cooperative")
-    assert control.accuracy[0] == known_line.accuracy[0]
-    assert control.accuracy[-1] < known_line.accuracy[-1]
+    assert control.values["accuracy"][0] == known_line.values["accuracy"][0]
+    assert control.values["accuracy"][-1] < known_line.values["accuracy"][-1]
 
 
 def test_curves_set_what_is_chosen(con: duckdb.DuckDBPyConnection) -> None:
