@@ -640,6 +640,21 @@ CREATE TABLE label_metric (     -- multi-label sets: how well each label is told
     PRIMARY KEY (model, split, class_id)
 );
 
+CREATE TABLE label_mean (       -- multi-label sets: means over the labels that at least 3 images of a split show and 3 lack
+    model           VARCHAR NOT NULL,    -- as in label_metric
+    head_id         USMALLINT,           -- NULL: of no head
+    split           VARCHAR NOT NULL,
+    n               UINTEGER NOT NULL,   -- labels, > 0
+    auc             DOUBLE NOT NULL,     -- mean area under the ROC curve, 0..1, chance 0.5
+    auc_lo          DOUBLE NOT NULL,     -- 95 % interval (labels of one image vary together; on the logit scale)
+    auc_hi          DOUBLE NOT NULL,     -- upper end
+    ap              DOUBLE NOT NULL,     -- mean average precision, 0..1
+    ap_lo           DOUBLE NOT NULL,     -- 95 % interval (jackknife over images, on the logit scale)
+    ap_hi           DOUBLE NOT NULL,     -- upper end
+    chance          DOUBLE NOT NULL,     -- of ap: the mean share of images with a label
+    PRIMARY KEY (model, split)
+);
+
 CREATE TABLE accuracy (         -- top-1 per split, beside chance; empty for multi-label sets, see label_metric
     model           VARCHAR NOT NULL,    -- "backbone", "linear probe" or head.name
     split           VARCHAR NOT NULL,

@@ -18,7 +18,7 @@ from core.catalogue.effects import EFFECTS
 from core.catalogue.flags import FLAGS
 from core.catalogue.heads import ACCURACY, FIDELITY, FIDELITY_FACTS, TIMES, WEIGHTS
 from core.catalogue.image_sets import DIFFERENCES
-from core.catalogue.labels import LABEL_METRICS
+from core.catalogue.labels import LABEL_MEANS, LABEL_METRICS
 from core.catalogue.maps import MAPS
 from core.catalogue.metrics import ANSWERS, METRIC_FACTS
 from core.catalogue.names import NAMES
@@ -53,6 +53,7 @@ _TABLES = (
     CLASS_FACTS,
     ACCURACY,
     LABEL_METRICS,
+    LABEL_MEANS,
     WEIGHTS,
     NAMES,
     CONCEPT,

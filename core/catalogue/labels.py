@@ -116,3 +116,42 @@ LABEL_METRICS = keyed(
     ),
 )
 """by column"""
+
+_LABELS = "labels, each on the images of the split where it is known"
+_MEAN = "mean over the labels that at least three images of the split show and as many lack"
+LABEL_MEANS = keyed(
+    "label_mean",
+    (
+        Definition(
+            "label_mean.auc",
+            "Mean AUROC of the head",
+            f"How well the head ranks images by each of several labels, {_MEAN}. Interval: 95 %; "
+            "an image counts for all its labels at once. Random: the same head fitted on random "
+            "directions.",
+            formula="mean over labels of P(probability of an image with it > of one without it)",
+            source="DeLong et al. 1988, Biometrics 44; Newcombe 2006, Statistics in Medicine 25",
+            unit="AUC",
+            better="higher",
+            chance="0.5",
+            n_of=_LABELS,
+            bounds=_SHARE,
+            short="AUROC",
+        ),
+        Definition(
+            "label_mean.ap",
+            "Mean average precision of the head",
+            f"Area under the precision-recall curve of each of several labels, {_MEAN}. Interval: "
+            "95 %, by the jackknife over images. Random: the same head fitted on random "
+            "directions.",
+            formula="mean over labels of the sum over thresholds of precision x gain of recall",
+            source=COMMON,
+            unit="share",
+            better="higher",
+            chance="the share of images with a label, mean over labels",
+            n_of=_LABELS,
+            bounds=_SHARE,
+            short="AP",
+        ),
+    ),
+)
+"""by column of table `label_mean`"""

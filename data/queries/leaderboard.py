@@ -20,6 +20,16 @@ _ACCURACY = """
         AND metric.name = 'class_accuracy' AND metric.split = accuracy.split
     WHERE NOT residual
 """
+_MEANS = """
+    mean_of_labels AS (
+        SELECT model, head_id, 'auc on ' || split AS measure, split, 'macro_auc' AS name,
+            auc AS value, auc_lo AS lo, auc_hi AS hi, 0.5 AS chance, n FROM label_mean
+        UNION ALL BY NAME
+        SELECT model, head_id, 'ap on ' || split AS measure, split, 'macro_ap' AS name,
+            ap AS value, ap_lo AS lo, ap_hi AS hi, chance, n FROM label_mean
+    )
+"""
+"""of multi-label sets, by model, measure and split"""
 _TIMES = """
     part AS (
         SELECT bank_id, seconds, CASE
@@ -44,16 +54,18 @@ _TIMES = """
 
 
 def figures(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """bank, measure, value, control, chance, best, n: all that tells banks apart, one by one.
+    """bank, measure, value, lo, hi, control, chance, best, n: all that tells banks apart, one by
+    one; lo and hi are the 95 % interval of a value.
 
     Banks in the order built. `measure` is that of `quality`; "mask " and the name of a metric of
     maps; the metric of `fidelity`, of the head that reads the bank (see `reading_heads`) and its
     exact importances, whose chance are random orders; "on " and a split, that head's accuracy on
-    labels; or "time " and a part of the build. NULL: there is none.
+    labels; "auc on " or "ap on " and a split, its means over the labels of a multi-label set; or
+    "time " and a part of the build. NULL: there is none.
     """
     return con.execute(
         f"""
-        WITH {_READING}, {_TIMES}, found AS (
+        WITH {_READING}, {_TIMES}, {_MEANS}, found AS (
             SELECT bank_id, measure, value, control, chance, best, n FROM quality
             UNION ALL BY NAME
             SELECT bank_id, 'mask ' || name AS measure, value, control, chance, n FROM metric
@@ -65,9 +77,15 @@ def figures(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
             SELECT bank_id, 'on ' || split AS measure, accuracy AS value, control, chance, n
             FROM ({_ACCURACY})
             UNION ALL BY NAME
+            SELECT reading.bank_id, measure, m.value, lo, hi, metric.control, m.chance, m.n
+            FROM mean_of_labels m JOIN reading USING (head_id)
+            LEFT JOIN metric ON metric.head_id = m.head_id AND metric.scope = 'head'
+                AND metric.name = m.name AND metric.split = m.split
+            WHERE NOT residual
+            UNION ALL BY NAME
             SELECT bank_id, 'time ' || part AS measure, seconds AS value, n FROM timed
         )
-        SELECT bank.name AS bank, measure, value, control, chance, best, found.n
+        SELECT bank.name AS bank, measure, value, lo, hi, control, chance, best, found.n
         FROM found JOIN bank USING (bank_id)
         ORDER BY bank_id, measure
         """,
@@ -90,13 +108,18 @@ def reading_heads(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     ).df()
 
 
-def baseline_accuracies(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """model, split, n, accuracy, chance on labels, of what is not a head."""
+def baselines(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """model, measure, value, lo, hi, chance, n of what is not a head: accuracies on labels, or
+    means over the labels of a multi-label set, with measures as in `figures`."""
     return con.execute(
-        """
-        SELECT model, split, n, accuracy, chance FROM accuracy
-        WHERE target = 'label' AND model NOT IN (SELECT name FROM head)
-        ORDER BY model, split
+        f"""
+        WITH {_MEANS}
+        SELECT model, 'on ' || split AS measure, accuracy AS value, NULL::DOUBLE AS lo,
+            NULL::DOUBLE AS hi, chance, n
+        FROM accuracy WHERE target = 'label' AND model NOT IN (SELECT name FROM head)
+        UNION ALL BY NAME
+        SELECT model, measure, value, lo, hi, chance, n FROM mean_of_labels WHERE head_id IS NULL
+        ORDER BY model, measure
         """
     ).df()
 

@@ -1,4 +1,4 @@
-"""How well each label of a multi-label set is told: rows of `label_metric`, and thresholds."""
+"""How well each label of a multi-label set is told: rows of `label_metric`, and their means."""
 
 from __future__ import annotations
 
@@ -97,6 +97,15 @@ def _put_metrics(
     if rows:
         own = {} if told.head_id is None else {"head_id": told.head_id}
         write.frame(con, "label_metric", pd.DataFrame(rows), **own)
+        means = [
+            {"model": told.model, "split": split, "n": mean.n, "chance": mean.chance}
+            | dict(zip(("auc", "auc_lo", "auc_hi"), mean.area, strict=True))
+            | dict(zip(("ap", "ap_lo", "ap_hi"), mean.precision, strict=True))
+            for split in dict.fromkeys(build.split)
+            if (mean := macro(build, told.classes, told.probs, split)).n
+        ]
+        if means:
+            write.frame(con, "label_mean", pd.DataFrame(means), **own)
     return np.array([threshold for threshold, _ in chosen])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import math
 import sys
 from collections.abc import Callable, Iterator
@@ -19,8 +20,9 @@ from streamlit.testing.v1 import AppTest
 
 from app.pages import PAGES
 from app.views.intervene import head_lab, several, several_batch, smallest
+from app.views.leaderboard import standings
 from core import bottleneck
-from data.queries import build, carried, images
+from data.queries import build, carried, images, leaderboard
 from data.store import open_readonly
 
 Open = Callable[..., AppTest]
@@ -198,3 +200,34 @@ def test_wrong_images_have_a_known_label_that_the_head_says_otherwise(
             expected.add(int(image_id))
     assert wrong == expected
     assert wrong
+
+
+def test_the_leaderboard_has_the_means_of_labels_with_interval_n_and_chance(
+    con: duckdb.DuckDBPyConnection, open_page: Open
+) -> None:
+    figures, plain = leaderboard.figures(con), leaderboard.baselines(con)
+    rows, counts = standings.standings(build.banks(con), figures, plain)
+    within = standings.intervals(figures, plain)
+    titles = {"nmf": "nmf · sparse", "cbm": "cbm · own", "Backbone": "backbone"}
+    metrics = carried.metrics(con)
+    for split, (name, column) in itertools.product(
+        ("test", "val"), (("auc on", "auc"), ("ap on", "ap"))
+    ):
+        for title, model in titles.items():
+            mine = metrics[(metrics["model"] == model) & (metrics["split"] == split)]
+            mine = mine[mine[["n_positive"]].min(1).ge(3) & (mine["n"] - mine["n_positive"]).ge(3)]
+            at = rows.index[rows["row"] == title][0]
+            value, low, high = rows.at[at, f"{name} {split}"], *within[title, f"{name} {split}"]
+            assert value == pytest.approx(mine[column].mean())
+            assert 0 <= low < value < high <= 1
+            assert counts.at[at, f"{name} {split}"] == len(mine)
+        at = rows.index[rows["row"] == "nmf, random"][0]
+        assert 0 < rows.at[at, f"{name} {split}"] < 1
+        chance = rows.loc[rows["row"] == "nmf, chance", f"{name} {split}"].iloc[0]
+        mine = metrics[(metrics["model"] == "nmf · sparse") & (metrics["split"] == split)]
+        shares = (mine["n_positive"] / mine["n"])[mine["n_positive"].between(3, mine["n"] - 3)]
+        assert chance == pytest.approx(0.5 if column == "auc" else shares.mean())
+    at = open_page("leaderboard")
+    assert not at.exception
+    shown = next(t.value for t in at.dataframe if "auc on test" in t.value.columns)
+    assert {"row", "auc on test", "ap on test"} <= set(shown.columns)

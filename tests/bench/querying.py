@@ -151,7 +151,7 @@ def _leaderboard(con: Con, rng: np.random.Generator) -> None:
     for query in (
         leaderboard.figures,
         leaderboard.reading_heads,
-        leaderboard.baseline_accuracies,
+        leaderboard.baselines,
         leaderboard.probe_summary,
     ):
         query(con)

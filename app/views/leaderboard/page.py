@@ -26,7 +26,7 @@ def all_banks() -> None:
         "concepts close the table. n is what a number was counted on. A click on a title sorts; "
         "titles explain themselves on hover."
     )
-    figures, baselines = leaderboard.figures(con), leaderboard.baseline_accuracies(con)
+    figures, baselines = leaderboard.figures(con), leaderboard.baselines(con)
     if figures.empty:
         st.info("Nothing was measured of the banks of this store.")
         return
@@ -54,13 +54,14 @@ def all_banks() -> None:
     made_by = [
         methods.method(con, "bank", name) for name in dict.fromkeys(bank.method for bank in banks)
     ]
-    standings.table(rows, counts, wanted=wanted, kinds=kinds, made_by=made_by)
+    within = standings.intervals(figures, baselines)
+    standings.table(rows, counts, wanted=wanted, kinds=kinds, made_by=made_by, within=within)
     heads = leaderboard.reading_heads(con)
     said = ", ".join(plain(short(head)) for head in heads.loc[~heads["residual"], "head"])
     st.caption(
         "Empty cells: what cannot be measured of a bank, as reconstruction where nothing is "
         "rebuilt, or was not asked for, as stability."
-        + (f" Accuracy and fidelity are of the heads {said}." if said else "")
+        + (f" Accuracy, means of labels and fidelity are of the heads {said}." if said else "")
     )
 
 

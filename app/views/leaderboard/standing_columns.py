@@ -12,6 +12,8 @@ from data.queries.leaderboard import IN_MASKS
 FIDELITY = ("C-insertion", "C-deletion", "C-muFidelity")
 TIMES = ("total", "fit", "maps", "description", "quality", "heads", "rest")
 HEADS, HELD_OUT, OTHER = "Heads", "on the first held-out split", "Other"
+ON = {"on": "accuracy.head", "auc on": "label_mean.auc", "ap on": "label_mean.ap"}
+"""first words of a head's measures on a split, and what defines them"""
 GROUPS: dict[str, tuple[str, ...]] = {
     "Summary": (
         "r2",
@@ -46,15 +48,16 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Build time": tuple(f"time {part}" for part in TIMES),
     OTHER: (),
 }
-"""measures that are shown together; HELD_OUT stands for an accuracy, HEADS for one a split, OTHER
-for those of no other group"""
+"""measures that are shown together; HELD_OUT stands for a head's on one split, HEADS for those on
+all, OTHER for those of no other group"""
 
 
 def column(measure: str) -> Definition:
     """Of a `measure` of `leaderboard.figures`; one without a definition is called by its name."""
+    for start, defined in ON.items():
+        if measure.startswith(f"{start} "):
+            return _on_split(catalogue.of(defined), measure.removeprefix(f"{start} "))
     kind, _, name = measure.partition(" ")
-    if kind == "on" and name:
-        return _accuracy(name)
     if kind == "mask" and name:
         return _of_maps(name)
     if kind == "time" and name:
@@ -64,8 +67,7 @@ def column(measure: str) -> Definition:
     return catalogue.of(f"quality.{measure}")
 
 
-def _accuracy(split: str) -> Definition:
-    known = catalogue.of("accuracy.head")
+def _on_split(known: Definition, split: str) -> Definition:
     return replace(
         known,
         short=f"{known.short} {short(split, 16)}",

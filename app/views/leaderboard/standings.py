@@ -12,7 +12,7 @@ import streamlit as st
 from pandas.io.formats.style import Styler
 
 from app.format import number
-from app.views.leaderboard.standing_columns import GROUPS, HEADS, HELD_OUT, OTHER, column
+from app.views.leaderboard.standing_columns import GROUPS, HEADS, HELD_OUT, ON, OTHER, column
 from app.widgets import defined, palette
 from data.queries.build import Bank
 from data.queries.methods import Method
@@ -37,6 +37,9 @@ _FACTS = ("row", "what", "concepts")
 """columns that are no measures"""
 FAINT = f"color: {palette.SOFT}"
 """of rows that banks are compared with; legible on both themes"""
+
+Intervals = dict[tuple[str, str], tuple[float, float]]
+"""lower and upper end, by row and measure"""
 
 
 def standings(
@@ -69,13 +72,31 @@ def standings(
             add(title, what, concepts, mine, kind)
     real = figures[figures["best"].notna()].sort_values("n", kind="stable")
     add("Real activations", "real", None, real.drop_duplicates("measure", keep="last"), "best")
-    plain = baselines.assign(measure="on " + baselines["split"])
-    for model, mine in plain.groupby("model", sort=False):
-        add(str(model).capitalize(), "no concepts", None, mine, "accuracy")
-    if len(plain):
-        add("Chance", "chance", None, plain.drop_duplicates("measure"), "chance")
+    for model, mine in baselines.groupby("model", sort=False):
+        add(_plain(model), "no concepts", None, mine, "value")
+    # that of a precision depends on which labels a model tells
+    apart = baselines.groupby("measure")["chance"].transform("nunique") > 1
+    if (~apart).any():
+        add("Chance", "chance", None, baselines[~apart].drop_duplicates("measure"), "chance")
+    for model, mine in baselines[apart].groupby("model", sort=False):
+        add(f"{_plain(model)}, chance", "chance", None, mine, "chance")
     table = pd.DataFrame(rows)
     return table, pd.DataFrame(counts).reindex(columns=table.columns)
+
+
+def _plain(model: object) -> str:
+    return str(model).capitalize()
+
+
+def intervals(figures: pd.DataFrame, baselines: pd.DataFrame) -> Intervals:
+    """95 % intervals by row and measure of `standings`, in the units that the store has."""
+    found = [
+        (title, row)
+        for frame, by in ((figures, "bank"), (baselines, "model"))
+        for row in frame[frame["lo"].notna()].to_dict("records")
+        for title in [row[by] if by == "bank" else _plain(row[by])]
+    ]
+    return {(title, row["measure"]): (row["lo"], row["hi"]) for title, row in found}
 
 
 def groups(rows: pd.DataFrame) -> list[str]:
@@ -86,18 +107,24 @@ def groups(rows: pd.DataFrame) -> list[str]:
 def _others(rows: pd.DataFrame) -> list[str]:
     grouped = {measure for group in GROUPS.values() for measure in group}
     told = set(_FACTS) | grouped
-    return [m for m in rows.columns if m not in told and not str(m).startswith("on ")]
+    return [m for m in rows.columns if m not in told and not _of_split(str(m))]
+
+
+def _of_split(measure: str) -> bool:
+    """Whether it is a head's, on a split."""
+    return measure.startswith(tuple(f"{kind} " for kind in ON))
 
 
 def measures(groups: Sequence[str], splits: Sequence[str], rows: pd.DataFrame) -> list[str]:
     """Those of the groups (keys of GROUPS) that some row has, each once, in order; `splits` with
     those first that nothing was fitted on."""
     wanted: list[str] = []
-    accuracies = [f"on {s}" for s in splits]
+    accuracies = [f"{kind} {s}" for kind in ON for s in splits]
     for group in (g for g in GROUPS if g in groups):
         named = {HEADS: accuracies, OTHER: _others(rows)}.get(group, GROUPS[group])
         for measure in named:
-            wanted += accuracies[:1] if measure == HELD_OUT else [measure]
+            first = [f"{kind} {s}" for kind in ON for s in splits[:1]]
+            wanted += first if measure == HELD_OUT else [measure]
     return [m for m in dict.fromkeys(wanted) if m in rows and rows[m].notna().any()]
 
 
@@ -108,9 +135,11 @@ def table(
     wanted: Sequence[str],
     kinds: Sequence[str],
     made_by: Sequence[Method],
+    within: Intervals,
 ) -> None:
-    """Rows of `standings` of some kinds, by measures. Cells read "value (n ...)", and sort by the
-    value. `made_by`: the methods of the banks, told on hover."""
+    """Rows of `standings` of some kinds, by measures. Cells read "value (n ...)", with the interval
+    where there is one (`within`), and sort by the value. `made_by`: the methods of the banks, told
+    on hover."""
     kept = rows["what"].isin(kinds) & ((rows["what"] == "bank") | rows[wanted].notna().any(axis=1))
     rows, counts = rows[kept], counts[kept]
     config: dict[str, Any] = {
@@ -130,7 +159,7 @@ def table(
     for measure in wanted:
         config[measure] = defined.column(column(measure), form="", width=110)
     defined.table(
-        styled(rows, counts, wanted),
+        styled(rows, counts, wanted, within),
         key="standings",
         hide_index=True,
         column_order=["row", *wanted, "concepts"],
@@ -140,19 +169,23 @@ def table(
     )
 
 
-def styled(rows: pd.DataFrame, counts: pd.DataFrame, wanted: Sequence[str]) -> Styler:
+def styled(
+    rows: pd.DataFrame, counts: pd.DataFrame, wanted: Sequence[str], within: Intervals
+) -> Styler:
     """The numbers themselves, written with their n; rows to compare with are faint."""
     style = defined.harmless(rows).style
     for at in rows.index:
         told: dict[Any, str | Callable[[object], str] | None] = {
-            m: partial(_cell, n=counts.at[at, m]) for m in wanted
+            m: partial(_cell, n=counts.at[at, m], within=within.get((str(rows.at[at, "row"]), m)))
+            for m in wanted
         }
         style = style.format(told, subset=([at], list(wanted)))
     faint = [FAINT if what != "bank" else "" for what in rows["what"]]
     return style.apply(lambda _: faint, axis=0, subset=list(wanted))
 
 
-def _cell(value: object, *, n: Any) -> str:
+def _cell(value: object, *, n: Any, within: tuple[float, float] | None) -> str:
     if not isinstance(value, int | float) or not math.isfinite(value):
         return ""
-    return f"{number(value)} (n {int(n):,})"
+    span = f"{number(within[0])} to {number(within[1])}, " if within else ""
+    return f"{number(value)} ({span}n {int(n):,})"

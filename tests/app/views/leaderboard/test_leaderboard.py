@@ -243,7 +243,7 @@ def test_time_is_all_that_was_done_for_the_bank_and_nothing_that_all_share(
 @pytest.fixture
 def made(con: duckdb.DuckDBPyConnection) -> tuple[pd.DataFrame, pd.DataFrame]:
     return standings.standings(
-        build.banks(con), leaderboard.figures(con), leaderboard.baseline_accuracies(con)
+        build.banks(con), leaderboard.figures(con), leaderboard.baselines(con)
     )
 
 
@@ -350,7 +350,8 @@ def test_cells_are_written_with_their_n_and_stay_numbers(
 ) -> None:
     rows, counts = made
     wanted = ["r2", "on test", "time fit"]
-    styler = standings.styled(rows, counts, wanted)
+    within = {("parts", "r2"): (0.5, 0.875)}
+    styler = standings.styled(rows, counts, wanted, within)
     assert styler.data["r2"].dtype == np.float64
     shown = styler.hide(axis="index").to_string(delimiter="|").splitlines()
     names = shown[0].split("|")
@@ -359,7 +360,7 @@ def test_cells_are_written_with_their_n_and_stay_numbers(
         for cells in (line.split("|") for line in shown[1:])
     }
     texts = {row: [cells[m] for m in wanted] for row, cells in told.items()}
-    assert texts["parts"] == ["0.750 (n 100)", "50 (n 3)", "3 (n 4)"]
+    assert texts["parts"] == ["0.750 (0.500 to 0.875, n 100)", "50 (n 3)", "3 (n 4)"]
     assert texts["parts, random"] == ["0.250 (n 100)", "40 (n 3)", ""]
     assert texts["Linear probe"] == ["", "62.5 (n 3)", ""]
 
