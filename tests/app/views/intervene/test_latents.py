@@ -132,8 +132,9 @@ def test_the_outcome_is_the_head_run_on_edited_scores(
     rest = whole.rest(found, scores, found.logits)
     expected = bottleneck.logits(found.loaded.head, new, rest)
     np.testing.assert_allclose(found.logits + result.moved, expected, atol=1e-9)
-    np.testing.assert_array_equal(result.now, expected.argmax(1))
-    np.testing.assert_array_equal(result.before, found.logits.argmax(1) == found.classes)
+    np.testing.assert_array_equal(result.now, expected.argmax(1)[:, None])
+    right = found.logits.argmax(1) == found.classes
+    np.testing.assert_array_equal(result.before, right[:, None])
 
 
 @pytest.mark.parametrize("name", [FOUND, "cav · sparse", "nmf · sparse"])
