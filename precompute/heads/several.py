@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from core import heads as core_heads
+from core.counted import counted
 from core.types import Head, Targets
 from precompute.heads.types import Fitted, HeadInput
 from precompute.intake import Build
@@ -96,6 +97,6 @@ def left_out(build: Build, present: np.ndarray) -> str:
         return ""
     told = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
     return (
-        f" {len(names)} labels are left out ({told}): fewer than 3 train images are known to show "
-        "them, or fewer than 3 not to."
+        f" Without {counted(len(names), 'label')} ({told}): fewer than 3 train images are known to "
+        "show it, or fewer than 3 not to."
     )

@@ -201,7 +201,7 @@ function saliencyList(view) {
 function labelList(view) {
   const { data } = view;
   if (!data.labels.length) {
-    return el("p", { class: "cx-soft" }, "Nothing is labelled on this image, so scores cannot be held against labels.");
+    return el("p", { class: "cx-soft" }, "No concept is labelled on this image, so scores cannot be held against labels.");
   }
   const index = new Map(data.concepts.ids.map((id, i) => [id, i]));
   return el("table", { class: "cx-table" }, el("thead", {}, el("tr", {},
