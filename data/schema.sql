@@ -582,7 +582,10 @@ CREATE TABLE head (
     link            VARCHAR NOT NULL,    -- how logits become probabilities: "softmax" over all classes, or "sigmoid" of
                                          --   each label alone, so that they need not sum to 1
     linear          BOOLEAN NOT NULL,    -- FALSE: no function of the scores, has no weights and cannot be edited
-    n_weights       UBIGINT NOT NULL     -- non-zero
+    n_weights       UBIGINT NOT NULL,    -- non-zero
+    gap             DOUBLE               -- duality gap of a sparse layer's fit: its penalised loss is at most this share of
+                                         --   itself above the least there is (multi-label: the label fitted least well);
+                                         --   NULL: the head has no such layer
 );
 
 CREATE TABLE head_weight (      -- logit(class) = bias + sum over concepts of weight * score (+ rest)

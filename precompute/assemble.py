@@ -240,6 +240,7 @@ def put_head(
         link=fitted.head.link,
         linear=fitted.linear,
         n_weights=len(row),
+        gap=fitted.gap,
     )
     write.put(
         con,

@@ -1,6 +1,7 @@
 """Heads on concept scores: trained, folded from a backbone, or read off texts and labels."""
 
 from core.heads.chosen import STRENGTHS, choose_strength
+from core.heads.elastic_net import CLOSE
 from core.heads.last_layer import fold_backbone
 from core.heads.profiles import match_profiles
 from core.heads.several import (
@@ -11,11 +12,13 @@ from core.heads.several import (
     learnable,
 )
 from core.heads.soft_trim import soft_trimmed_mean
-from core.heads.trained import SparseSettings, fit_probe, fit_residual, fit_sparse
+from core.heads.trained import SparseSettings, Trained, fit_probe, fit_residual, fit_sparse
 
 __all__ = [
+    "CLOSE",
     "STRENGTHS",
     "SparseSettings",
+    "Trained",
     "choose_strength",
     "choose_strength_each",
     "fit_probe",

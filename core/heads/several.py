@@ -8,7 +8,6 @@ sigmoids of the logits and need not sum to 1.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer
@@ -17,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from core.bottleneck import logits
 from core.heads.chosen import STRENGTHS, USUAL
-from core.heads.trained import SparseSettings, elastic, nearest
+from core.heads.trained import SparseSettings, Trained, elastic
 from core.types import Head, Targets
 
 LEAST = 3
@@ -43,10 +42,8 @@ def fit_sparse_each(
     scores: Float[np.ndarray, "n k"],
     targets: Targets,
     settings: SparseSettings | None = None,
-    *,
-    seed: int = 0,
-) -> tuple[Head, Integer[np.ndarray, " y"]]:
-    """As `fit_sparse`, of every label that `learnable` finds; and the class_ids of its rows.
+) -> Trained:
+    """As `fit_sparse`, of every label that `learnable` finds, with the class_ids of its rows.
 
     Scores are standardised over all rows together. Raises what `learnable` raises, and ValueError
     for a `per_class` above the number of scores.
@@ -58,15 +55,15 @@ def fit_sparse_each(
             f"{settings.per_class}"
         )
 
-    def fit(x: Float[np.ndarray, "m k"], y: Bool[np.ndarray, " m"]) -> LogisticRegression:
-        def fitted(strength: float) -> LogisticRegression:
-            return elastic(x, y, replace(settings, c=strength), seed=seed)
+    gaps = []
 
-        if settings.per_class:
-            return nearest(fitted, settings.per_class)
-        return fitted(settings.c or USUAL)
+    def fit(x: Float[np.ndarray, "m k"], y: Bool[np.ndarray, " m"]) -> tuple[np.ndarray, float]:
+        found = elastic(x, y.astype(np.int64), settings)
+        gaps.append(found.gap)
+        return found.weight[0], float(found.bias[0])
 
-    return _each(scores, targets, fit, with_mean=settings.fit_bias)
+    head, classes = _each(scores, targets, fit, with_mean=settings.fit_bias)
+    return Trained(head, classes, max(gaps))
 
 
 def fit_probe_each(
@@ -74,8 +71,9 @@ def fit_probe_each(
 ) -> tuple[Head, Integer[np.ndarray, " y"]]:
     """As `fit_probe`, of every label that `learnable` finds; and the class_ids of its rows."""
 
-    def fit(x: Float[np.ndarray, "m d"], y: Bool[np.ndarray, " m"]) -> LogisticRegression:
-        return LogisticRegression(C=c, max_iter=1000, random_state=seed).fit(x, y)
+    def fit(x: Float[np.ndarray, "m d"], y: Bool[np.ndarray, " m"]) -> tuple[np.ndarray, float]:
+        model = LogisticRegression(C=c, max_iter=1000, random_state=seed).fit(x, y)
+        return model.coef_[0], float(model.intercept_[0])
 
     return _each(pooled, targets, fit, with_mean=True)
 
@@ -83,7 +81,7 @@ def fit_probe_each(
 def _each(
     x: Float[np.ndarray, "n k"],
     targets: Targets,
-    fit: Callable[[np.ndarray, np.ndarray], LogisticRegression],
+    fit: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, float]],
     *,
     with_mean: bool,
 ) -> tuple[Head, Integer[np.ndarray, " y"]]:
@@ -93,10 +91,9 @@ def _each(
     weight, bias = np.zeros((len(chosen), x.shape[1])), np.zeros(len(chosen))
     for i, j in enumerate(chosen):
         known = ~np.isnan(targets.y[:, j])
-        model = fit(z[known], targets.y[known, j] == 1)
+        coefficients, bias[i] = fit(z[known], targets.y[known, j] == 1)
         # scale_ is 1 where a column is constant
-        weight[i] = model.coef_[0] / scaler.scale_
-        bias[i] = float(np.ravel(model.intercept_)[0])
+        weight[i] = coefficients / scaler.scale_
     if with_mean:
         bias -= weight @ scaler.mean_
     return Head(weight, bias, link="sigmoid"), targets.classes[chosen]

@@ -6,18 +6,18 @@ concept scores with a sparse linear layer, so that a prediction is a short sum o
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float64, Integer
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from core.bottleneck import logits
 from core.heads.chosen import USUAL
+from core.heads.elastic_net import Fit, Penalty, fit_elastic_net
 from core.intervention.refit import STRENGTH, refit
 from core.types import Head
 
@@ -31,27 +31,36 @@ class SparseSettings:
     per_class: int = 0
     """above 0 chooses the strength along the regularisation path instead: the fit whose mean number
     of non-zero weights a class comes nearest to it (what GLM-SAGA is asked for by Wong et al. 2021,
-    arXiv 2105.04857, and by the label-free CBM)"""
+    arXiv 2105.04857, and by the label-free CBM). Of Y > 2 classes a fit never keeps more than
+    (Y - 1) / Y of the scores, since a softmax lets the middle weight of a score be 0"""
     fit_bias: bool = True
     """without it scores are scaled but not centred and the head has no bias, so that a class has
     nothing but its concepts (the probe of DN-CBM, Rao et al. 2024, arXiv 2407.14499)"""
     l1_ratio: float = 0.99
     """share of the penalty that is L1, 0..1; the rest is L2"""
-    max_iter: int = 300
+    max_iter: int = 3000
+    """steps after which a fit ends although its duality gap is not closed"""
+
+
+class Trained(NamedTuple):
+    head: Head
+    classes: Integer[np.ndarray, " y"]
+    """that the rows of the head stand for"""
+    gap: float
+    """what the penalised loss of the fit is at most above its least value, as a share of itself; of
+    several fits, the largest"""
 
 
 def fit_sparse(
     scores: Float[np.ndarray, "n k"],
     classes: Integer[np.ndarray, " n"],
     settings: SparseSettings | None = None,
-    *,
-    seed: int = 0,
-) -> tuple[Head, Integer[np.ndarray, " y"]]:
+) -> Trained:
     """Multinomial logistic regression with an elastic-net penalty on standardised scores.
 
-    Returns the head and the classes its rows stand for, those that occur. The standardisation is
-    folded into the weights, so they apply to scores as stored. Raises ValueError with fewer than
-    two classes and for a `per_class` above the number of scores.
+    The head knows the classes that occur. The standardisation is folded into the weights, so they
+    apply to scores as stored. Raises ValueError with fewer than two classes and for a `per_class`
+    above the number of scores.
     """
     settings = settings or SparseSettings()
     per_class, fit_bias = settings.per_class, settings.fit_bias
@@ -62,32 +71,33 @@ def fit_sparse(
             f"{per_class}"
         )
     scaler = StandardScaler(with_mean=fit_bias).fit(scores)
-    x = scaler.transform(scores)
-
-    def fitted(strength: float) -> LogisticRegression:
-        return elastic(x, classes, replace(settings, c=strength), seed=seed)
-
-    model = nearest(fitted, per_class) if per_class else fitted(settings.c or USUAL)
-    return _unstandardised(model, scaler), present
+    fit = elastic(scaler.transform(scores), np.searchsorted(present, classes), settings)
+    weight, bias = _two_sided(fit.weight, fit.bias)
+    return Trained(_unstandardised(weight, bias, scaler), present, fit.gap)
 
 
 def elastic(
-    x: Float[np.ndarray, "n k"], y: np.ndarray, settings: SparseSettings, *, seed: int
-) -> LogisticRegression:
-    """Logistic regression of the inverse strength `settings.c` on standardised scores."""
-    model = LogisticRegression(
-        C=settings.c,
-        l1_ratio=settings.l1_ratio,
-        solver="saga",
-        max_iter=settings.max_iter,
-        tol=1e-3,
-        random_state=seed,
-        fit_intercept=settings.fit_bias,
-    )
-    with warnings.catch_warnings():
-        # saga approaches the optimum slowly; accuracy is settled long before the tolerance is
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(x, y)
+    x: Float[np.ndarray, "n k"], y: Integer[np.ndarray, " n"], settings: SparseSettings
+) -> Fit:
+    """The fit to standardised scores at the settings' strength, or the one nearest to `per_class`.
+
+    `y` are classes from 0 on, each there at least once.
+    """
+    x = x.astype(np.float64)
+
+    def fitted(strength: float, start: Fit | None = None) -> Fit:
+        return fit_elastic_net(
+            x,
+            y,
+            Penalty(strength, settings.l1_ratio),
+            fit_bias=settings.fit_bias,
+            most_steps=settings.max_iter,
+            start=start,
+        )
+
+    if settings.per_class:
+        return nearest(fitted, settings.per_class)
+    return fitted(settings.c or USUAL)
 
 
 PATH = (1e-4, 1e4)
@@ -95,17 +105,20 @@ PATH = (1e-4, 1e4)
 STEPS = 14
 
 
-def nearest(fitted: Callable[[float], LogisticRegression], per_class: int) -> LogisticRegression:
-    """Bisection on the logarithm of the inverse strength: weights get fewer as it falls."""
+def nearest(fitted: Callable[[float, Fit | None], Fit], per_class: int) -> Fit:
+    """Bisection on the logarithm of the inverse strength: weights get fewer as it falls.
+
+    `fitted` takes a strength and a fit from where to begin.
+    """
     low, high = PATH
-    best, missed = None, np.inf
+    best, last, missed = None, None, np.inf
     for _ in range(STEPS):
         middle = float(np.sqrt(low * high))
-        model = fitted(middle)
+        last = fitted(middle, last)
         # with two classes one row stands for both
-        each = np.count_nonzero(model.coef_) / len(model.coef_)
+        each = np.count_nonzero(last.weight) / len(last.weight)
         if abs(each - per_class) < missed:
-            best, missed = model, abs(each - per_class)
+            best, missed = last, abs(each - per_class)
         if missed == 0:
             break
         low, high = (middle, high) if each < per_class else (low, middle)
@@ -122,13 +135,15 @@ def fit_probe(
 ) -> tuple[Head, Integer[np.ndarray, " y"]]:
     """The plain linear probe: L2 logistic regression on standardised pooled activations.
 
-    Returns and raises what `fit_sparse` does.
+    Returns the head and the classes its rows stand for. Raises what `fit_sparse` does.
     """
     present = _at_least_two(classes)
     scaler = StandardScaler().fit(pooled)
     model = LogisticRegression(C=c, max_iter=1000, random_state=seed)
     model.fit(scaler.transform(pooled), classes)
-    return _unstandardised(model, scaler), present
+    # scikit-learn keeps the width of what it was fitted on
+    weight, bias = _two_sided(model.coef_.astype(np.float64), model.intercept_.astype(np.float64))
+    return _unstandardised(weight, bias, scaler), present
 
 
 def fit_residual(
@@ -167,11 +182,11 @@ def _at_least_two(classes: Integer[np.ndarray, " n"]) -> Integer[np.ndarray, " y
     return present
 
 
-def _unstandardised(model: LogisticRegression, scaler: StandardScaler) -> Head:
-    # scikit-learn keeps the width of what it was fitted on
-    coefficients, intercepts = _two_sided(
-        model.coef_.astype(np.float64), model.intercept_.astype(np.float64)
-    )
+def _unstandardised(
+    coefficients: Float64[np.ndarray, "y k"],
+    intercepts: Float64[np.ndarray, " y"],
+    scaler: StandardScaler,
+) -> Head:
     # scale_ is 1 where a column is constant
     weight = coefficients / scaler.scale_
     # not centred, only scaled: no bias makes up for it
@@ -181,7 +196,7 @@ def _unstandardised(model: LogisticRegression, scaler: StandardScaler) -> Head:
 def _two_sided(
     coefficients: Float64[np.ndarray, "m k"], intercepts: Float64[np.ndarray, " m"]
 ) -> tuple[Float64[np.ndarray, "y k"], Float64[np.ndarray, " y"]]:
-    """With two classes scikit-learn keeps one row; a softmax wants both."""
+    """With two classes a fit has one row; a softmax wants both."""
     if len(coefficients) > 1:
         return coefficients, intercepts
     half = coefficients / 2

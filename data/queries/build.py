@@ -104,6 +104,8 @@ class HeadFacts:
     linear: bool
     n_weights: int
     """not zero"""
+    gap: float | None
+    """duality gap as a share of the penalised loss; None: no sparse layer was fitted"""
     bank: str
     """name of the bank"""
     method: str

@@ -94,5 +94,16 @@ def fit_head(given: HeadInput, spec: HeadSpec) -> Fitted | None:
         log.attempt("heads", spec.title),
         log.timed(f"head {spec.title}", len(given.scores), "images"),
     ):
-        return HEADS[spec.kind].make(given, **spec.params)
+        made = HEADS[spec.kind].make(given, **spec.params)
+        if made.gap is not None and made.gap > core_heads.CLOSE:
+            log.notice("heads", spec.title, _unfinished(made.gap))
+        return made
     return None
+
+
+def _unfinished(gap: float) -> ValueError:
+    return ValueError(
+        f"its fit ended before it was done: its penalised loss may be {100 * gap:.2g} % above the "
+        f"least there is, where {100 * core_heads.CLOSE:g} % is asked for. Weights may change; "
+        "give the head more steps (max_iter) or a stronger penalty (a lower c)"
+    )

@@ -26,14 +26,14 @@ def sparse(given: HeadInput, **params: Any) -> Fitted:
 
     def fitted(strength: float) -> tuple[Head, np.ndarray]:
         strong = replace(settings, c=strength)
-        return core_heads.fit_sparse_each(scores, targets, strong, seed=build.seed)
+        return core_heads.fit_sparse_each(scores, targets, strong)[:2]
 
     chosen = ""
     if not settings.c and not settings.per_class:
         c, n = choose_on_val_each(build, fitted, given.scores)
         settings = replace(settings, c=c)
         chosen = f", penalised as is best on {n:,} val images (c = {c:g})" if n else ""
-    head, present = core_heads.fit_sparse_each(scores, targets, settings, seed=build.seed)
+    head, present, gap = core_heads.fit_sparse_each(scores, targets, settings)
     share = np.count_nonzero(head.weight) / head.weight.size
     return Fitted(
         head,
@@ -41,6 +41,7 @@ def sparse(given: HeadInput, **params: Any) -> Fitted:
         "A sparse logistic regression of each label on concept scores, labels apart, trained on "
         f"the {len(scores):,} train images where they are known{chosen}; {100 * share:.0f} % of "
         f"its weights are not zero.{left_out(build, present)}",
+        gap=gap,
         refit=lambda scores: sparse(replace(given, scores=scores), **params),
     )
 
@@ -62,6 +63,7 @@ def hybrid(given: HeadInput, *, strength: float, **params: Any) -> Fitted:
         "labels are known. The second part stays fixed in each image, whatever is edited."
         f"{left_out(build, first.classes)}",
         given.vectors.astype(np.float64) @ left.weight.T + left.bias,
+        gap=first.gap,
         refit=lambda scores: hybrid(replace(given, scores=scores), strength=strength, **params),
     )
 

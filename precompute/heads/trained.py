@@ -29,16 +29,14 @@ def sparse(given: HeadInput, **params: Any) -> Fitted:
     scores = given.scores[rows]
 
     def fitted(strength: float) -> tuple[Head, np.ndarray]:
-        return core_heads.fit_sparse(
-            scores, targets, replace(settings, c=strength), seed=build.seed
-        )
+        return core_heads.fit_sparse(scores, targets, replace(settings, c=strength))[:2]
 
     chosen = ""
     if not settings.c and not settings.per_class:
         c, n = choose_on_val(build, fitted, given.scores)
         settings = replace(settings, c=c)
         chosen = f", penalised as is best on {n:,} val images (c = {c:g})" if n else ""
-    head, present = core_heads.fit_sparse(scores, targets, settings, seed=build.seed)
+    head, present, gap = core_heads.fit_sparse(scores, targets, settings)
     share = np.count_nonzero(head.weight) / head.weight.size
     each = np.count_nonzero(head.weight) / len(head.weight)
     aimed = f", {each:.3g} a class where {settings.per_class} were asked for"
@@ -48,6 +46,7 @@ def sparse(given: HeadInput, **params: Any) -> Fitted:
         f"Sparse linear layer on concept scores, trained on the labels of {len(rows):,} train "
         f"images{chosen}; {100 * share:.0f} % of its weights are not zero"
         f"{aimed if settings.per_class else ''}.",
+        gap=gap,
         refit=lambda scores: sparse(replace(given, scores=scores), **params),
     )
 
@@ -77,5 +76,6 @@ def hybrid(given: HeadInput, *, strength: float = 0.01, **params: Any) -> Fitted
         f"on what the concepts leave, with the labels of {len(rows)} train images. The second part "
         "stays fixed in each image, whatever is edited.",
         pooled @ left.weight.T + left.bias,
+        gap=first.gap,
         refit=lambda scores: hybrid(replace(given, scores=scores), strength=strength, **params),
     )

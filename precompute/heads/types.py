@@ -30,6 +30,8 @@ class Fitted:
     thresholds: Float[np.ndarray, " y"] | None = None
     """of a multi-label set, the probability from which on an image is taken for each label; None:
     it is taken for its most probable class"""
+    gap: float | None = None
+    """of a sparse layer, see `core.heads.Trained`; None: of no such layer"""
     refit: Callable[[Float[np.ndarray, "n k"]], Fitted] | None = None
     """the same made from other scores of the same shape: how its random control comes about"""
 

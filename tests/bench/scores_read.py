@@ -94,9 +94,7 @@ def _measured(build: Build, spec: BankSpec) -> dict[str, float]:
     assert build.logits is not None
     assert build.presence is not None
     settings = heads.SparseSettings()
-    head, present = heads.fit_sparse(
-        scores[train], build.class_of[train], settings, seed=build.seed
-    )
+    head, present, _ = heads.fit_sparse(scores[train], build.class_of[train], settings)
     decided = present[logits(head, scores[test]).argmax(1)]
     model = build.output_classes[build.logits[test].argmax(1)]
     out = {

@@ -160,9 +160,16 @@ def contents() -> None:
             address.link(f"**{plain(short(head.name, 24))}**", "intervene", h=head.name)
         about.caption(
             f"{plain(head.about)} {counted(head.n_classes, 'class')}, {head.n_weights:,} "
-            "non-zero weights.",
+            f"non-zero weights.{_closed(head.gap)}",
             help=defined.told(kind),
         )
+
+
+def _closed(gap: float | None) -> str:
+    """How far a fit may be from done, by its duality gap."""
+    if gap is None:
+        return ""
+    return f" The loss of the fit is at most {100 * gap:.1g} % above the least there is."
 
 
 def images() -> None:

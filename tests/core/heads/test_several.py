@@ -63,12 +63,12 @@ def test_a_probe_minimises_the_masked_binary_cross_entropy() -> None:
 
 def test_what_is_unknown_weighs_nothing_and_labels_do_not_touch_one_another() -> None:
     x, targets = drawn()
-    head, _ = fit_sparse_each(x, targets, SparseSettings(c=1.0))
+    head, *_ = fit_sparse_each(x, targets, SparseSettings(c=1.0))
 
     known = ~np.isnan(targets.y[:, 1])
     others = targets.y.copy()
     others[:, [0, 2]] = 1 - others[:, [0, 2]]
-    again, _ = fit_sparse_each(x, Targets(others, targets.classes), SparseSettings(c=1.0))
+    again, *_ = fit_sparse_each(x, Targets(others, targets.classes), SparseSettings(c=1.0))
     np.testing.assert_allclose(again.weight[1], head.weight[1])
     moved = x.copy()
     moved[~known] = moved[~known][::-1]  # the same scores on other images, so the same scale
@@ -82,8 +82,8 @@ def test_one_label_has_the_probabilities_of_a_softmax_of_two_classes() -> None:
     known = ~np.isnan(targets.y[:, 0])
     x, y = x[known], targets.y[known, :1]
 
-    head, _ = fit_sparse_each(x, Targets(y, np.array([3])), SparseSettings(c=2.0), seed=1)
-    both, _ = fit_sparse(x, y[:, 0].astype(int), SparseSettings(c=2.0), seed=1)
+    head, *_ = fit_sparse_each(x, Targets(y, np.array([3])), SparseSettings(c=2.0))
+    both, *_ = fit_sparse(x, y[:, 0].astype(int), SparseSettings(c=2.0))
 
     np.testing.assert_allclose(
         probabilities(logits(head, x), "sigmoid")[:, 0],
@@ -94,7 +94,7 @@ def test_one_label_has_the_probabilities_of_a_softmax_of_two_classes() -> None:
 
 def test_few_weights_can_be_asked_for() -> None:
     x, targets = drawn()
-    head, _ = fit_sparse_each(x, targets, SparseSettings(per_class=2))
+    head, *_ = fit_sparse_each(x, targets, SparseSettings(per_class=2))
     assert (np.count_nonzero(head.weight, axis=1) == 2).all()
     with pytest.raises(ValueError, match="per_class must lie between 0 and the 6"):
         fit_sparse_each(x, targets, SparseSettings(per_class=7))
@@ -113,7 +113,7 @@ def test_labels_that_hardly_vary_are_left_out() -> None:
 def test_a_residual_leaves_the_first_head_and_lowers_the_loss() -> None:
     x, targets = drawn()
     few = x[:, :2]
-    head, _ = fit_sparse_each(few, targets, SparseSettings(c=1.0))
+    head, *_ = fit_sparse_each(few, targets, SparseSettings(c=1.0))
 
     left = fit_residual_each(head, few, x, targets.y, strength=0.01)
 
@@ -128,7 +128,7 @@ def test_a_residual_leaves_the_first_head_and_lowers_the_loss() -> None:
 
 def test_the_strength_is_the_one_that_tells_other_images_best() -> None:
     x, targets = drawn(60)
-    on, judged = drawn(400, seed=1)
+    on, judged = drawn(400)
 
     def fit(strength: float) -> tuple[Head, np.ndarray]:
         return fit_probe_each(x, targets, c=strength)

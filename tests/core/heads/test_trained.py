@@ -26,7 +26,7 @@ def separable(n: int = 60, *, n_classes: int = 4, k: int = 11) -> tuple[np.ndarr
 
 def test_sparse_head_beats_chance_and_has_zeros() -> None:
     scores, classes = separable()
-    head, present = fit_sparse(scores[:40], classes[:40], SparseSettings(c=0.5))
+    head, present, _ = fit_sparse(scores[:40], classes[:40], SparseSettings(c=0.5))
     assert present.tolist() == [2, 3, 4, 5]
     predicted = present[logits(head, scores[40:]).argmax(1)]
     assert (predicted == classes[40:]).mean() > 0.7  # chance 0.25
@@ -59,7 +59,7 @@ def test_head_on_raw_scores_gives_sklearns_probabilities(n_classes: int) -> None
 def test_constant_score_gets_no_weight() -> None:
     scores, classes = separable()
     scores[:, 5] = 7.0
-    head, _ = fit_sparse(scores, classes)
+    head, *_ = fit_sparse(scores, classes)
     assert (head.weight[:, 5] == 0).all()
     assert np.isfinite(head.weight).all()
 

@@ -19,8 +19,9 @@ from core.bottleneck import logits, rest
 from core.concepts.common import concept_layer
 from core.concepts.factors import nmf
 from core.naming.labels import same_words
+from core.recipe import HeadSpec
 from core.types import Head, Labels, Readout
-from precompute.heads import HEADS, Fitted, HeadInput, logits_of, predictions
+from precompute.heads import HEADS, Fitted, HeadInput, fit_head, logits_of, predictions
 from precompute.intake.texts import Texts
 from precompute.quality.metric_maps import best_separator
 
@@ -60,7 +61,25 @@ def right(fitted: Fitted, taken: HeadInput) -> float:
 # -- trained -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("per_class", [1, 2, 4])
+@pytest.mark.parametrize("kind", ["sparse", "hybrid"])
+def test_a_fit_that_ends_before_it_is_done_is_a_notice(kind: str) -> None:
+    taken = given()
+    done = fit_head(taken, HeadSpec("bank", kind))
+    assert done is not None
+    assert done.gap is not None
+    assert done.gap <= core_heads.CLOSE
+    assert taken.build.log.told() == []
+    ended = fit_head(taken, HeadSpec("bank", kind, params={"max_iter": 2}))
+    assert ended is not None
+    assert ended.gap is not None
+    assert ended.gap > core_heads.CLOSE
+    [(stage, _, why)] = taken.build.log.told()
+    assert stage == "heads"
+    assert f"{100 * ended.gap:.2g} %" in why
+    assert "max_iter" in why
+
+
+@pytest.mark.parametrize("per_class", [1, 2, 3])
 def test_a_class_gets_as_many_weights_as_asked(per_class: int) -> None:
     taken = given()
     fitted = HEADS["sparse"].make(taken, per_class=per_class)
