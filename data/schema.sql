@@ -741,7 +741,8 @@ CREATE TABLE dominance (        -- how often a concept adds most to the predicte
 CREATE TABLE fidelity (         -- do importances say what the head's logit does? mean over images
     head_id         USMALLINT NOT NULL,
     method          VARCHAR NOT NULL,    -- as in `importance`
-    metric          VARCHAR NOT NULL,    -- "C-insertion", "C-deletion" (logits) or "C-muFidelity" (correlation, -1..1)
+    metric          VARCHAR NOT NULL,    -- "C-insertion", "C-deletion" (share of how far all concepts together
+                                         --   move the logit) or "C-muFidelity" (correlation, -1..1)
     value           DOUBLE NOT NULL,     -- C-deletion: small is good; the others: large
     random          DOUBLE NOT NULL,     -- the same for the head's concepts in random order
     control         DOUBLE,              -- the same for a head of the same kind, fitted again on random directions in the

@@ -6,10 +6,7 @@ import math
 
 from core.catalogue.definition import COMMON, Definition, keyed
 
-_FIDELITY = (
-    "Random: the same kind of head, fitted on random directions. Each head has logits of its own "
-    "size, so a value in logits says most beside its own chance."
-)
+_FIDELITY = "Random: the same kind of head, fitted on random directions."
 _SOURCE = "Fel et al. 2023, arXiv 2306.07304"
 _ORDER = "the concepts in random order"
 _JUDGED = "images, held-out ones if any"
@@ -23,9 +20,11 @@ FIDELITY = keyed(
             "C-insertion",
             "How soon the predicted class's logit is back when concepts are put back from the "
             f"most important on. {_FIDELITY}",
-            formula="mean height of the logit as concepts come in, most important first, others 0",
+            formula="mean height of the logit above the logit without concepts, as the concepts "
+            "that are active on the image come in, most important first, over how far all of them "
+            "together move it; both summed over images",
             source=_SOURCE,
-            unit="logits",
+            unit="share",
             better="higher",
             chance=_ORDER,
             n_of=_JUDGED,
@@ -35,9 +34,9 @@ FIDELITY = keyed(
             "C-deletion",
             "How soon the predicted class's logit is gone when concepts are taken out from the "
             f"most important on. {_FIDELITY}",
-            formula="mean height of the logit as concepts are set to 0, most important first",
+            formula="as C-insertion, as the active concepts are set to 0, most important first",
             source=_SOURCE,
-            unit="logits",
+            unit="share",
             better="lower",
             chance=_ORDER,
             n_of=_JUDGED,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from core.importance.fidelity import c_deletion, c_insertion, mu_fidelity
+from core.importance.fidelity import MOST_STEPS, c_deletion, c_insertion, mu_fidelity, span
 from core.importance.gradient_input import gradient_input
 from core.importance.integrated_gradients import integrated_gradients
 from core.importance.linear import linear
@@ -59,6 +59,7 @@ METHODS: Mapping[str, Method] = {
 
 __all__ = [
     "METHODS",
+    "MOST_STEPS",
     "Function",
     "LinearLogit",
     "Method",
@@ -66,4 +67,5 @@ __all__ = [
     "c_deletion",
     "c_insertion",
     "mu_fidelity",
+    "span",
 ]

@@ -27,6 +27,8 @@ from precompute.intake import Build, pixels_of
 
 VARIED, RANKED_BY = 12, "integrated_gradients"
 """concepts of an image that a costly method varies: the largest by this one, which is run on all"""
+STEPS = 10
+"""of a curve: at each the rest of the network runs again"""
 
 
 class Explained(NamedTuple):
@@ -98,7 +100,7 @@ def _image(row: int, every: ResumedLogit, control: RandomDictionary, *, seed: in
     if logit == without:
         return Explained(row, logit, without, active.numpy(), {}, {}, {})
     importances = _importances(function, seed=seed)
-    pairs = fidelity.tested(function, whole, importances, seed=seed)
+    pairs = fidelity.tested(function, whole, importances, seed=seed, most_steps=STEPS)
     codes = control.codes(stopped(1).tokens[0].float().cpu())
     used, own = codes.any(0), None
     if every.of_cls is not None:
@@ -107,7 +109,11 @@ def _image(row: int, every: ResumedLogit, control: RandomDictionary, *, seed: in
     random = ResumedLogit(stopped, codes, control.directions, output, own)
     random = random.part(torch.nonzero(used)[:, 0])
     drawn = fidelity.tested(
-        random, torch.ones(1, int(used.sum())).double(), _importances(random, seed=seed), seed=seed
+        random,
+        torch.ones(1, int(used.sum())).double(),
+        _importances(random, seed=seed),
+        seed=seed,
+        most_steps=STEPS,
     )
     values = {name: found[0].numpy() for name, found in importances.items()}
     return Explained(row, logit, without, active.numpy(), values, pairs, drawn)

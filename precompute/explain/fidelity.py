@@ -14,7 +14,16 @@ from scipy.sparse import csc_array
 from torch import Tensor
 
 from core import bottleneck
-from core.importance import METHODS, Function, LinearLogit, c_deletion, c_insertion, mu_fidelity
+from core.importance import (
+    METHODS,
+    MOST_STEPS,
+    Function,
+    LinearLogit,
+    c_deletion,
+    c_insertion,
+    mu_fidelity,
+    span,
+)
 from core.kinds import FITTED
 from core.sampling import evenly
 from core.types import Head
@@ -32,8 +41,9 @@ SAME = 1e-9
 EXACT = "linear"
 """the method that the others are compared with on a linear head"""
 
-Pairs = dict[tuple[str, str], Float64[np.ndarray, "_ 2"]]
-"""by method and metric each image's value and its mean over random orders"""
+Pairs = dict[tuple[str, str], Float64[np.ndarray, "_ 3"]]
+"""by method and metric each image's value, its mean over random orders, and what both are a share
+of: of areas, how far all concepts together move the logit; of correlations, 1"""
 
 
 class JudgedHead(NamedTuple):
@@ -112,7 +122,7 @@ def _head(
         function = logit(head, int(y))
         x = torch.from_numpy(scores[best == y].astype(np.float64))
         importances = {name: METHODS[name].run(function, x, seed=seed) for name in methods}
-        found.append(tested(function, x, importances, seed=seed))
+        found.append(tested(function, x, importances, seed=seed, most_steps=MOST_STEPS))
     return joined(found)
 
 
@@ -151,16 +161,19 @@ def tested(
     importances: Mapping[str, Float[Tensor, "n k"]],
     *,
     seed: int,
+    most_steps: int,
 ) -> Pairs:
     """Each image's metrics, for its importances and, meaned, for them in random orders."""
     generator = torch.Generator().manual_seed(seed)
     draws = [torch.rand(x.shape, generator=generator, dtype=x.dtype) for _ in range(SHUFFLES)]
     pairs: Pairs = {}
+    moved = np.abs(span(function, x))
     for metric, area in (("C-insertion", c_insertion), ("C-deletion", c_deletion)):
         # of what is random only the order counts here, so that all methods share it
-        random = np.mean([area(function, x, draw) for draw in draws], axis=0)
+        random = np.mean([area(function, x, draw, most_steps=most_steps) for draw in draws], axis=0)
         for name, importance in importances.items():
-            pairs[name, metric] = np.stack([area(function, x, importance), random], axis=1)
+            value = area(function, x, importance, seed=seed, most_steps=most_steps)
+            pairs[name, metric] = np.stack([value, random, moved], axis=1)
     asked = [
         values
         for importance in importances.values()
@@ -169,7 +182,8 @@ def tested(
     found = mu_fidelity(function, x, torch.stack(asked), seed=seed)
     found = found.reshape(len(importances), 1 + SHUFFLES, len(x))
     for name, of_one in zip(importances, found, strict=True):
-        pairs[name, "C-muFidelity"] = np.stack([of_one[0], of_one[1:].mean(0)], axis=1)
+        random = of_one[1:].mean(0)
+        pairs[name, "C-muFidelity"] = np.stack([of_one[0], random, np.ones_like(random)], axis=1)
     return pairs
 
 
@@ -183,13 +197,20 @@ def joined(found: Sequence[Pairs]) -> Pairs:
 
 
 def table(pairs: Pairs, control: Pairs) -> pd.DataFrame:
-    """method, metric, value, random, control (NaN: none), n; means over images that have both."""
+    """method, metric, value, random, control (NaN: none), n; of the images that have both numbers.
+
+    Values are shares of sums over images: an area is a share of how far all concepts together move
+    the logit, so that heads with logits of different size can be compared. Without a row where
+    concepts move no logit.
+    """
     rows = []
     for (method, metric), values in pairs.items():
         known = values[~np.isnan(values).any(1)]
-        if len(known):
-            drawn = control.get((method, metric), np.full((1, 2), np.nan))[:, 0]
-            drawn = drawn[~np.isnan(drawn)]
-            other = drawn.mean() if len(drawn) else np.nan
-            rows.append((method, metric, *known.mean(0), other, len(known)))
+        drawn = control.get((method, metric), np.empty((0, 3)))
+        drawn = drawn[~np.isnan(drawn[:, [0, 2]]).any(1)]
+        total, others = known[:, 2].sum(), drawn[:, 2].sum()
+        if total > 0:
+            other = drawn[:, 0].sum() / others if others > 0 else np.nan
+            value, random = known[:, :2].sum(0) / total
+            rows.append((method, metric, value, random, other, len(known)))
     return pd.DataFrame(rows, columns=["method", "metric", "value", "random", "control", "n"])

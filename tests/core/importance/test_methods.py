@@ -142,24 +142,67 @@ def test_linear_refuses_what_is_not_linear(scores: torch.Tensor) -> None:
         METHODS["linear"].run(bent, scores)
 
 
-def test_areas_equal_their_definition(logit: LinearLogit, scores: torch.Tensor) -> None:
-    importance = METHODS["linear"].run(logit, scores)
-    for i in range(N):
-        order = np.argsort(-importance[i].numpy(), kind="stable")
-        inserted, deleted = [], []
-        for step in range(11):
-            first = order[: round(step * K / 10)]
-            come, gone = torch.zeros(1, K, dtype=torch.float64), scores[i : i + 1].clone()
-            come[0, first] = scores[i, first]
+@pytest.mark.parametrize("most_steps", [3, 32])
+def test_areas_equal_their_definition(
+    logit: LinearLogit, scores: torch.Tensor, most_steps: int
+) -> None:
+    """One concept at a time where there are few, in equal parts else; silent ones take no step."""
+    x = scores.clone()
+    x[0] = 0
+    for i in range(1, N):
+        x[i, : i % (K - 1)] = 0
+    importance = METHODS["linear"].run(logit, x)
+    importance[:, 0] += 100 * (x[:, 0] == 0)  # a silent concept that is said to count most
+    inserted = fidelity.c_insertion(logit, x, importance, most_steps=most_steps)
+    deleted = fidelity.c_deletion(logit, x, importance, most_steps=most_steps)
+    assert inserted[0] == deleted[0] == 0
+    none = float(logit(torch.zeros(1, K, dtype=torch.float64)))
+    for i in range(1, N):
+        active = [k for k in np.argsort(-importance[i].numpy()) if x[i, k] != 0]
+        steps = min(len(active), most_steps)
+        come_heights, gone_heights = [], []
+        for step in range(steps + 1):
+            first = active[: round(step * len(active) / steps)]
+            come, gone = torch.zeros(1, K, dtype=torch.float64), x[i : i + 1].clone()
+            come[0, first] = x[i, first]
             gone[0, first] = 0
-            inserted.append(float(logit(come)))
-            deleted.append(float(logit(gone)))
-        for curve, found in (
-            (inserted, fidelity.c_insertion(logit, scores, importance)),
-            (deleted, fidelity.c_deletion(logit, scores, importance)),
-        ):
-            area = sum((x + y) / 2 for x, y in itertools.pairwise(curve)) / 10
+            come_heights.append(float(logit(come)) - none)
+            gone_heights.append(float(logit(gone)) - none)
+        for heights, found in ((come_heights, inserted), (gone_heights, deleted)):
+            area = sum((a + b) / 2 for a, b in itertools.pairwise(heights)) / steps
             assert found[i] == pytest.approx(area)
+    np.testing.assert_allclose(
+        fidelity.span(logit, x), [float(logit(x[i : i + 1])) - none for i in range(N)]
+    )
+
+
+def test_an_order_is_seen_among_many_silent_concepts() -> None:
+    """60 of 1,024 active: exact importances against the same shuffled among the same sign."""
+    rng = np.random.default_rng(0)
+    weight = torch.from_numpy(rng.normal(size=1024))
+    function, x = LinearLogit(weight, 0.3), torch.zeros(1, 1024, dtype=torch.float64)
+    active = rng.choice(1024, 60, replace=False)
+    x[0, active] = torch.from_numpy(rng.random(60) + 0.1)
+    exact = METHODS["linear"].run(function, x)
+    shuffled = exact.clone()
+    for sign in (1, -1):
+        own = np.flatnonzero((exact[0] * sign > 0).numpy())
+        shuffled[0, own] = exact[0, rng.permutation(own)]
+    best = fidelity.c_insertion(function, x, exact)[0]
+    assert best > fidelity.c_insertion(function, x, shuffled)[0] + 0.01 * abs(best)
+    assert (
+        fidelity.c_deletion(function, x, exact)[0] < fidelity.c_deletion(function, x, shuffled)[0]
+    )
+
+
+def test_equal_importances_come_in_no_order_of_their_own() -> None:
+    """Half of the logit on average, wherever the concept that matters stands."""
+    x = torch.ones(400, K, dtype=torch.float64)
+    weight = torch.zeros(K, dtype=torch.float64)
+    weight[0] = 1
+    found = fidelity.c_insertion(LinearLogit(weight, 0.0), x, torch.zeros_like(x))
+    assert found.mean() == pytest.approx(0.5, abs=0.06)
+    assert found.std() > 0.1
 
 
 def test_no_order_beats_weight_times_score(logit: LinearLogit, scores: torch.Tensor) -> None:
