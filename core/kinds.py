@@ -36,6 +36,8 @@ LOGITS = "logits"
 Pool = Literal["mean", "max", "cls"]
 """what an image's score is read from: the mean of its map, its largest value, or the code of the
 image's CLS token: `bank.pool`"""
+ControlKind = Literal["matched", "random"]
+"""what stands in a bank's place to compare it with: `bank.control_kind`"""
 LabelLevel = Literal["image", "class"]
 """whether images were labelled one by one or have their class's labels: `bank.label_level`"""
 Scope = Literal["backbone", "bank", "head", "concept"]

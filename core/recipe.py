@@ -66,6 +66,9 @@ class BankSpec:
     stability: int = 0
     """2 or more: compare so many fits with different seeds, this one among them, and as many on
     disjoint parts of the train images; 0: no"""
+    control: str = "matched"
+    """what stands in its place to compare it with: its own directions turned at random, each on as
+    often and as strongly as its concept ("matched"), or plainly random ones ("random")"""
 
     @property
     def title(self) -> str:

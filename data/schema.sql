@@ -190,6 +190,9 @@ CREATE TABLE bank (
     label_level     VARCHAR,             -- "image" or "class": what labels trained it; NULL: none did
     code_unit       VARCHAR NOT NULL,    -- what a code measures
     pool            VARCHAR NOT NULL,    -- what a score is read from: "mean" or "max" of the map, or "cls": the CLS token
+    control_kind    VARCHAR NOT NULL,    -- what it is compared with wherever a control is given: "matched", its own
+                                         --   directions turned at random, each on as often and as strongly as its concept,
+                                         --   or "random", as many random directions, coded as sparsely
     r2              DOUBLE,              -- share of token variance the bank reconstructs, <= 1; NULL: it does not
     l0              DOUBLE NOT NULL,     -- mean number of non-zero codes a token
     n_dead          UINTEGER NOT NULL,   -- concepts that no image activates
@@ -367,7 +370,7 @@ CREATE TABLE bank_prefix (      -- nested banks: what the first `size` concepts 
     bank_id         USMALLINT NOT NULL,
     size            UINTEGER NOT NULL,   -- concepts 0..size-1; the largest is all
     r2              DOUBLE NOT NULL,     -- share of token variance that they rebuild, <= 1; the mean token has 0
-    control         DOUBLE NOT NULL,     -- the same of as many random directions, coded as sparsely
+    control         DOUBLE NOT NULL,     -- the same of the bank's control, its codes at the gain that fits best
     l0              DOUBLE NOT NULL,     -- mean number of their non-zero codes a token
     n               UINTEGER NOT NULL,   -- tokens behind all three, held-out where there are any
     PRIMARY KEY (bank_id, size)
@@ -511,7 +514,7 @@ CREATE TABLE quality (          -- how good a bank is; higher is better unless i
                                          --   (control: of control vectors); "word_agreement" share that says what
                                          --   the label-derived name says, among concepts with both
     value           DOUBLE NOT NULL,
-    control         DOUBLE,              -- the same of random directions coded as sparsely; NULL: none
+    control         DOUBLE,              -- the same of the bank's control, see bank.control_kind; NULL: none
     chance          DOUBLE,              -- the same without information (the mean token, the largest class,
                                          --   shuffled labels); NULL: there is none
     best            DOUBLE,              -- the same of real activations; NULL: it says nothing
@@ -681,8 +684,8 @@ CREATE TABLE metric (           -- do the concepts exist, and are they where the
     value           DOUBLE NOT NULL,     -- in the definition's range: 0..1, of the three cgim -1..1, completeness any
     n               UINTEGER NOT NULL,   -- cases behind it, > 0; the definition says what is counted
     chance          DOUBLE,              -- its mean without information, same unit; NULL: none exists
-    control         DOUBLE               -- the same of random directions in the bank's place, as many and coded as
-                                         --   sparsely; NULL: none drawn
+    control         DOUBLE               -- the same of the bank's control in its place, see bank.control_kind; of concept
+                                         --   accuracy with separators chosen on train. NULL: none drawn
 );
 
 -- What heads rest on --------------------------------------------------------------------------
@@ -745,8 +748,8 @@ CREATE TABLE fidelity (         -- do importances say what the head's logit does
                                          --   move the logit) or "C-muFidelity" (correlation, -1..1)
     value           DOUBLE NOT NULL,     -- C-deletion: small is good; the others: large
     random          DOUBLE NOT NULL,     -- the same for the head's concepts in random order
-    control         DOUBLE,              -- the same for a head of the same kind, fitted again on random directions in the
-                                         --   bank's place, as many and coded as sparsely, its concepts in the method's
+    control         DOUBLE,              -- the same for a head of the same kind, fitted again on the bank's control, see
+                                         --   bank.control_kind, its concepts in the method's
                                          --   order. NULL: such a head cannot be fitted (kinds "backbone" and "imported",
                                          --   which are not fitted, and "energy"), or there are as many directions as an
                                          --   activation has numbers, which leave nothing out
@@ -783,8 +786,8 @@ CREATE TABLE backbone_fidelity ( -- do these importances say what the logit does
     metric          VARCHAR NOT NULL,    -- as in `fidelity`
     value           DOUBLE NOT NULL,     -- C-deletion: small is good; the others: large
     random          DOUBLE NOT NULL,     -- the same for the concepts in random order
-    control         DOUBLE,              -- the same of random directions, as many and coded as sparsely, that rebuild the
-                                         --   tokens by least squares; NULL: the metric says nothing of them
+    control         DOUBLE,              -- the same of the bank's control, see bank.control_kind, where it rebuilds the
+                                         --   tokens; NULL: the metric says nothing of them
     n               UINTEGER NOT NULL    -- images
 );
 

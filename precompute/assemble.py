@@ -160,6 +160,7 @@ def put_bank(con: Con, run: BankRun, build: Build) -> None:
         label_level=fitted.label_level,
         code_unit=concepts.METHODS[spec.method].code_unit,
         pool=run.pool,
+        control_kind=spec.control,
         r2=None if bank.offset is None else codes.r2,
         l0=codes.l0,
         n_dead=int((concept["n_active"] == 0).sum()),

@@ -19,6 +19,7 @@ from precompute import ahead, assemble, heads, parts
 from precompute.banks import (
     BankRun,
     bank_key,
+    control_of,
     draw_control,
     encode_bank,
     fit_bank,
@@ -151,7 +152,7 @@ def _bank(build: Build, texts: Texts, bank_id: int, spec: BankSpec) -> BankRun:
     log.stage(f"maps of {spec.title}", seconds, len(build.rows), "images")
     with log.timed(f"describe {spec.title}", codes.n_concepts, "concepts"):
         description = describe(spec.title, fitted, codes, build)
-    control = draw_control(bank, codes, build)
+    control = draw_control(bank, codes, build, kind=control_of(spec))
     concepts = label_concepts(description.concept, codes, bank, labels=build.label_names)
     return BankRun(
         bank_id, spec, data, folder, fitted, codes, control, description, concepts, texts

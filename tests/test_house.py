@@ -20,6 +20,7 @@ from core.kinds import TEST, TRAIN, VAL
 LONGEST_FILE, FULLEST_FOLDER, MOST_PARAMETERS, UNFORMATTED = 300, 25, 7, 10
 SHELVES = {
     "core.compare",
+    "core.controls",
     "core.intervention",
     "core.metrics",
     "core.naming",

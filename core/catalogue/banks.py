@@ -98,8 +98,7 @@ QUALITY = keyed(
         Definition(
             "quality.l0",
             "L0",
-            "Mean number of non-zero codes a token, on held-out tokens; random directions get as "
-            "many.",
+            "Mean number of non-zero codes a token, on held-out tokens; its control has as many.",
             source=COMMON,
             unit="codes",
             n_of=_TOKENS,
@@ -194,7 +193,7 @@ QUALITY = keyed(
             "quality.named",
             "Named",
             "Share of concepts with a name: fitted to a label, or matching one well enough. "
-            "Random: directions that may match any label.",
+            "Random: turned directions, each on as often as its concept, that may match any label.",
             unit="share",
             better="higher",
             chance="the labels dealt out to other images",

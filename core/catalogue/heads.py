@@ -72,10 +72,11 @@ FIDELITY_FACTS = keyed(
         Definition(
             "fidelity.control",
             "Random directions",
-            "The same measure of as many random directions in the bank's place, coded as "
-            "sparsely: for a head, of one of its kind fitted on them. Empty where none can be: the "
-            "head is not fitted but folded from the model's last layer or read from a file, or "
-            "there are as many directions as an activation has numbers, which leave nothing out.",
+            "The same measure of the bank's control, its directions turned at random, each on as "
+            "often and as strongly as its concept: for a head, of one of its kind fitted on them. "
+            "Empty where none can be: the head is not fitted but folded from the model's last "
+            "layer or read from a file, or there are as many directions as an activation has "
+            "numbers, which leave nothing out.",
             n_of=_JUDGED,
         ),
         Definition(

@@ -87,8 +87,8 @@ ANSWERS = keyed(
             "Concept accuracy",
             "How often a concept's score is on the right side of its separator.",
             formula="mean over images and concepts of [(s > z) = label]; z = 0 for banks fitted "
-            "to labels, for words that name a label the value that tells the train images "
-            "best",
+            "to labels, for words that name a label and for controls the value that "
+            "tells the train images best",
             n_of="pairs of image and concept with a known label",
             chance="always the commoner answer, concept by concept",
             source=COMMON,
@@ -251,8 +251,9 @@ METRIC_FACTS = keyed(
         Definition(
             "metric.control",
             "Random",
-            "The same measure of as many random directions in the place of the concepts, coded as "
-            "sparsely.",
+            "The same measure of the bank's control: its directions turned at random, each on as "
+            "often and as strongly as its concept; or plainly random ones, coded as sparsely, "
+            "where the recipe asks for these.",
         ),
     ),
 )

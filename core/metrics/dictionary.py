@@ -59,14 +59,6 @@ def stability(one: Float[Tensor, "k d"], two: Float[Tensor, "m d"], *, signed: b
     return float(cosine[rows, columns].mean())
 
 
-def random_like(directions: Float[Tensor, "k d"], *, seed: int) -> Float[Tensor, "k d"]:
-    """As many random unit directions; non-negative where the given ones all are."""
-    rng = np.random.default_rng(seed)
-    rows = torch.from_numpy(rng.standard_normal(directions.shape))
-    rows = rows.abs() if bool((directions >= 0).all()) else rows
-    return _unit(rows).to(directions.dtype)
-
-
 def _unit(directions: Float[Tensor, "k d"]) -> Float[Tensor, "k d"]:
     rows = directions.double()
     return rows / rows.norm(dim=1, keepdim=True).clamp_min(1e-12)

@@ -14,10 +14,6 @@ from core.types import ConceptBank, Rescales
 
 NEAREST = 10
 """which neighbour's distance counts"""
-_RIDGE = 1e-5
-"""keeps near-parallel directions solvable"""
-_CHUNK = 8_192
-"""tokens solved for at once"""
 
 
 def rebuilt(
@@ -81,30 +77,6 @@ def neighbour_distance(queries: Float[Tensor, "m d"], real: Float[Tensor, "n d"]
         return float("nan")
     near = torch.cdist(queries, real).topk(NEAREST, dim=1, largest=False).values
     return float(near[:, -1].double().mean())
-
-
-def control_codes(
-    x: Float[Tensor, "n d"], directions: Float[Tensor, "k d"], *, n_codes: int
-) -> Float[Tensor, "n k"]:
-    """Each token as the least-squares sum of the `n_codes` directions it lies along most.
-
-    Of either sign: a control should not lose for want of freedom. More than min(k, d) are not
-    needed to rebuild as well as the directions can.
-    """
-    m = max(1, min(n_codes, *directions.shape))
-    gram = directions @ directions.T
-    if m == len(directions):  # nothing to choose: one system serves all tokens
-        ridge = gram + _RIDGE * torch.eye(m)
-        return torch.linalg.solve(ridge, directions @ x.T).T.contiguous()
-    out = torch.zeros(len(x), len(directions))
-    for start in range(0, len(x), _CHUNK):
-        along = x[start : start + _CHUNK] @ directions.T
-        index = along.abs().topk(m, dim=1).indices
-        small = gram[index[:, :, None], index[:, None, :]]
-        small = small + _RIDGE * torch.eye(m)
-        codes = torch.linalg.solve(small, along.gather(1, index))
-        out[start : start + _CHUNK].scatter_(1, index, codes)
-    return out
 
 
 def readout_accuracy(

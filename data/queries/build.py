@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import duckdb
 import pandas as pd
 
-from core.kinds import Link, Pool
+from core.kinds import ControlKind, Link, Pool
 from data.queries.carried import CARRIED, NAMED
 from data.queries.records import records
 
@@ -80,6 +80,8 @@ class Bank:
     code_unit: str
     pool: Pool
     """what a score is read from"""
+    control_kind: ControlKind
+    """what it is compared with"""
     r2: float | None
     """share of token variance that it reconstructs, <= 1; None: it does not"""
     l0: float

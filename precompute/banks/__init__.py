@@ -1,8 +1,8 @@
-"""Concept banks: fitted, or found again after a kill; encoded; beside random directions."""
+"""Concept banks: fitted, or found again after a kill; encoded; beside controls."""
 
-from precompute.banks.control import ControlCodes, draw_control
+from precompute.banks.control import ControlCodes, draw_control, turned
 from precompute.banks.encode import Codes, encode_bank
-from precompute.banks.fit import FittedBank, bank_key, check_bank, fit_bank
+from precompute.banks.fit import FittedBank, bank_key, check_bank, control_of, fit_bank
 from precompute.banks.pooling import (
     Readout,
     check_cls,
@@ -12,7 +12,6 @@ from precompute.banks.pooling import (
     vectors,
 )
 from precompute.banks.promised import judge_promise
-from precompute.banks.rebuilding import RandomDictionary, random_dictionary
 from precompute.banks.run import BankRun, Description, LabelledScores
 from precompute.banks.training_data import fit_data, part_of
 
@@ -23,11 +22,11 @@ __all__ = [
     "Description",
     "FittedBank",
     "LabelledScores",
-    "RandomDictionary",
     "Readout",
     "bank_key",
     "check_bank",
     "check_cls",
+    "control_of",
     "draw_control",
     "encode_bank",
     "fit_bank",
@@ -35,8 +34,8 @@ __all__ = [
     "judge_promise",
     "part_of",
     "pool_of",
-    "random_dictionary",
     "readout_of",
     "scores_of",
+    "turned",
     "vectors",
 ]

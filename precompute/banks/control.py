@@ -1,53 +1,48 @@
-"""The control of a bank: random directions in its place, as many, coded as sparsely."""
+"""The control of a bank: directions in its place for which nothing was learned, on every image.
+
+`core.controls` says what each of the two choices holds and what it does not.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Integer
 from scipy.sparse import csc_array
 from torch import Tensor
 
-from core.metrics import dictionary
-from core.types import ConceptBank
+from core.controls import matched, plain
+from core.controls.codes import Control, Dictionary, Rebuilds, best_gain
+from core.kinds import ControlKind
+from core.sampling import evenly
+from core.types import ConceptBank, Rescales
 from precompute.banks.encode import MAP, Codes, sparse
 from precompute.banks.pooling import vectors
 from precompute.intake import ActivationStore, Build, StoredTokens
 
-SAMPLE = 5_000
-"""train tokens that the thresholds are set on"""
+SAMPLE = 20_000
+"""train tokens that codes are matched on"""
+_LISTED = 20_000_000
+"""codes of the bank looked at, at most"""
 _ENTRIES = 1_000_000
 """codes made at once"""
 
 
 @dataclass(frozen=True)
-class Directions:
-    """Random unit rows; non-negative where the bank's are."""
-
-    rows: Float[Tensor, "k d"]
-    threshold: Float[Tensor, " k"]
-    """in units of activation, along each row"""
-    signed: bool
-
-    def encode(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n k"]:
-        """How far each token lies beyond each threshold; 0 short of it unless signed."""
-        along = torch.nn.functional.linear(x, self.rows, -self.threshold)
-        return along if self.signed else along.relu_()
-
-
-@dataclass(frozen=True)
 class ControlCodes(Codes):
-    """Codes of random directions, made when they are asked for; they have no `sums`."""
+    """Codes of control directions, made when they are asked for; they have no `sums`."""
 
     _: KW_ONLY
-    directions: Directions
+    control: Control
     activations: ActivationStore
-    of_cls: Directions | None = None
-    """the same directions with thresholds for CLS tokens, where the bank's scores are read there"""
+    dictionary: Rebuilds
+    """the same directions, to rebuild tokens with"""
+    of_cls: Control | None = None
+    """the same directions with codes for CLS tokens, where the bank's scores are read there"""
 
     def shard(self, i: int, names: Sequence[str] = MAP) -> dict[str, np.ndarray]:
         dense = torch.cat(list(self._encoded(self.activations.tokens(i))))
@@ -65,9 +60,9 @@ class ControlCodes(Codes):
             cls = self.activations.cls()
             assert cls is not None, "the bank's scores are read there"
             return csc_array(self.of_cls.encode(torch.from_numpy(cls)).double().numpy())
-        if self.directions.signed and self.pool == "mean":  # affine: of the mean token
+        if self.control.affine and self.pool == "mean":  # of the mean token
             pooled = torch.from_numpy(self.activations.pooled())
-            return csc_array(self.directions.encode(pooled).double().numpy())
+            return csc_array(self.control.encode(pooled).double().numpy())
         found = [
             codes.amax(1) if self.pool == "max" else codes.mean(1)
             for i in range(len(self.folders))
@@ -79,8 +74,7 @@ class ControlCodes(Codes):
         self, images: np.ndarray, concepts: np.ndarray | None = None
     ) -> Float64[np.ndarray, "m k"]:
         ids = np.arange(self.n_concepts) if concepts is None else concepts
-        all_ = self.directions
-        some = replace(all_, rows=all_.rows[ids], threshold=all_.threshold[ids])
+        some = self.control.part(ids)
         tokens = StoredTokens(self.activations, images).batches(64 * self.n_tokens, seed=None)
         maps = [torch.zeros(0, len(ids)), *(some.encode(x) for x in tokens)]
         return torch.cat(maps).double().numpy()
@@ -94,54 +88,113 @@ class ControlCodes(Codes):
         def one(row: int) -> Float[np.ndarray, "t k"]:
             i = int(np.searchsorted(starts, row, side="right")) - 1
             tokens = torch.from_numpy(np.array(shards[i][row - starts[i]]))
-            return self.directions.encode(tokens).numpy()
+            return self.control.encode(tokens).numpy()
 
         return one
 
     def _encoded(self, tokens: Float[np.ndarray, "n t d"]) -> Iterator[Float[Tensor, "m t k"]]:
         step = max(1, _ENTRIES // (self.n_tokens * self.n_concepts))
         for start in range(0, len(tokens), step):
-            yield self.directions.encode(torch.from_numpy(np.array(tokens[start : start + step])))
+            yield self.control.encode(torch.from_numpy(np.array(tokens[start : start + step])))
 
 
-def draw_control(bank: ConceptBank, codes: Codes, build: Build) -> ControlCodes:
-    """Random directions, as many as the bank has, and what they say of every image: their scores
-    are read from what the bank's are read from.
-
-    Signed codes are signed distances to separators through the mean train token. Others are
-    non-negative: each direction is on for the tokens furthest along it, as large a share of them
-    as the bank's codes are on for, so that a token has as many non-zero codes on average. The same
-    of CLS tokens, where the bank's scores are read there.
-    """
-    rows = dictionary.random_like(bank.directions, seed=build.seed).float()
-    cls = None
-    if codes.pool == "cls":
-        cls = torch.from_numpy(vectors(build, codes.pool)[build.train])
-    if bank.signed:
-        pooled = torch.from_numpy(build.pooled[build.train])
-        threshold = rows @ pooled.mean(0)
-        of_cls = None if cls is None else rows @ cls.mean(0)
-    else:
-        tokens = StoredTokens(build.activations, build.train).sample(SAMPLE, seed=build.seed)
-        threshold = _exceeded(tokens @ rows.T, share=codes.l0 / len(rows))
-        of_cls = None
-        if cls is not None:
-            on = codes.scores[build.train].count_nonzero() / len(cls)
-            of_cls = _exceeded(cls @ rows.T, share=on / len(rows))
+def draw_control(
+    bank: ConceptBank, codes: Codes, build: Build, *, kind: ControlKind
+) -> ControlCodes:
+    """Directions of this kind in the bank's place, and what they say of every image: their scores
+    are read from what the bank's are read from."""
+    made = _matched if kind == "matched" else _plain
+    control, of_cls, dictionary = made(bank, codes, build)
     return ControlCodes(
         codes.folders,
         codes.sizes,
         codes.n_tokens,
         codes.n_concepts,
         codes.pool,
-        directions=Directions(rows, threshold, bank.signed),
+        control=control,
         activations=build.activations,
-        of_cls=None if of_cls is None else Directions(rows, of_cls, bank.signed),
+        dictionary=dictionary,
+        of_cls=of_cls,
     )
 
 
-def _exceeded(along: Float[Tensor, "n k"], *, share: float) -> Float[Tensor, " k"]:
-    """Of each column the value that this share of it exceeds; at least one value does."""
-    n = len(along)
-    above = min(max(1, round(share * n)), n - 1)
-    return torch.from_numpy(np.partition(along.numpy(), n - 1 - above, axis=0)[n - 1 - above])
+def turned(
+    bank: ConceptBank, pooled: Float[np.ndarray, "n d"], *, seed: int
+) -> Float[Tensor, "k d"]:
+    """The bank's directions after a random rotation: about the origin where the bank has something
+    to subtract, else about the mean of the `pooled` vectors, which then stays where it is."""
+    fixed = None if _centred(bank) else torch.from_numpy(pooled).mean(0)
+    return matched.rotated(bank.directions.float(), seed=seed, fixed=fixed)
+
+
+def _centred(bank: ConceptBank) -> bool:
+    return bank.signed or (bank.offset is not None and bool((bank.offset != 0).any()))
+
+
+Drawn = tuple[Control, Control | None, Rebuilds]
+"""of tokens, of CLS tokens where scores are read there, and to rebuild tokens with"""
+
+
+def _matched(bank: ConceptBank, codes: Codes, build: Build) -> Drawn:
+    read = vectors(build, codes.pool)[build.train]
+    rows = turned(bank, build.pooled[build.train], seed=build.seed)
+    most = min(SAMPLE, _LISTED / max(codes.l0, 1))
+    images = build.train[evenly(len(build.train), max(1, int(most / codes.n_tokens)))]
+    batches = StoredTokens(build.activations, images).batches(SAMPLE, seed=None)
+    x = torch.cat(list(batches))
+    scores = codes.scores[build.train].tocsc()
+    scores.eliminate_zeros()
+    concept = np.repeat(np.arange(len(rows)), np.diff(scores.indptr))
+    of_images = matched.Codes(concept, scores.data)
+    given = torch.from_numpy(read)
+    of_cls = None
+    if codes.pool == "cls":
+        of_cls = matched.matched(rows, given, of_images, signed=bank.signed)
+    if bank.signed and codes.pool == "mean":
+        control = matched.matched(rows, given, of_images, signed=True)
+    else:
+        control = matched.matched(rows, x, _listed(codes, images), signed=bank.signed)
+    centre, gain = torch.zeros(rows.shape[1]), 1.0
+    if bank.offset is not None:
+        if isinstance(bank, Rescales) or _centred(bank):
+            centre = x.mean(0)
+        gain = best_gain(x - centre, control.encode(x) @ rows)
+    return control, of_cls, Dictionary(control, centre, gain, of_cls)
+
+
+def _listed(codes: Codes, images: Integer[np.ndarray, " m"]) -> matched.Codes:
+    """The bank's codes of these images (ascending rows) that are not 0."""
+    starts = np.cumsum([0, *codes.sizes])
+    concepts, values = [], []
+    for i, size in enumerate(codes.sizes):
+        local = images[(images >= starts[i]) & (images < starts[i + 1])] - starts[i]
+        if not len(local):
+            continue
+        piece = codes.shard(i, ("image", "concept", "value"))
+        wanted = np.zeros(size, dtype=bool)
+        wanted[local] = True
+        ours = wanted[piece["image"]]
+        concepts.append(piece["concept"][ours])
+        values.append(piece["value"][ours])
+    concept, value = np.concatenate(concepts), np.concatenate(values)
+    order = np.argsort(concept, kind="stable")
+    return matched.Codes(concept[order].astype(np.int64), value[order])
+
+
+def _plain(bank: ConceptBank, codes: Codes, build: Build) -> Drawn:
+    rows = plain.random_like(bank.directions, seed=build.seed).float()
+    cls = torch.from_numpy(vectors(build, codes.pool)[build.train])
+    mean = torch.from_numpy(build.pooled[build.train]).mean(0)
+    of_cls = None
+    if bank.signed:
+        control = plain.through(rows, mean)
+        if codes.pool == "cls":
+            of_cls = plain.through(rows, cls.mean(0))
+    else:
+        tokens = StoredTokens(build.activations, build.train).sample(SAMPLE, seed=build.seed)
+        control = plain.beyond(rows, tokens, share=codes.l0 / len(rows))
+        if codes.pool == "cls":
+            on = codes.scores[build.train].count_nonzero() / len(cls)
+            of_cls = plain.beyond(rows, cls, share=on / len(rows))
+    centre = mean if _centred(bank) else torch.zeros(rows.shape[1])
+    return control, of_cls, plain.LeastSquares(rows, centre, max(1, round(codes.l0)))

@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from core.concepts import METHODS, restore
-from core.kinds import LabelLevel
+from core.kinds import ControlKind, LabelLevel
 from core.recipe import BankSpec
 from core.types import ConceptBank, FitData
 from data.progress import note, step
@@ -60,7 +60,8 @@ class State:
 
 def bank_key(spec: BankSpec, seed: int) -> str:
     """Names the folder of a bank: same key, same bank on the same activations."""
-    made = {name: value for name, value in asdict(spec).items() if name != "stability"}
+    judged = ("stability", "control")  # once it is made
+    made = {name: value for name, value in asdict(spec).items() if name not in judged}
     file = spec.params.get("path")
     read = [fingerprint_files(Path(file))] if isinstance(file, str) and file else []
     text = json.dumps([made, seed, *read], sort_keys=True)
@@ -78,12 +79,24 @@ def check_bank(spec: BankSpec) -> None:
         raise ValueError(f"bank {spec.title!r}: labels must be 'image' or 'class', not {level!r}")
     if spec.stability == 1:
         raise ValueError(f"bank {spec.title!r}: stability compares fits, so it must be 0 or >= 2")
+    control_of(spec)
     check_pool(spec)
     check_parameters(
         {name: value for name, value in spec.params.items() if name != "labels"},
         METHODS[spec.method].fit,
         owner=f"bank {spec.title!r}: {spec.method}",
         given={"n_concepts", "seed"},
+    )
+
+
+def control_of(spec: BankSpec) -> ControlKind:
+    """What stands in the bank's place. Raises ValueError for what does not exist."""
+    for kind in get_args(ControlKind):
+        if spec.control == kind:
+            return kind
+    raise ValueError(
+        f"bank {spec.title!r}: control must be one of {', '.join(get_args(ControlKind))}, "
+        f"not {spec.control!r}"
     )
 
 

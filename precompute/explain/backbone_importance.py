@@ -19,9 +19,10 @@ from jaxtyping import Float, Float64, Integer
 from torch import Tensor
 
 from core.backbones import Resumes, Stopped
+from core.controls.codes import Rebuilds
 from core.importance import METHODS, ResumedLogit
 from data import write
-from precompute.banks import BankRun, RandomDictionary, random_dictionary, readout_of
+from precompute.banks import BankRun, readout_of
 from precompute.explain import fidelity
 from precompute.intake import Build, pixels_of
 
@@ -61,8 +62,7 @@ def put_backbone_importance(con: duckdb.DuckDBPyConnection, run: BankRun, build:
             "own logits rest on is unknown"
         )
     best = logits.argmax(1)
-    mean = torch.from_numpy(build.pooled[build.train]).mean(0)
-    control = random_dictionary(bank, run.codes, mean, seed=build.seed)
+    control = run.control.dictionary
     found = []
     for row in fidelity.by_class(best, build.split, n):
         pixels = pixels_of(build, [int(build.image_ids[row])])
@@ -87,7 +87,7 @@ def _stopped(backbone: Resumes, pixels: Float[Tensor, "1 3 H W"], n: int) -> Sto
     return backbone.resume(pixels.expand(n, -1, -1, -1))
 
 
-def _image(row: int, every: ResumedLogit, control: RandomDictionary, *, seed: int) -> Explained:
+def _image(row: int, every: ResumedLogit, control: Rebuilds, *, seed: int) -> Explained:
     """`every`: the image's logit as a function of all concepts."""
     stopped, output = every.stopped, every.output
     shown = every.codes.any(0)
@@ -104,7 +104,7 @@ def _image(row: int, every: ResumedLogit, control: RandomDictionary, *, seed: in
     codes = control.codes(stopped(1).tokens[0].float().cpu())
     used, own = codes.any(0), None
     if every.of_cls is not None:
-        own = control.codes(stopped(1).extra[:, 0].float().cpu())[0]
+        own = control.cls_codes(stopped(1).extra[:, 0].float().cpu())[0]
         used |= own.bool()
     random = ResumedLogit(stopped, codes, control.directions, output, own)
     random = random.part(torch.nonzero(used)[:, 0])

@@ -10,8 +10,9 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 
 from core.concepts import CraftBank, HierarchicalBank, MatryoshkaBank, nnls_codes
+from core.controls.codes import Rebuilds, best_gain
 from core.kinds import NameSource
-from core.metrics import dictionary, reconstruction
+from core.metrics import reconstruction
 from data import write
 from precompute.banks import BankRun
 from precompute.explain import concept_attributions
@@ -32,15 +33,17 @@ def put_trees(con: duckdb.DuckDBPyConnection, run: BankRun, held: HeldOut) -> No
         if isinstance(bank, HierarchicalBank):
             write.frame(con, "concept_tree", tree(bank, x), bank_id=bank_id)
         if isinstance(bank, MatryoshkaBank):
-            write.frame(con, "bank_prefix", prefixes(bank, x, seed=build.seed), bank_id=bank_id)
+            write.frame(
+                con, "bank_prefix", prefixes(bank, run.control.dictionary, x), bank_id=bank_id
+            )
     if not isinstance(bank, CraftBank):
         return
-    rows = build.image_ids[build.train]
-    write.frame(con, "concept_crop", _crops(bank.crops, rows), bank_id=bank_id)
+    ids = build.image_ids[build.train]
+    write.frame(con, "concept_crop", _crops(bank.crops, ids), bank_id=bank_id)
     if len(bank.subs):
         subs = _subs(bank)
         write.frame(con, "subconcept", subs, bank_id=bank_id)
-        crops = _crops(bank.sub_crops, rows)
+        crops = _crops(bank.sub_crops, ids)
         of = subs.iloc[crops["concept_id"].to_numpy()]
         crops["sub_id"], crops["concept_id"] = (of[n].to_numpy() for n in ("sub_id", "concept_id"))
         write.frame(con, "subconcept_crop", crops, bank_id=bank_id)
@@ -89,20 +92,20 @@ def tree(bank: HierarchicalBank, x: Float[Tensor, "n d"]) -> pd.DataFrame:
     )
 
 
-def prefixes(bank: MatryoshkaBank, x: Float[Tensor, "n d"], *, seed: int) -> pd.DataFrame:
-    """Rows of `bank_prefix` without the bank, on the tokens `x`."""
-    codes, centre = bank.encode(x), x.mean(0)
+def prefixes(bank: MatryoshkaBank, control: Rebuilds, x: Float[Tensor, "n d"]) -> pd.DataFrame:
+    """Rows of `bank_prefix` without the bank, on the tokens `x`; the control's codes have the
+    strength that fits these best."""
+    codes, drawn, centre = bank.encode(x), control.codes(x), x.mean(0)
     rows = []
     for size in bank.prefixes.tolist():
         mine, directions = codes[:, :size], bank.directions[:size]
         l0 = reconstruction.l0(mine)
-        random = dictionary.random_like(directions, seed=seed)
-        control = reconstruction.control_codes(x - centre, random, n_codes=max(1, round(l0)))
+        theirs = drawn[:, :size] @ control.directions[:size]
         rows.append(
             {
                 "size": size,
                 "r2": reconstruction.r2(x, mine @ directions + bank.offset),
-                "control": reconstruction.r2(x, control @ random + centre),
+                "control": reconstruction.r2(x, best_gain(x - centre, theirs) * theirs + centre),
                 "l0": l0,
                 "n": len(x),
             }

@@ -1,4 +1,4 @@
-"""Concepts with the labels they stand for: a bank's own, or random directions in its place."""
+"""Concepts with the labels they stand for: a bank's own, or its control's."""
 
 from __future__ import annotations
 
@@ -44,5 +44,6 @@ def label_concepts(
 
 
 def control_scores(own: LabelledScores, drawn: ControlCodes) -> LabelledScores:
-    """Random directions, each under the label of the concept that it stands in for."""
-    return replace(own, scores=drawn.scores.toarray(), codes=drawn.of_images())
+    """The control's, each under the label of the concept that it stands in for. Where the bank's
+    separators were fitted, theirs are the values that tell the train images best."""
+    return replace(own, scores=drawn.scores.toarray(), codes=drawn.of_images(), sided=False)

@@ -1,4 +1,4 @@
-"""How good is a bank? Beside random directions, chance, and real activations."""
+"""How good is a bank? Beside its control, chance, and real activations."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from core.concepts import METHODS, ImportedBank
+from core.controls.codes import Rebuilds
 from core.metrics import dictionary, reconstruction
 from core.sampling import evenly
 from core.types import ConceptBank
 from data import write
-from precompute.banks import BankRun, Codes, RandomDictionary, random_dictionary
+from precompute.banks import BankRun, Codes
 from precompute.intake import StoredTokens
 from precompute.quality import meaning, probing, readout
 from precompute.quality.concept_measures import measure_concepts
@@ -38,11 +39,15 @@ def put_quality(
     concept, method = run.description.concept, run.spec.method
     with log.timed(f"quality {title}", codes.n_concepts, "concepts"), torch.inference_mode():
         measure_concepts(run.description, codes, held, signed=bank.signed)
-        random = _control(bank, codes, held)
+        control = run.control.dictionary
         seen = _seen(bank, codes, held, image_wise=METHODS[method].image_wise)
-        figures = [*_codes(bank, random, *seen), *_directions(bank, random), *_promised(bank)]
+        figures = [
+            *_codes(bank, control, *seen),
+            *_directions(bank, control),
+            *_promised(bank),
+        ]
         with log.attempt("quality", f"read-out of {title}"):
-            figures += readout.figures(bank, random, codes, held)
+            figures += readout.figures(bank, control, codes, held)
         against = None if method == "random" else run.control
         figures += meaning.figures(concept, codes, against, held.build)
     with log.timed(f"probes of {title}", codes.n_concepts, "concepts"):
@@ -51,12 +56,6 @@ def put_quality(
     figures += stable
     frame = pd.DataFrame([f.__dict__ for f in figures if not math.isnan(f.value)])
     write.frame(con, "quality", frame, bank_id=run.bank_id)
-
-
-def _control(bank: ConceptBank, codes: Codes, held: HeldOut) -> RandomDictionary:
-    width = bank.directions.shape[1]
-    mean = held.tokens.mean(0) if len(held.tokens) else torch.zeros(width)
-    return random_dictionary(bank, codes, mean, seed=held.build.seed)
 
 
 def _seen(
@@ -75,7 +74,7 @@ def _seen(
 
 def _codes(
     bank: ConceptBank,
-    control: RandomDictionary,
+    control: Rebuilds,
     x: Float[Tensor, "n d"],
     codes: Float[Tensor, "n k"],
 ) -> Iterable[Figure]:
@@ -123,7 +122,7 @@ def _promised(bank: ConceptBank) -> Iterable[Figure]:
         yield Figure("promised_l0", promise.l0, 0)
 
 
-def _directions(bank: ConceptBank, control: RandomDictionary) -> Iterable[Figure]:
+def _directions(bank: ConceptBank, control: Rebuilds) -> Iterable[Figure]:
     pair = (bank.directions, control.directions)
     k = len(bank.directions)
     ours, theirs = map(dictionary.coherence, pair)

@@ -36,7 +36,7 @@ def figures(
 ) -> Iterable[Figure]:
     """Rows of `quality` from the rows of `concept`.
 
-    The control are random directions, each under the label that it matches best, by the functions
+    The control are its directions, each under the label that it matches best, by the functions
     that name concepts; `drawn` None: the bank is a control itself, and has none. Chance of names:
     the bank's scores with the labels dealt out to other images, on train and on held-out images
     apart.

@@ -48,7 +48,7 @@ def measure_bank(
     refits: dict[int, Fitted] = {}
     right: list[HeadAccuracy] = []
     # as many random directions as an activation has numbers leave nothing out: the linear probe
-    k, d = run.control.directions.rows.shape
+    k, d = run.control.control.directions.shape
     spanning = k >= d
     for head in heads:
         title = head.spec.title

@@ -8,10 +8,11 @@ from jaxtyping import Integer
 from torch import Tensor
 
 from core.backbones import Resumes
+from core.controls.codes import Rebuilds
 from core.metrics import reconstruction
 from core.sampling import evenly
 from core.types import ConceptBank, Rescales
-from precompute.banks import Codes, RandomDictionary, Readout, readout_of, vectors
+from precompute.banks import Codes, Readout, readout_of, vectors
 from precompute.intake import StoredTokens, pixels_of
 from precompute.quality.held_out import HeldOut
 from precompute.quality.rows import Figure
@@ -21,12 +22,10 @@ RESUMED = 64
 _BATCH = 16
 
 Right = tuple[float, float, float]
-"""accuracy on reconstructions, on those of random directions, and on real activations"""
+"""accuracy on reconstructions, on those of the control, and on real activations"""
 
 
-def figures(
-    bank: ConceptBank, control: RandomDictionary, codes: Codes, held: HeldOut
-) -> list[Figure]:
+def figures(bank: ConceptBank, control: Rebuilds, codes: Codes, held: HeldOut) -> list[Figure]:
     """Accuracy on reconstructions of held-out images; none for a bank that does not reconstruct,
     or where no image can tell (`draw_held_out` has noticed).
 
@@ -50,7 +49,7 @@ def figures(
 
 
 def _pooled(
-    bank: ConceptBank, control: RandomDictionary, codes: Codes, held: HeldOut, readout: Readout
+    bank: ConceptBank, control: Rebuilds, codes: Codes, held: HeldOut, readout: Readout
 ) -> Right:
     """By the linear read-out, of the mean reconstruction."""
     assert bank.offset is not None
@@ -70,7 +69,7 @@ def _pooled(
 
 
 def _at_cls(
-    bank: ConceptBank, control: RandomDictionary, codes: Codes, held: HeldOut, readout: Readout
+    bank: ConceptBank, control: Rebuilds, codes: Codes, held: HeldOut, readout: Readout
 ) -> Right:
     """By the linear read-out, of the reconstructed CLS token; what the logits read of other tokens
     stays as it is."""
@@ -79,7 +78,7 @@ def _at_cls(
     x = torch.from_numpy(vectors(build, "cls")[held.shown])
     z = torch.from_numpy(codes.scores[held.shown].toarray()).float()
     found = []
-    for rebuilt in (reconstruction.rebuilt(bank, x, z), control.rebuilt(control.codes(x)), x):
+    for rebuilt in (reconstruction.rebuilt(bank, x, z), control.rebuilt(control.cls_codes(x)), x):
         logits = build.logits[held.shown] + (rebuilt - x).numpy() @ readout[0].T
         found.append(float((logits.argmax(1) == held.outputs).mean()))
     return found[0], found[1], found[2]
@@ -87,7 +86,7 @@ def _at_cls(
 
 def _resumed(
     bank: ConceptBank,
-    control: RandomDictionary,
+    control: Rebuilds,
     codes: Codes,
     held: HeldOut,
     *,
@@ -119,7 +118,7 @@ def _resumed(
             z = torch.from_numpy(codes.scores[rows[part]].toarray()).float()
             own = [
                 reconstruction.rebuilt(bank, cls, z),
-                control.rebuilt(control.codes(cls)),
+                control.rebuilt(control.cls_codes(cls)),
                 cls,
             ]
         given = zip((ours, theirs, real), own, strict=True)

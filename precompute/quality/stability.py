@@ -10,10 +10,11 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from core.controls import plain
 from core.metrics import dictionary
 from core.recipe import BankSpec
 from core.types import ConceptBank, FitData
-from precompute.banks import fit_bank, part_of
+from precompute.banks import control_of, fit_bank, part_of, turned
 from precompute.intake import Log
 from precompute.quality.rows import Figure
 
@@ -34,11 +35,21 @@ def fitted_again(
         with log.attempt("stability", spec.title, undone=f"not fitted again {words}"):
             fits = refit(spec, bank, data, folder, seed=seed, log=log) if spec.stability else []
         if len(fits) > 1:
-            random = [dictionary.random_like(bank.directions, seed=seed + i) for i in range(2)]
+            random = _drawn(spec, bank, data, seed=seed)
             value, n = _matched(fits, signed=bank.signed)
             control, _ = _matched(random, signed=bank.signed)
             found.append(Figure(measure, value, n, control=control))
     return found
+
+
+def _drawn(
+    spec: BankSpec, bank: ConceptBank, data: FitData, *, seed: int
+) -> list[Float[Tensor, "k d"]]:
+    """Two draws of the bank's control."""
+    seeds = (seed, seed + 1)
+    if control_of(spec) == "matched":
+        return [turned(bank, data.pooled, seed=one) for one in seeds]
+    return [plain.random_like(bank.directions, seed=one) for one in seeds]
 
 
 def _other_seeds(

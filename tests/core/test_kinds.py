@@ -17,6 +17,7 @@ from core import kinds
 COLUMNS: dict[str, Any] = {
     "concept.name_source": kinds.NameSource,
     "bank.pool": kinds.Pool,
+    "bank.control_kind": kinds.ControlKind,
     "bank.label_level": kinds.LabelLevel,
     "metric.scope": kinds.Scope,
     "probe.kind": kinds.ProbeKind,

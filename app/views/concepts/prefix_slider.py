@@ -43,7 +43,7 @@ def show(rows: pd.DataFrame, *, first: int, choose: Callable[[int | None], None]
             (
                 "R² of random directions",
                 number(row["control"]),
-                "As many random directions, coded as sparsely, on the same tokens",
+                "As many of its control, on the same tokens",
             ),
             ("Codes a token", number(row["l0"]), "Mean number of their non-zero codes a token"),
             (

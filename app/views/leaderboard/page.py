@@ -21,10 +21,10 @@ if not banks:
 
 def all_banks() -> None:
     st.caption(
-        "A number means little alone. Under each bank stand its control, as many random "
-        "directions, coded as sparsely, and its chance; real activations and models without "
-        "concepts close the table. n is what a number was counted on. A click on a title sorts; "
-        "titles explain themselves on hover."
+        "A number means little alone. Under each bank stand its control, its directions turned at "
+        "random, each on as often and as strongly as its concept, and its chance; real "
+        "activations and models without concepts close the table. n is what a number was counted "
+        "on. A click on a title sorts; titles explain themselves on hover."
     )
     figures, baselines = leaderboard.figures(con), leaderboard.baselines(con)
     if figures.empty:

@@ -28,7 +28,8 @@ TITLES = {
 }
 WHICH = {
     "bank": "a concept bank of this store",
-    "random": "random directions in its place, as many, coded as sparsely",
+    "random": "its directions turned at random, each on as often and as strongly as its concept; "
+    "plain random: directions that share only their number and mean sparsity",
     "chance": "what it would get without any information",
     "real": "the backbone's own activations",
     "no concepts": "a model that reads no concepts",
@@ -67,7 +68,8 @@ def standings(
         for kind, what in KINDS.items():
             if kind == "control" and bank.method == "random":
                 continue  # it is one itself
-            title = bank.name if kind == "value" else f"{bank.name}, {what}"
+            plain = "plain " if kind == "control" and bank.control_kind == "random" else ""
+            title = bank.name if kind == "value" else f"{bank.name}, {plain}{what}"
             concepts = None if kind == "chance" else bank.n_concepts
             add(title, what, concepts, mine, kind)
     real = figures[figures["best"].notna()].sort_values("n", kind="stable")

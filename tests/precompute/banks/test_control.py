@@ -1,4 +1,4 @@
-"""Random directions stand in a bank's place: as many, as sparse, pooled and judged as its own."""
+"""Controls stand in a bank's place: on as often and as strongly, pooled and judged as its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from sklearn.metrics import roc_auc_score
 
 from core.concepts.bottlenecks import cav
 from core.concepts.factors import random_directions
-from core.metrics import association, concept_quality
+from core.kinds import ControlKind
+from core.metrics import association, concept_quality, dictionary
 from core.types import ConceptBank, Labels
 from precompute.banks import control
 from precompute.banks.control import ControlCodes
@@ -25,7 +26,7 @@ from precompute.intake import shards
 from precompute.intake.activations import ActivationStore
 from precompute.intake.build import Build, Masks
 from precompute.naming import labelled_scores
-from precompute.quality import meaning
+from precompute.quality import meaning, metric_maps
 
 N, TRAIN, T, D, K = 60, 40, 6, 7, 5
 """images, train images, tokens, channels, concepts"""
@@ -78,40 +79,147 @@ def _bank(kind: str) -> ConceptBank:
 
 
 def _drawn(
-    activations: ActivationStore, folder: Path, kind: str = "sparse", pool: str = "mean"
+    activations: ActivationStore,
+    folder: Path,
+    kind: str = "sparse",
+    pool: str = "mean",
+    choice: ControlKind = "matched",
 ) -> tuple[Codes, ControlCodes]:
     bank = _bank(kind)
     codes, _ = encode_bank(bank, activations, folder / "codes", title=kind, pool=pool)
-    return codes, control.draw_control(bank, codes, _known(activations))
+    return codes, control.draw_control(bank, codes, _known(activations), kind=choice)
 
 
 # -- directions ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["sparse", "non-negative"])
-def test_each_direction_is_on_as_often_as_the_banks_codes(
+def test_each_concept_of_a_matched_control_is_on_as_often_and_as_strongly(
     activations: ActivationStore, tmp_path: Path, kind: str
 ) -> None:
     codes, drawn = _drawn(activations, tmp_path, kind)
+    train = np.arange(TRAIN)
+    ours, theirs = codes.dense_maps(train), drawn.dense_maps(train)
+    assert (theirs >= 0).all()
+    # matched on all train tokens, there being so few
+    on = (ours > 0).sum(0)
+    assert len(set(on)) > 2
+    assert ((theirs > 0).sum(0) == on).all()
+    np.testing.assert_allclose(theirs.sum(0), ours.sum(0), rtol=1e-4)
+    for j in range(K):
+        one, two = (np.sort(maps[maps[:, j] > 0, j]) for maps in (ours, theirs))
+        np.testing.assert_allclose(two[[len(two) // 2, -1]], one[[len(one) // 2, -1]], rtol=0.25)
+    assert np.abs(np.corrcoef(ours.T, theirs.T)[:K, K:].diagonal()).max() < 0.9
+
+
+@pytest.mark.parametrize("pool", ["mean", "max"])
+def test_a_matched_control_of_signed_codes_has_their_mean_and_deviation(
+    activations: ActivationStore, tmp_path: Path, pool: str
+) -> None:
+    codes, drawn = _drawn(activations, tmp_path, "signed", pool)
+    train = np.arange(TRAIN)
+    ours, theirs = (
+        made.scores.toarray()[train] if pool == "mean" else made.dense_maps(train)
+        for made in (codes, drawn)
+    )
+    np.testing.assert_allclose(theirs.mean(0), ours.mean(0), atol=1e-4)
+    np.testing.assert_allclose(theirs.std(0), ours.std(0), rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["sparse", "non-negative", "signed"])
+def test_a_matched_control_keeps_every_cosine_among_directions(
+    activations: ActivationStore, tmp_path: Path, kind: str
+) -> None:
+    _, drawn = _drawn(activations, tmp_path, kind)
+    ours, theirs = _bank(kind).directions, drawn.control.directions
+    np.testing.assert_allclose(theirs @ theirs.T, ours @ ours.T, atol=1e-4)
+    ranks = [dictionary.effective_rank(rows) for rows in (ours, theirs)]
+    assert ranks[0] == pytest.approx(ranks[1], rel=1e-5)
+    assert not np.allclose(ours, theirs, atol=0.1)
+    mean = torch.from_numpy(activations.pooled()[:TRAIN]).mean(0)
+    # a bank without a centre rebuilds the mean, too
+    assert np.allclose(ours @ mean, theirs @ mean, atol=1e-4) == (kind != "signed")
+
+
+def test_a_concept_that_is_never_on_has_a_control_that_is_not(
+    activations: ActivationStore, tmp_path: Path
+) -> None:
+    bank = _bank("sparse")
+    assert isinstance(bank, random_directions.Bank)
+    directions = bank.directions.clone()
+    directions[0] = 0
+    bank = replace(bank, directions=directions)
+    codes, _ = encode_bank(bank, activations, tmp_path / "codes", title="dead")
+    drawn = control.draw_control(bank, codes, _known(activations), kind="matched")
+    on = (drawn.dense_maps(np.arange(N)) > 0).sum(0)
+    assert on[0] == 0
+    assert (on[1:] > 0).all()
+
+
+@pytest.mark.parametrize("kind", ["sparse", "non-negative"])
+def test_every_plain_direction_is_on_as_often_as_the_banks_codes_on_average(
+    activations: ActivationStore, tmp_path: Path, kind: str
+) -> None:
+    codes, drawn = _drawn(activations, tmp_path, kind, choice="random")
     maps = drawn.dense_maps(np.arange(TRAIN))
     assert maps.shape == (TRAIN * T, K)
     assert (maps >= 0).all()
     assert 1 < codes.l0 <= 2
     # the thresholds were set on all train tokens, there being so few
     assert set((maps > 0).sum(0)) == {round(codes.l0 / K * TRAIN * T)}
-    rows = drawn.directions.rows
+    rows = drawn.control.directions
     assert rows.norm(dim=1).numpy() == pytest.approx(np.ones(K), abs=1e-5)
     assert bool((rows >= 0).all()) == (kind == "non-negative")
 
 
-def test_control_of_signed_codes_are_distances_to_separators_through_the_mean(
+def test_plain_control_of_signed_codes_are_distances_to_separators_through_the_mean(
     activations: ActivationStore, tmp_path: Path
 ) -> None:
-    _, drawn = _drawn(activations, tmp_path, "signed")
+    _, drawn = _drawn(activations, tmp_path, "signed", choice="random")
     pooled = activations.pooled()
-    expected = (pooled - pooled[:TRAIN].mean(0)) @ drawn.directions.rows.numpy().T
+    expected = (pooled - pooled[:TRAIN].mean(0)) @ drawn.control.directions.numpy().T
     np.testing.assert_allclose(drawn.scores.toarray(), expected, atol=1e-5)
     assert (drawn.dense_maps(np.arange(N)) < 0).any()
+
+
+def test_rebuilt_tokens_are_those_of_the_gain_that_fits_train_tokens_best(
+    activations: ActivationStore, tmp_path: Path
+) -> None:
+    _, drawn = _drawn(activations, tmp_path, "non-negative")
+    x = torch.from_numpy(
+        np.concatenate([activations.tokens(i) for i in range(2)])[:TRAIN].reshape(-1, D)
+    )
+    codes = drawn.dictionary.codes(x)
+    maps = drawn.dense_maps(np.arange(TRAIN))
+    factor = codes.numpy()[maps > 0] / maps[maps > 0]
+    assert factor == pytest.approx(np.full(len(factor), factor[0]), rel=1e-4)
+    errors = [
+        float((x - drawn.dictionary.rebuilt(gain * codes)).square().sum())
+        for gain in (0.99, 1.0, 1.01)
+    ]
+    assert errors[1] == min(errors)
+
+
+def test_separators_of_a_control_are_chosen_on_train_images(
+    activations: ActivationStore, tmp_path: Path
+) -> None:
+    """Concept accuracy, written out: the best of all separators on train, judged elsewhere."""
+    codes, drawn = _drawn(activations, tmp_path, "signed")
+    y, of = _labels(), np.arange(K) % 3
+    own = LabelledScores(codes.scores.toarray(), of, True, codes.of_images())
+    made = labelled_scores.control_scores(own, drawn)
+    build = replace(_known(activations), presence=y)
+    rows = metric_maps.right_side(made, build)
+    found = {row.split: row.measure.value for row in rows if row.name == "concept_accuracy"}
+    right = []
+    for j, label in enumerate(of):
+        s, t = drawn.scores.toarray()[:, j], y[:, label] == 1
+        cuts = [s.min() - 1, *((np.sort(s[:TRAIN])[1:] + np.sort(s[:TRAIN])[:-1]) / 2), s.max() + 1]
+        best = max(cuts, key=lambda cut: ((s[:TRAIN] > cut) == t[:TRAIN]).mean())
+        right.append((s[:TRAIN] > best) == t[:TRAIN])
+    assert found["train"] == pytest.approx(np.mean(right))
+    commoner = [max(y[:TRAIN, label].mean(), 1 - y[:TRAIN, label].mean()) for label in of]
+    assert found["train"] >= np.mean(commoner)
 
 
 @pytest.mark.parametrize("kind", ["sparse", "signed"])
@@ -181,10 +289,10 @@ def _by_hand(scores: np.ndarray) -> tuple[list[float], list[bool]]:
     return areas, names
 
 
-def test_random_directions_are_named_and_judged_as_concepts_are(
+def test_control_directions_are_named_and_judged_as_concepts_are(
     activations: ActivationStore, tmp_path: Path
 ) -> None:
-    codes, drawn = _drawn(activations, tmp_path)
+    codes, drawn = _drawn(activations, tmp_path, choice="random")
     own, theirs = codes.scores.toarray(), drawn.scores.toarray()
     pooled = activations.pooled()
     figures = meaning.figures(_concept(own), codes, drawn, _known(activations))
@@ -230,7 +338,7 @@ def test_chance_of_names_is_what_the_scores_get_with_labels_of_other_images(
 def test_maps_of_random_directions_lie_on_masks_as_their_labels_say(
     activations: ActivationStore, tmp_path: Path
 ) -> None:
-    codes, drawn = _drawn(activations, tmp_path)
+    codes, drawn = _drawn(activations, tmp_path, choice="random")
     known = _known(activations)
     rng = np.random.default_rng(5)
     masked_train, masked = np.arange(0, TRAIN, 3), np.arange(TRAIN, N)

@@ -17,6 +17,7 @@ from safetensors.torch import load
 
 from core import backbones
 from core.concepts import METHODS, restore
+from core.kinds import ControlKind
 from core.recipe import BankSpec, Recipe
 from core.types import ConceptBank
 from data.images import open_image
@@ -94,9 +95,10 @@ def test_a_pair_is_listed_where_its_score_or_its_map_is_not_zero() -> None:
     assert found["value"].tolist() == [5]
 
 
+@pytest.mark.parametrize("kind", ["matched", "random"])
 @pytest.mark.parametrize("method", ["random", "cav"])
 def test_the_control_is_read_from_the_cls_token_too(
-    method: str, stored: ActivationStore, tmp_path: Path
+    method: str, kind: ControlKind, stored: ActivationStore, tmp_path: Path
 ) -> None:
     bank = fit(method, labelled(tokens()))
     codes, _ = encode_bank(bank, stored, tmp_path / "codes", title=method, pool="cls")
@@ -108,16 +110,22 @@ def test_the_control_is_read_from_the_cls_token_too(
         cls=stored.cls(),
         activations=stored,
     )
-    drawn = control.draw_control(bank, codes, build)
+    drawn = control.draw_control(bank, codes, build, kind=kind)
     assert drawn.pool == "cls"
     cls = stored.cls()
     assert cls is not None
-    rows = drawn.directions.rows.numpy()
+    rows = drawn.control.directions.numpy()
     found = drawn.scores.toarray()
-    if method == "cav":
+    own = codes.scores.toarray()[:16]
+    if method == "cav" and kind == "matched":
+        np.testing.assert_allclose(found[:16].mean(0), own.mean(0), atol=1e-4)
+        np.testing.assert_allclose(found[:16].std(0), own.std(0), rtol=1e-3)
+    elif method == "cav":
         expected = (cls - cls[:16].mean(0)) @ rows.T
         np.testing.assert_allclose(found, expected, atol=1e-5)
     else:  # on for as many CLS tokens as the bank's codes are
+        if kind == "matched":
+            assert ((found[:16] > 0).sum(0) == (own > 0).sum(0)).all()
         on = codes.scores[np.arange(16)].count_nonzero()
         assert (found[:16] > 0).sum() == pytest.approx(on, abs=len(rows))
         along = cls @ rows.T

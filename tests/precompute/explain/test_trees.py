@@ -14,6 +14,7 @@ from fake_trees import CRAFT, NESTED, PER_CLASS, TREE
 
 from core.concepts.factors import hierarchical_semi_nmf, nnls
 from core.concepts.sae import matryoshka
+from core.controls import plain
 from core.metrics import reconstruction
 from data import store
 from data.queries import concepts as list_of
@@ -56,7 +57,8 @@ def test_prefixes_are_measured_on_their_own() -> None:
         fakes.fit_data(tokens()), n_concepts=8, top_k=2, prefixes=(2, 8), n_steps=60, batch=64
     )
     x = tokens()[:6].flatten(0, 1)
-    found = trees.prefixes(bank, x, seed=0)
+    rows = plain.random_like(bank.directions, seed=0)
+    found = trees.prefixes(bank, plain.LeastSquares(rows, x.mean(0), 2), x)
     assert found["size"].tolist() == [2, 8]
     codes = bank.encode(x)
     for row, size in enumerate((2, 8)):

@@ -10,6 +10,7 @@ import pytest
 import scipy.stats
 import torch
 
+from core.controls import plain
 from core.metrics import concept_quality, dictionary, reconstruction
 from data import store
 
@@ -23,7 +24,7 @@ def _tokens(n: int = 60, d: int = 7) -> torch.Tensor:
 
 def test_perfect_dictionary_rebuilds_everything() -> None:
     x = _tokens()
-    codes = reconstruction.control_codes(x, torch.eye(7), n_codes=7)
+    codes = plain.least_squares(x, torch.eye(7), n_codes=7)
     rebuilt = codes @ torch.eye(7)
     assert reconstruction.r2(x, rebuilt) == pytest.approx(1, abs=1e-6)
     assert reconstruction.relative_l2(x, rebuilt) == pytest.approx(0, abs=1e-4)
@@ -49,10 +50,10 @@ def test_hoyer_is_one_for_a_single_code_and_zero_for_equal_ones() -> None:
     assert between == pytest.approx((2 - 2**0.5) / (2 - 1))
 
 
-def test_control_codes_solve_least_squares_on_the_strongest_directions() -> None:
+def test_codes_of_a_plain_control_solve_least_squares_on_the_strongest_directions() -> None:
     x = _tokens(n=5)
-    directions = dictionary.random_like(torch.randn(11, 7), seed=4)
-    codes = reconstruction.control_codes(x, directions, n_codes=3)
+    directions = plain.random_like(torch.randn(11, 7), seed=4)
+    codes = plain.least_squares(x, directions, n_codes=3)
     for token, code in zip(x, codes, strict=True):
         on = (directions @ token).abs().topk(3).indices
         expected = torch.linalg.lstsq(directions[on].T, token[:, None]).solution[:, 0]
@@ -73,14 +74,14 @@ def test_outliers_are_far_from_real_tokens() -> None:
 
 
 def test_identical_banks_are_stable_in_any_order_and_sign() -> None:
-    one = dictionary.random_like(torch.randn(6, 9), seed=1)
+    one = plain.random_like(torch.randn(6, 9), seed=1)
     other = -3 * one[torch.tensor([4, 0, 5, 2, 1, 3])]
     assert dictionary.stability(one, one, signed=False) == pytest.approx(1)
     assert dictionary.stability(one, other, signed=True) == pytest.approx(1)
 
 
 def test_stability_is_the_best_of_all_matchings() -> None:
-    one, two = (dictionary.random_like(torch.randn(4, 5), seed=s).double() for s in (1, 2))
+    one, two = (plain.random_like(torch.randn(4, 5), seed=s).double() for s in (1, 2))
     cosine = (one @ two.T).numpy()
     for signed, likeness in ((False, cosine), (True, np.abs(cosine))):
         best = max(likeness[range(4), list(p)].mean() for p in permutations(range(4)))
@@ -99,9 +100,9 @@ def test_coherence_and_effective_rank_of_known_dictionaries() -> None:
     assert dictionary.effective_rank(torch.ones(5, 3)) == pytest.approx(1, abs=1e-6)
 
 
-def test_control_of_a_non_negative_bank_is_non_negative() -> None:
-    assert (dictionary.random_like(torch.rand(5, 8), seed=0) >= 0).all()
-    assert (dictionary.random_like(torch.randn(5, 8), seed=0) < 0).any()
+def test_plain_control_of_a_non_negative_bank_is_non_negative() -> None:
+    assert (plain.random_like(torch.rand(5, 8), seed=0) >= 0).all()
+    assert (plain.random_like(torch.randn(5, 8), seed=0) < 0).any()
 
 
 # -- concepts ----------------------------------------------------------------------------------

@@ -70,7 +70,8 @@ def test_seeds_and_images_are_two_measures(measured: dict[str, pd.DataFrame]) ->
     assert value["nmf", "stability_split"] != value["nmf", "stability_seed"]
     control = rows["control"]
     assert control["random", "stability_seed"] == pytest.approx(
-        value["random", "stability_seed"], abs=0.25
+        value["random", "stability_seed"],
+        abs=0.45,  # of so few directions 0.1 is one deviation
     )
     assert control["nmf", "stability_seed"] > 0.5  # non-negative directions are all alike
     assert (control < 0.99).all()

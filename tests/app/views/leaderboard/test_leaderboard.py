@@ -39,6 +39,7 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
                 code_unit="activation",
                 pool="mean",
                 l0=2.0,
+                control_kind="matched",
                 n_dead=0,
                 seconds=3.0,
                 tensors=b"",

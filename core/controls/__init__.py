@@ -1,0 +1,1 @@
+"""What a bank is compared with: directions in its place for which nothing was learned."""
