@@ -530,7 +530,7 @@ CREATE TABLE probe (            -- can a label be read off? 5-fold cross-validat
     class_id        UINTEGER,            -- ... or a class; the other is NULL
     concept_id      UINTEGER,            -- "latent": the one chosen in most folds
     auc             DOUBLE NOT NULL,     -- 0..1, chance 0.5; pairs within folds
-    auc_lo          DOUBLE NOT NULL,     -- 95 % interval (DeLong)
+    auc_lo          DOUBLE NOT NULL,     -- 95 % interval (Newcombe's, as much wider as DeLong's error is larger)
     auc_hi          DOUBLE NOT NULL,
     gain            DOUBLE,              -- auc minus that of the "raw" probe, -1..1; NULL for "raw" itself
     gain_lo         DOUBLE,              -- 95 % interval (paired DeLong); gain_hi < 0: the plain probe wins
@@ -546,7 +546,7 @@ CREATE TABLE concept_probe (    -- can a label be read off this one concept? ran
     concept_id      UINTEGER NOT NULL,
     labelled_id     UINTEGER NOT NULL,   -- concept.labelled_id, chosen on train images or given; nothing is fitted here
     auc             DOUBLE NOT NULL,     -- 0..1, chance 0.5; pairs within folds
-    auc_lo          DOUBLE NOT NULL,     -- 95 % interval (DeLong)
+    auc_lo          DOUBLE NOT NULL,     -- 95 % interval (Newcombe's, as much wider as DeLong's error is larger)
     auc_hi          DOUBLE NOT NULL,
     gain            DOUBLE NOT NULL,     -- auc minus that of the "raw" probe, -1..1
     gain_lo         DOUBLE NOT NULL,     -- 95 % interval (paired DeLong); gain_hi < 0: the plain probe wins
@@ -564,7 +564,7 @@ CREATE TABLE depth (            -- can a label be read off the pooled activation
     width           UINTEGER NOT NULL,   -- numbers a token: what the probe reads
     labelled_id     UINTEGER NOT NULL,
     auc             DOUBLE NOT NULL,     -- 0..1, chance 0.5: logistic probe, 5-fold cross-validated
-    lo              DOUBLE NOT NULL,     -- 95 % interval (DeLong)
+    lo              DOUBLE NOT NULL,     -- 95 % interval (Newcombe's, as much wider as DeLong's error is larger)
     hi              DOUBLE NOT NULL,
     control         DOUBLE,              -- mean auc of the same probe for three labels dealt out to classes at random, 0..1; NULL: fewer than two classes
     n               UINTEGER NOT NULL,   -- images ranked

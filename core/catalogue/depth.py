@@ -9,7 +9,7 @@ from core.catalogue.definition import COMMON, Definition, keyed
 _SHARE = (0.0, 1.0)
 _POSITIVE = (0.0, math.inf)
 _SIGNED = (-1.0, 1.0)
-_DELONG = "DeLong et al. 1988, Biometrics 44"
+_DELONG = "Newcombe 2006, Statistics in Medicine 25; DeLong et al. 1988, Biometrics 44"
 
 DEPTH = keyed(
     "depth",

@@ -11,6 +11,7 @@ _POSITIVE = (0.0, math.inf)
 _SIGNED = (-1.0, 1.0)
 _NAP = "Hoiem et al. 2012; Ramaswamy et al. 2023, arXiv 2207.09615"
 _DELONG = "DeLong et al. 1988, Biometrics 44"
+_AREA = f"Newcombe 2006, Statistics in Medicine 25; {_DELONG}"
 
 PROBES = keyed(
     "probe",
@@ -86,7 +87,7 @@ PROBES = keyed(
             "probe.range",
             "95 %",
             "95 % interval of the AUC beside it.",
-            source=_DELONG,
+            source=_AREA,
             format="text",
         ),
         Definition(

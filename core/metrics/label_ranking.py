@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from scipy.special import expit, logit
 
 from core.metrics import macro_ranking
-from core.metrics.learnability import Interval, normalised_precision
+from core.metrics.learnability import Interval, auc, normalised_precision, placements
 
 _Z = 1.959964
 """of a two-sided 95 % interval"""
@@ -32,27 +32,12 @@ class Rates(NamedTuple):
 
 
 def area(scores: Float[np.ndarray, " n"], positive: Bool[np.ndarray, " n"]) -> Interval:
-    """Area under the ROC curve and its 95 % interval, 0..1; chance 0.5.
+    """Area under the ROC curve and its 95 % interval, 0..1; chance 0.5. See `learnability.auc`.
 
-    The interval holds the areas from which the one found is less than 1.96 standard errors away,
-    these those that so large an area would have of so many images: Newcombe 2006, Statistics in
-    Medicine 25, part 2, method 5. Where DeLong's standard error is larger than that of the area
-    found, as where images with the label vary more than those without it, all are so much larger.
-    Unlike DeLong's alone it holds of few images, too. NaN of one kind only.
+    NaN of one kind only.
     """
-    n, n_others = int(positive.sum()), int((~positive).sum())
-    if n == 0 or n_others == 0:
-        return Interval(float("nan"), float("nan"), float("nan"))
-    value, _, _, _, larger = macro_ranking.area(scores, positive)
-
-    def end(inside: float, outside: float) -> float:
-        for _ in range(50):
-            at = (inside + outside) / 2
-            error = larger * macro_ranking.area_variance(at, n, n_others) ** 0.5
-            inside, outside = (at, outside) if abs(value - at) <= _Z * error else (inside, at)
-        return inside
-
-    return Interval(value, end(value, 0.0), end(value, 1.0))
+    one_fold = np.zeros(len(positive), dtype=np.int64)
+    return auc(placements(scores, positive.astype(np.float64), one_fold))
 
 
 def average_precision(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Integer
-from scipy.special import expit, logit
+from scipy.special import stdtrit
 
 _Z = 1.959964
 """of a two-sided 95 % interval"""
@@ -102,43 +102,74 @@ def _below(
 
 
 def auc(found: Placements) -> Interval:
-    """AUC within folds, and its 95 % interval on the logit scale; chance 0.5.
+    """AUC within folds, 0..1, and its 95 % interval; chance 0.5.
 
-    DeLong et al. 1988 (Biometrics 44), with the components of all folds together. Where not one
-    pair is misranked DeLong has no variance: then the exact binomial bound of as many disjoint
-    pairs as there are stands in. NaN where no fold has both kinds.
+    The interval holds the areas from which the one found is less than 1.96 standard errors away,
+    these those that so large an area would have of so many images: `area_variance`. Where the
+    standard error of DeLong et al. 1988 (Biometrics 44), with the components of all folds together,
+    is larger than that of the area found, as where images with the label vary more than those
+    without it, all are so much larger. Unlike DeLong's alone it holds of few images, too. NaN where
+    no fold has both kinds.
     """
-    value, error, n_pairs = _mean(found.value, found.positive)
+    value, error, n, n_others = _mean(found.value, found.positive)
     if np.isnan(value):
         return Interval(value, value, value)
-    if error == 0 or value in (0.0, 1.0):
-        bound = float(0.025 ** (1 / n_pairs))
-        if value == 1:
-            return Interval(1.0, bound, 1.0)
-        if value == 0:
-            return Interval(0.0, 0.0, 1 - bound)
-        return Interval(value, value, value)
-    half = _Z * error / (value * (1 - value))
-    at = float(logit(value))
-    return Interval(value, float(expit(at - half)), float(expit(at + half)))
+    own = area_variance(value, n, n_others) ** 0.5
+    larger = max(1.0, error / own) if own else 1.0
+
+    def end(inside: float, outside: float) -> float:
+        for _ in range(50):
+            at = (inside + outside) / 2
+            off = larger * area_variance(at, n, n_others) ** 0.5
+            inside, outside = (at, outside) if abs(value - at) <= _Z * off else (inside, at)
+        return inside
+
+    return Interval(value, end(value, 0.0), end(value, 1.0))
+
+
+def area_variance(value: float, n_positive: int, n_negative: int) -> float:
+    """Of an area under the ROC curve, 0..1, from how many images it is of: Newcombe 2006,
+    Statistics in Medicine 25, part 2, method 5 (after Hanley and McNeil)."""
+    mid = (n_positive + n_negative) / 2 - 1
+    spread = 1 + mid * (1 - value) / (2 - value) + mid * value / (1 + value)
+    return value * (1 - value) * spread / (n_positive * n_negative)
 
 
 def auc_gain(one: Placements, other: Placements) -> Interval:
     """AUC of `one` minus that of `other` on the same images, -1..1, and its 95 % interval.
 
-    DeLong's paired test: what both rankings find hard cancels out.
+    DeLong's paired test: what both rankings find hard cancels out. Its two variances, of images
+    with the label and of those without, weigh as in Welch's test, so that of few images the
+    interval is that of Student's t. With one image of a kind there is nothing to tell it from: -1
+    to 1.
     """
-    value, error, _ = _mean(one.value - other.value, one.positive)
-    return Interval(value, max(-1.0, value - _Z * error), min(1.0, value + _Z * error))
+    difference = one.value - other.value
+    value, error, *_ = _mean(difference, one.positive)
+    if not error > 0:
+        return Interval(value, value, value)
+    kinds = _kinds(difference, one.positive)
+    if min(map(len, kinds)) < 2:
+        return Interval(value, -1.0, 1.0)
+    parts = [(v.var(ddof=1) / len(v), len(v) - 1) for v in kinds]
+    freedom = sum(v for v, _ in parts) ** 2 / sum(v**2 / n for v, n in parts)
+    half = float(stdtrit(freedom, 0.975)) * error
+    return Interval(value, max(-1.0, value - half), min(1.0, value + half))
 
 
 def _mean(
     values: Float[np.ndarray, " n"], positive: Bool[np.ndarray, " n"]
-) -> tuple[float, float, int]:
-    """Mean over positives, its standard error, and how many disjoint pairs there are."""
-    known = ~np.isnan(values)
-    up, down = values[known & positive], values[known & ~positive]
+) -> tuple[float, float, int, int]:
+    """Mean over positives, its standard error, and how many positives and negatives there are."""
+    up, down = _kinds(values, positive)
     if len(up) == 0 or len(down) == 0:
-        return float("nan"), float("nan"), 0
+        return float("nan"), float("nan"), 0, 0
     variance = sum(v.var(ddof=1) / len(v) for v in (up, down) if len(v) > 1)
-    return float(up.mean()), float(variance**0.5), min(len(up), len(down))
+    return float(up.mean()), float(variance**0.5), len(up), len(down)
+
+
+def _kinds(
+    values: Float[np.ndarray, " n"], positive: Bool[np.ndarray, " n"]
+) -> tuple[Float64[np.ndarray, " p"], Float64[np.ndarray, " q"]]:
+    """Known values of positives and of negatives."""
+    known = ~np.isnan(values)
+    return values[known & positive], values[known & ~positive]

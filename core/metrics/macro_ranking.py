@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Integer
 from scipy.special import expit, logit, stdtrit
 
-from core.metrics.learnability import Interval, placements
+from core.metrics.learnability import Interval, area_variance, placements
 
 LEAST = 3
 """images that show a label, and that lack it, without which it counts in no mean"""
@@ -34,8 +34,6 @@ class Pull(NamedTuple):
     """how much the value lies above that of very many images on average, as far as can be told"""
     widened: float
     """times the pulls, what an interval is made of; 1 or more"""
-    larger: float = 1.0
-    """standard error by the pulls, over that by the number of images alone; 1 or more"""
 
 
 @dataclass(frozen=True)
@@ -128,16 +126,8 @@ def _each(
     rarer = np.minimum((y == 1).sum(0), (y == 0).sum(0))
     for j in np.flatnonzero(rarer >= LEAST):
         known = ~np.isnan(y[:, j])
-        values[j], pulls[known, j], too_high[j], widened[j], _ = of(z[known, j], y[known, j] == 1)
+        values[j], pulls[known, j], too_high[j], widened[j] = of(z[known, j], y[known, j] == 1)
     return Pulled(values, pulls, too_high, widened, freedom, rarer)
-
-
-def area_variance(value: float, n_positive: int, n_negative: int) -> float:
-    """Of an area under the ROC curve, 0..1, from how many images it is of: Newcombe 2006,
-    Statistics in Medicine 25, part 2, method 5 (after Hanley and McNeil)."""
-    mid = (n_positive + n_negative) / 2 - 1
-    spread = 1 + mid * (1 - value) / (2 - value) + mid * value / (1 + value)
-    return value * (1 - value) * spread / (n_positive * n_negative)
 
 
 def area(scores: Float[np.ndarray, " n"], positive: Bool[np.ndarray, " n"]) -> Pull:
@@ -150,8 +140,7 @@ def area(scores: Float[np.ndarray, " n"], positive: Bool[np.ndarray, " n"]) -> P
         out[kind] = (places[kind] - value) / (n * max(n - 1, 1)) ** 0.5
     n = int(positive.sum())
     error, floor = (out**2).sum() ** 0.5, area_variance(value, n, len(positive) - n) ** 0.5
-    widened, larger = (float(a / b) if b else 1.0 for a, b in ((floor, error), (error, floor)))
-    return Pull(value, out, 0.0, max(1.0, widened), max(1.0, larger))
+    return Pull(value, out, 0.0, max(1.0, float(floor / error)) if error else 1.0)
 
 
 def precision(scores: Float[np.ndarray, " n"], positive: Bool[np.ndarray, " n"]) -> Pull:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -161,7 +162,8 @@ def test_normalised_precision_with_its_own_count_is_average_precision() -> None:
     assert found == pytest.approx(average_precision_score(positive, scores))
 
 
-def test_auc_in_one_fold_is_scikit_learns_and_its_interval_is_delongs() -> None:
+def test_auc_in_one_fold_is_scikit_learns_and_its_ends_are_just_not_told_from_it() -> None:
+    """Newcombe's method 5: each end lies 1.96 of its own standard errors away."""
     rng = np.random.default_rng(6)
     y = np.repeat([0.0, 1.0], [25, 15])
     scores = np.round(y + rng.normal(size=40), 1)  # with ties
@@ -171,30 +173,58 @@ def test_auc_in_one_fold_is_scikit_learns_and_its_interval_is_delongs() -> None:
         scores[y == 1][:, None] == scores[y == 0]
     )
     error = (wins.mean(1).var(ddof=1) / 15 + wins.mean(0).var(ddof=1) / 25) ** 0.5
-    odds = np.log(found.value / (1 - found.value))
-    half = 1.959964 * error / (found.value * (1 - found.value))
-    assert found.lo == pytest.approx(1 / (1 + np.exp(half - odds)))
-    assert found.hi == pytest.approx(1 / (1 + np.exp(-half - odds)))
+
+    def own(area: float) -> float:
+        mid = (15 + 25) / 2 - 1
+        spread = 1 + mid * (1 - area) / (2 - area) + mid * area / (1 + area)
+        return float((area * (1 - area) * spread / (15 * 25)) ** 0.5)
+
+    larger = max(1.0, error / own(found.value))
+    for end in (found.lo, found.hi):
+        assert abs(found.value - end) == pytest.approx(1.959964 * larger * own(end), rel=1e-6)
+    assert found.lo < found.value < found.hi
 
 
-def test_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+SETS = 1000
+
+
+@pytest.mark.parametrize(
+    ("n_positive", "n", "folds"), [(6, 700, 1), (6, 700, 3), (10, 50, 5), (5, 10, 1), (50, 100, 1)]
+)
+@pytest.mark.parametrize("apart", [0.0, 1.0, 2.0])
+def test_intervals_cover_the_truth_as_often_as_they_say(
+    n_positive: int, n: int, folds: int, apart: float
+) -> None:
+    """Of two rankings as good as each other, and of one; few positives included."""
     rng = np.random.default_rng(7)
-    y = np.repeat([0.0, 1.0], [60, 40])
-    fold = np.zeros(100, dtype=np.int64)
-    truth = 0.760250  # P(N(1, 1) > N(0, 1))
-    found = [
-        learnability.auc(learnability.placements(y + rng.normal(size=100), y, fold))
-        for _ in range(300)
-    ]
-    covered = np.mean([i.lo <= truth <= i.hi for i in found])
-    assert 0.9 < covered < 0.99
+    y = np.repeat([1.0, 0.0], [n_positive, n - n_positive])
+    fold = np.concatenate([np.arange(n_positive), np.arange(n - n_positive)]) % folds
+    truth = float(norm.cdf(apart / 2**0.5))
+    held, gains = 0, 0
+    for _ in range(SETS):
+        both = 0.7 * rng.normal(size=n) + 0.51**0.5 * rng.normal(size=(2, n)) + apart * y
+        one, other = (learnability.placements(scores, y, fold) for scores in both)
+        interval, gain = learnability.auc(one), learnability.auc_gain(one, other)
+        held += interval.lo <= truth <= interval.hi
+        gains += gain.lo <= 0 <= gain.hi
+    assert 0.935 <= held / SETS <= 0.99
+    assert gains / SETS >= 0.935
 
 
 def test_perfect_auc_of_few_images_is_not_certain() -> None:
     y = np.array([0.0, 0, 0, 1, 1])
     found = learnability.auc(learnability.placements(y, y, np.zeros(5, dtype=np.int64)))
     assert found.value == found.hi == 1
-    assert found.lo == pytest.approx(0.025**0.5)
+    assert 0.2 < found.lo < 0.7
+
+
+def test_gain_of_one_positive_is_unknown() -> None:
+    y = np.array([0.0, 0, 0, 1])
+    one, other = (
+        learnability.placements(scores, y, np.zeros(4, dtype=np.int64))
+        for scores in (np.array([0.0, 1, 3, 2]), np.array([0.0, 1, 2, 3]))
+    )
+    assert learnability.auc_gain(one, other)[1:] == (-1, 1)
 
 
 def test_images_are_ranked_within_their_fold_only() -> None:
