@@ -170,7 +170,8 @@ QUALITY = keyed(
         Definition(
             "quality.stability_seed",
             "Stability over seeds",
-            f"Fitted again with other seeds: {_MATCHED}",
+            f"Fitted again with other seeds: {_MATCHED} Empty where the fit does not depend on the "
+            "seed.",
             source=_FEL,
             unit="cosine",
             better="higher",
@@ -181,7 +182,8 @@ QUALITY = keyed(
         Definition(
             "quality.stability_split",
             "Stability over images",
-            f"Fitted again on disjoint shares of the train images: {_MATCHED}",
+            f"Fitted again on disjoint shares of the train images: {_MATCHED} Empty where the fit "
+            "does not depend on the images.",
             source=_FEL,
             unit="cosine",
             better="higher",

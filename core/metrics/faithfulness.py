@@ -55,10 +55,11 @@ def stepwise(
     return torch.where(changed[:, None], end, start)
 
 
-def by_value(values: Float[np.ndarray, "h w"]) -> Integer[np.ndarray, "h w"]:
-    """Places of the cells from the highest value on; ties in reading order."""
+def by_value(values: Float[np.ndarray, "h w"], *, seed: int) -> Integer[np.ndarray, "h w"]:
+    """Places of the cells from the highest value on; equal ones in a random order."""
+    mixed = np.random.default_rng(seed).permutation(values.size)
     order = np.empty(values.size, dtype=np.int64)
-    order[np.argsort(-values.ravel(), kind="stable")] = np.arange(values.size)
+    order[mixed[np.argsort(-values.ravel()[mixed], kind="stable")]] = np.arange(values.size)
     return rearrange(order, "(h w) -> h w", h=len(values))
 
 

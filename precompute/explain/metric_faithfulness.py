@@ -48,7 +48,10 @@ def of_saliency(columns: Mapping[str, list[Any]], build: Build, *, method: str) 
         # only the order and the ratios of a map's values count, and its step is positive
         values = np.asarray(columns["value"][i], dtype=np.float64).reshape(shape)
         one, seed = pixels[place], build.seed + int(i)
-        orders = [faithfulness.by_value(values), faithfulness.at_random(shape, seed=seed)]
+        orders = [
+            faithfulness.by_value(values, seed=seed),
+            faithfulness.at_random(shape, seed=seed),
+        ]
         series = [
             faithfulness.stepwise(start, end, order, n_steps=STEPS)
             for start, end in ((soft[place], one), (one, torch.zeros_like(one)))

@@ -188,7 +188,7 @@ def show(lab: head_lab.Lab, columns: dict[int, float]) -> None:
     if more is None:
         st.caption(
             "No single concept flips it"
-            + (" within its range, and no ten together do." if within else ".")
+            + (f" within its range, and {_no_ten(target)}." if within else ".")
         )
         return
     listed = "; ".join(
@@ -206,6 +206,11 @@ def show(lab: head_lab.Lab, columns: dict[int, float]) -> None:
         edits=edits,
         more={int(ids[k]): v for k, v in more.items()},
     )
+
+
+def _no_ten(target: int | None) -> str:
+    """Towards one class that has several rivals the search may miss what there is."""
+    return "no ten together do" if target is None else "no ten together were found that do"
 
 
 def _offer(text: str, *, key: str, edits: dict[int, float], more: dict[int, float]) -> None:

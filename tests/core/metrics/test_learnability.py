@@ -188,10 +188,8 @@ def test_auc_in_one_fold_is_scikit_learns_and_its_ends_are_just_not_told_from_it
 SETS = 1000
 
 
-@pytest.mark.parametrize(
-    ("n_positive", "n", "folds"), [(6, 700, 1), (6, 700, 3), (10, 50, 5), (5, 10, 1), (50, 100, 1)]
-)
-@pytest.mark.parametrize("apart", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize(("n_positive", "n", "folds"), [(6, 700, 1), (6, 300, 3), (10, 50, 2)])
+@pytest.mark.parametrize("apart", [0.0, 2.0])
 def test_intervals_cover_the_truth_as_often_as_they_say(
     n_positive: int, n: int, folds: int, apart: float
 ) -> None:
