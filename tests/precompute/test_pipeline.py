@@ -464,6 +464,7 @@ def test_single_image_makes_a_store(tmp_path: Path) -> None:
     [
         ('method = "lda"', "", "unknown method 'lda'; known: .*nmf"),
         ('method = "nmf"\nparams = { top_k = 3 }', "", "nmf has no parameter 'top_k'; it has"),
+        ('method = "nmf"\ncontrol = "none"', "", "control must be one of matched, random, not"),
         ('method = "sae"\nparams = { top_k = "3" }', "", "top_k must be a whole number"),
         ('method = "sae"\nparams = { lr = "fast" }', "", "lr must be a number"),
         ('method = "sae"\nparams = { tied = 1 }', "", "tied must be true or false"),
