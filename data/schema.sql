@@ -221,7 +221,7 @@ CREATE TABLE concept (
                                          --   its AUC; NULL: AUC decided, or nothing did
     doubt           VARCHAR NOT NULL,    -- "" or of low AUC, small lead, out of place, joined by ", ". Where a label is the name:
                                          --   how weak a name (held-out images); else why none is (train images)
-    hint            VARCHAR NOT NULL,    -- what stands out: a class among its strongest images, a place; no name; "": nothing
+    hint            VARCHAR NOT NULL,    -- what stands out: a class among its strongest images, a place, a colour; no name; "": nothing
     train_accuracy  DOUBLE,              -- of the probe that made a CAV, 0..1; NULL for other methods
     test_accuracy   DOUBLE,
     train_auc       DOUBLE,
@@ -265,7 +265,8 @@ CREATE TABLE concept (
     monosemanticity_n UINTEGER NOT NULL, -- top images, 24 at most
     map_r           DOUBLE,              -- -1..1, correlation over images of the score with the mean of the map; NULL: the score is
                                          --   read from the map (bank.pool), or one of the two does not vary
-    map_r_lo        DOUBLE,              -- of its 95 % interval
+    map_r_lo        DOUBLE,              -- of its 95 % interval (jackknife, on Fisher's z); NULL: on fewer than 10 images
+                                         --   the score or the map's mean is not the smallest there is
     map_r_hi        DOUBLE,              -- the same
     map_r_chance    DOUBLE,              -- 0..1, mean size of the correlation with the images shuffled
     map_r_n         UINTEGER,            -- images behind it: the held-out ones, or all where there is none

@@ -6,9 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float64
+from scipy.special import stdtrit
 
-_Z95 = 1.96
+_Z95 = 1.959964
 SHUFFLES = 20
+_ALMOST = 1 - 1e-9
+"""a correlation whose z is finite"""
+FEWEST = 10
+"""images whose score is not the smallest, and as many whose map's mean is not, that an interval
+takes: codes are 0 on most images, and a correlation rests on the others"""
 
 
 class Agreement(NamedTuple):
@@ -18,7 +24,7 @@ class Agreement(NamedTuple):
     """Pearson correlation over images, -1..1"""
     lo: Float64[np.ndarray, " k"]
     hi: Float64[np.ndarray, " k"]
-    """of its 95 % interval, by Fisher's z (Fisher 1915); NaN for three images or fewer"""
+    """of its 95 % interval; NaN where fewer than `FEWEST` images tell"""
     chance: Float64[np.ndarray, " k"]
     """mean size of r, 0..1, with the images shuffled 20 times"""
 
@@ -26,16 +32,41 @@ class Agreement(NamedTuple):
 def agreement(
     scores: Float[np.ndarray, "n k"], means: Float[np.ndarray, "n k"], *, seed: int
 ) -> Agreement:
-    """`means`: of the maps."""
+    """`means`: of the maps.
+
+    The interval is on the scale of Fisher's z. His standard error, 1 / sqrt(n - 3), is that of two
+    normal variables; codes, of which most are 0, vary several times as much, so that it is the
+    jackknife's, if that is larger. Student's t with as many degrees of freedom as images that the
+    jackknife's variance rests on, (sum d^2)^2 / sum d^4, less one, takes the place of the normal.
+    """
     n, k = scores.shape
     a, b = _unit(scores), _unit(means)
     r = np.clip((a * b).sum(0), -1, 1)
     rng = np.random.default_rng(seed)
     drawn = [np.abs((a[rng.permutation(n)] * b).sum(0)) for _ in range(SHUFFLES)]
-    half = _Z95 / np.sqrt(n - 3) if n > 3 else np.nan
+    told = np.minimum((scores > scores.min(0)).sum(0), (means > means.min(0)).sum(0))
+    half = np.where(told >= FEWEST, _half(a, b, r), np.nan)
     with np.errstate(divide="ignore"):
         z = np.arctanh(r)
     return Agreement(r, np.tanh(z - half), np.tanh(z + half), np.mean(drawn, axis=0).reshape(k))
+
+
+def _half(
+    a: Float64[np.ndarray, "n k"], b: Float64[np.ndarray, "n k"], r: Float64[np.ndarray, " k"]
+) -> Float64[np.ndarray, " k"]:
+    """Half an interval of Fisher's z; `a` and `b` are centred and of length 1."""
+    n = len(a)
+    if n <= FEWEST:
+        return np.full(len(r), np.nan)
+    more = n / (n - 1)  # a mean moves when an image is left out
+    with np.errstate(divide="ignore", invalid="ignore"):
+        without = (r - more * a * b) / np.sqrt((1 - more * a**2) * (1 - more * b**2))
+    # of the others a score or a mean may not vary, which says that there is no correlation
+    z = np.arctanh(np.clip(np.nan_to_num(without, posinf=0, neginf=0), -_ALMOST, _ALMOST))
+    d = (z - z.mean(0)) ** 2
+    error = np.sqrt((n - 1) / n * d.sum(0))
+    freedom = np.maximum(d.sum(0) ** 2 / np.maximum((d**2).sum(0), 1e-300) - 1, 1)
+    return np.maximum(stdtrit(freedom, 0.975) * error, _Z95 / np.sqrt(n - 3))
 
 
 def _unit(x: Float[np.ndarray, "n k"]) -> Float64[np.ndarray, "n k"]:

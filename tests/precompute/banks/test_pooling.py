@@ -292,7 +292,8 @@ def test_score_and_map_are_compared_where_one_is_not_the_other(
     ).fetchall()
     assert rows
     for r, lo, hi, chance, n, _ in rows:
-        assert -1 <= lo <= r <= hi <= 1
+        assert -1 <= r <= 1
+        assert lo is hi is None  # too few test images for an interval
         assert 0 <= chance <= 1
         assert n == con.execute("SELECT count(*) FROM image WHERE split = 'test'").fetchall()[0][0]
     for other in ("mean", "max"):
