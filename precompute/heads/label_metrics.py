@@ -15,7 +15,8 @@ from core.measure import Measure
 from core.metrics import label_ranking, learnability, macro_ranking
 from core.types import Head
 from data import write
-from precompute.heads.several import choose_on_val_each, targets_of
+from precompute.heads.several import targets_of
+from precompute.heads.types import choose_on_val
 from precompute.intake import Build
 
 
@@ -60,7 +61,7 @@ def _probe(build: Build) -> tuple[Head, Integer[np.ndarray, " y"]]:
     def fit(strength: float) -> tuple[Head, np.ndarray]:
         return core_heads.fit_probe_each(pooled, targets, c=strength, seed=build.seed)
 
-    return fit(choose_on_val_each(build, fit, build.pooled)[0])
+    return fit(choose_on_val(build, fit, build.pooled)[0])
 
 
 def put_told(con: duckdb.DuckDBPyConnection, build: Build, told: Told) -> Float[np.ndarray, " y"]:

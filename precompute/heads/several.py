@@ -11,7 +11,7 @@ from jaxtyping import Float
 from core import heads as core_heads
 from core.counted import counted
 from core.types import Head, Targets
-from precompute.heads.types import Fitted, HeadInput
+from precompute.heads.types import Fitted, HeadInput, settled
 from precompute.intake import Build
 
 
@@ -28,11 +28,7 @@ def sparse(given: HeadInput, **params: Any) -> Fitted:
         strong = replace(settings, c=strength)
         return core_heads.fit_sparse_each(scores, targets, strong)[:2]
 
-    chosen = ""
-    if not settings.c and not settings.per_class:
-        c, n = choose_on_val_each(build, fitted, given.scores)
-        settings = replace(settings, c=c)
-        chosen = f", penalised as is best on {n:,} val images (c = {c:g})" if n else ""
+    settings, chosen = settled(given, settings, fitted)
     head, present, gap = core_heads.fit_sparse_each(scores, targets, settings)
     share = np.count_nonzero(head.weight) / head.weight.size
     return Fitted(
@@ -81,14 +77,6 @@ def targets_of(build: Build) -> Targets:
     """Of the train images."""
     assert build.targets is not None
     return replace(build.targets, y=build.targets.y[build.train])
-
-
-def choose_on_val_each(build: Build, fit: Any, x: Float[np.ndarray, "n k"]) -> tuple[float, int]:
-    """As `choose_on_val`, for the labels of a multi-label set."""
-    assert build.targets is not None
-    rows = build.chosen_on
-    on_val = replace(build.targets, y=build.targets.y[rows])
-    return core_heads.choose_strength_each(fit, x[rows], on_val)
 
 
 def left_out(build: Build, present: np.ndarray) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from core import heads as core_heads
 from core.types import Head
 from precompute.heads import several
-from precompute.heads.types import Fitted, HeadInput, choose_on_val, labelled
+from precompute.heads.types import Fitted, HeadInput, labelled, settled
 
 
 def sparse(given: HeadInput, **params: Any) -> Fitted:
@@ -31,11 +31,7 @@ def sparse(given: HeadInput, **params: Any) -> Fitted:
     def fitted(strength: float) -> tuple[Head, np.ndarray]:
         return core_heads.fit_sparse(scores, targets, replace(settings, c=strength))[:2]
 
-    chosen = ""
-    if not settings.c and not settings.per_class:
-        c, n = choose_on_val(build, fitted, given.scores)
-        settings = replace(settings, c=c)
-        chosen = f", penalised as is best on {n:,} val images (c = {c:g})" if n else ""
+    settings, chosen = settled(given, settings, fitted)
     head, present, gap = core_heads.fit_sparse(scores, targets, settings)
     share = np.count_nonzero(head.weight) / head.weight.size
     each = np.count_nonzero(head.weight) / len(head.weight)

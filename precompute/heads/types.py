@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -79,9 +79,27 @@ def choose_on_val(
     x: Float[np.ndarray, "n k"],
 ) -> tuple[float, int]:
     """The inverse strength that is best on the val split, and on how many images; see
-    `core.heads.choose_strength`. `x`: rows of every image."""
+    `core.heads.choose_strength`, and of a multi-label set `core.heads.choose_strength_each`. `x`:
+    rows of every image."""
     rows = build.chosen_on
+    if build.targets is not None:
+        on_val = replace(build.targets, y=build.targets.y[rows])
+        return heads.choose_strength_each(fit, x[rows], on_val)
     return heads.choose_strength(fit, x[rows], build.class_of[rows])
+
+
+def settled(
+    given: HeadInput,
+    settings: heads.SparseSettings,
+    fit: Callable[[float], tuple[Head, Integer[np.ndarray, " y"]]],
+) -> tuple[heads.SparseSettings, str]:
+    """Settings with the strength that `fit` is best with on the val split, if the recipe says
+    none, and a clause that says so, "" where it was not chosen."""
+    if settings.c or settings.per_class:
+        return settings, ""
+    c, n = choose_on_val(given.build, fit, given.scores)
+    told = f", penalised as is best on {n:,} val images (c = {c:g})"
+    return replace(settings, c=c), told if n else ""
 
 
 def one_class(build: Build, what: str) -> None:

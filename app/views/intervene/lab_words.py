@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from app.format import number, plain, short, signed
-from app.views.intervene import head_lab, levels
+from app.views.intervene import head_lab, levels, several
 
 MOST, MOST_LABELS = 12, 6
 OUTSIDE = {
@@ -61,8 +61,7 @@ def meaning(lab: head_lab.Lab, columns: dict[int, float]) -> None:
 
 def _labels(lab: head_lab.Lab, before: np.ndarray, after: np.ndarray) -> str:
     """What becomes of the labels that move most, and which cross their thresholds."""
-    names, chosen = lab.loaded.class_names, head_lab.thresholds(lab.head_id)
-    limit = np.array([chosen[int(c)].value for c in lab.loaded.class_ids])
+    names, limit = lab.loaded.class_names, several.thresholds(lab.head_id)
     crossed = (before >= limit) != (after >= limit)
     order = np.argsort(-np.abs(after - before), kind="stable")
     shown = [y for y in order if crossed[y]] + [y for y in order if not crossed[y]]
