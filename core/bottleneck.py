@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Bool, Float, Float64
 
 from core.kinds import Link
 from core.types import Head
@@ -57,6 +57,18 @@ def probabilities(
     shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
     powers = np.exp(shifted)
     return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def taken(
+    logits: Float[np.ndarray, "*n y"],
+    thresholds: Float[np.ndarray, " y"] | None,
+    link: Link = "softmax",
+) -> Bool[np.ndarray, "*n y"]:
+    """What images are taken for: every class whose probability reaches its threshold or, without
+    thresholds, the most probable one."""
+    if thresholds is None:
+        return np.asarray(logits.argmax(-1)[..., None] == np.arange(logits.shape[-1]))
+    return np.asarray(probabilities(logits, link) >= thresholds)
 
 
 def sigmoid(logits: Float[np.ndarray, "*n"]) -> Float64[np.ndarray, "*n"]:

@@ -720,11 +720,12 @@ CREATE TABLE same_importance (  -- methods that were run on a head and gave what
     same_as         VARCHAR NOT NULL,    -- the method that stands for it
     difference      DOUBLE NOT NULL,     -- largest, as a share of the class's largest importance; 0..1e-9
     n               UINTEGER NOT NULL    -- images compared, held-out ones if any, evenly over the predicted classes
+                                         --   (multi-label: pairs of an image and a label)
 );
 
 CREATE TABLE cluster (          -- contribution vectors of images taken for a class, on a plane; at most 300 a class
     head_id         USMALLINT NOT NULL,
-    class_id        UINTEGER NOT NULL,   -- predicted by the head
+    class_id        UINTEGER NOT NULL,   -- predicted by the head (multi-label: said at its threshold)
     image_id        UINTEGER NOT NULL,
     x               FLOAT NOT NULL,      -- logits, along the direction of largest variance
     y               FLOAT NOT NULL,      -- along the second
@@ -732,7 +733,7 @@ CREATE TABLE cluster (          -- contribution vectors of images taken for a cl
     value           DOUBLE NOT NULL      -- what it adds, in logits; 0 or less where none does
 );
 
-CREATE TABLE dominance (        -- how often a concept adds most to the predicted class's logit
+CREATE TABLE dominance (        -- how often a concept adds most to the predicted class's logit (multi-label: the most probable)
     head_id         USMALLINT NOT NULL,
     split           VARCHAR NOT NULL,
     concept_id      UINTEGER NOT NULL,
@@ -754,7 +755,8 @@ CREATE TABLE fidelity (         -- do importances say what the head's logit does
                                          --   order. NULL: such a head cannot be fitted (kinds "backbone" and "imported",
                                          --   which are not fitted, and "energy"), or there are as many directions as an
                                          --   activation has numbers, which leave nothing out
-    n               UINTEGER NOT NULL    -- images, held-out ones if any, evenly over the predicted classes
+    n               UINTEGER NOT NULL    -- images, held-out ones if any, evenly over the predicted classes (multi-label:
+                                         --   pairs of an image and a label, evenly over the labels, said or not)
 );
 
 -- What the backbone's own logits rest on, where they are no linear map of the mean token -----------
@@ -762,7 +764,7 @@ CREATE TABLE fidelity (         -- do importances say what the head's logit does
 CREATE TABLE backbone_explanation ( -- images whose logit was explained, by banks that reconstruct; recipe: [effects] explained
     bank_id         USMALLINT NOT NULL,
     image_id        UINTEGER NOT NULL,
-    class_id        UINTEGER NOT NULL,   -- predicted by the backbone
+    class_id        UINTEGER NOT NULL,   -- predicted by the backbone (multi-label: the most probable)
     logit           DOUBLE NOT NULL,     -- of the class
     without         DOUBLE NOT NULL,     -- the same with every concept taken out at every token, what the bank does not
                                          --   rebuild kept: the rest of the network was run again
@@ -805,8 +807,8 @@ CREATE TABLE effect (           -- of the latents with most energy of every bank
     exact           BOOLEAN NOT NULL,    -- by a linear read-out; else the rest of the network was run again
     n               UINTEGER NOT NULL,   -- images, > 0
     n_edited        UINTEGER NOT NULL,   -- those of them whose codes the edit changes
-    change          DOUBLE NOT NULL,     -- of the logit of the class predicted before, mean over the n
-    flipped         DOUBLE NOT NULL,     -- share of the n whose predicted class changes, 0..1
+    change          DOUBLE NOT NULL,     -- of the logit of the class predicted before (multi-label: the most probable), mean over the n
+    flipped         DOUBLE NOT NULL,     -- share of the n whose predicted class changes (multi-label: any label at its threshold), 0..1
     control_change  DOUBLE NOT NULL,     -- both for the same step along a random direction of equal length
     control_flipped DOUBLE NOT NULL      -- 0..1
 );
@@ -819,7 +821,7 @@ CREATE TABLE effect_class (     -- the 10 classes whose logits an edit moves mos
 
 -- Saliency ------------------------------------------------------------------------------------
 
-CREATE TABLE saliency (         -- of the backbone's predicted class
+CREATE TABLE saliency (         -- of the backbone's predicted class (multi-label: the most probable)
     image_id        UINTEGER NOT NULL,
     method          VARCHAR NOT NULL,
     class_id        UINTEGER NOT NULL,   -- the class explained

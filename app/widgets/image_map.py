@@ -66,7 +66,7 @@ def payload(rows: pd.DataFrame, *, by: str) -> dict[str, Any]:
                 "name": short(str(row["class"]), 60),
                 "src": row["src"],
                 "wrong": wrong and by == "right",
-                "about": f"{'✗ ' if wrong else ''}the backbone says {guess}"
+                "about": f"{'✗ ' if wrong else ''}most probable to the backbone: {guess}"
                 if isinstance(guess, str)
                 else "",
                 "where": f"{row['split']}, image {int(row['image_id'])}",

@@ -38,7 +38,8 @@ EFFECTS = keyed(
         Definition(
             "effect.change",
             "Change",
-            "Change of the logit of the class predicted before, mean over the n images.",
+            "Change of the logit of the class predicted before, mean over the n images. Where an "
+            "image can carry several labels it is that of the most probable one.",
             unit="logits",
             chance="the same step along a random direction of equal length",
             n_of="images",
@@ -53,7 +54,9 @@ EFFECTS = keyed(
         Definition(
             "effect.flipped",
             "Flipped",
-            "Share of the n images whose predicted class changes.",
+            "Share of the n images whose predicted class changes. Where an image can carry several "
+            "labels: of which some label is said and was not, or no longer is, each at its "
+            "threshold.",
             unit="share",
             chance="the same along a random direction",
             format="percent",
@@ -63,8 +66,8 @@ EFFECTS = keyed(
         Definition(
             "effect.control_flipped",
             "Random flipped",
-            "Share of the n images whose predicted class changes along a random direction "
-            "of equal length.",
+            "Share of the n images whose predicted class, or any of several labels, changes along "
+            "a random direction of equal length.",
             unit="share",
             format="percent",
             n_of="images",

@@ -6,10 +6,14 @@ import math
 
 from core.catalogue.definition import COMMON, Definition, keyed
 
-_FIDELITY = "Random: the same kind of head, fitted on random directions."
+_FIDELITY = (
+    "Random: the same kind of head, fitted on random directions. Where an image can carry several "
+    "labels, the logits of a head are judged label by label, whether the label is said or not, and "
+    "the backbone's own is that of the most probable one."
+)
 _SOURCE = "Fel et al. 2023, arXiv 2306.07304"
 _ORDER = "the concepts in random order"
-_JUDGED = "images, held-out ones if any"
+_JUDGED = "images, held-out ones if any; of several labels pairs of an image and a label"
 _IMAGES = "images of the build"
 
 FIDELITY = keyed(
@@ -82,7 +86,8 @@ FIDELITY_FACTS = keyed(
         Definition(
             "fidelity.n",
             "n",
-            "Images judged, over all classes; held-out ones if there are any.",
+            "Images judged, over all classes; held-out ones if there are any. Where an image can "
+            "carry several labels, pairs of an image and a label.",
             unit="images",
             format="count",
             bounds=(0.0, math.inf),

@@ -10,6 +10,7 @@ _DROP = "Chattopadhyay et al. 2018, arXiv 1710.11063"
 _AREA = "the share of the map that the mask covers"
 _SHUFFLED = "the map's values shuffled over the places"
 _SHOWING = "images that show the concept; of a bank: concepts"
+_PREDICTED = "Where an image can carry several labels, its most probable one is explained."
 _PAIRS = "images; of a bank: pairs of image and concept"
 
 MAPS = keyed(
@@ -80,7 +81,7 @@ MAPS = keyed(
             "metric.relevance",
             "Relevance on part",
             "What share of what speaks for the backbone's prediction lies on this part of the "
-            "image?",
+            f"image? {_PREDICTED}",
             formula="sum of max(saliency, 0) inside the part's mask / sum of max(saliency, 0)",
             n_of="explained images on which the part is visible",
             chance=_AREA,
@@ -91,7 +92,7 @@ MAPS = keyed(
             "metric.insertion",
             "Insertion",
             "How soon does the predicted class come back when places are shown from the highest "
-            "saliency on?",
+            f"saliency on? {_PREDICTED}",
             formula="area under the class's probability over the share of cells shown, from a "
             "blurred image to the image",
             n_of="images",
@@ -105,7 +106,7 @@ MAPS = keyed(
             "metric.deletion",
             "Deletion",
             "How soon is the predicted class lost when places are hidden from the highest "
-            "saliency on?",
+            f"saliency on? {_PREDICTED}",
             formula="area under the class's probability over the share of cells replaced by the "
             "mean colour",
             n_of="images",

@@ -12,6 +12,10 @@ _IMPURITY = "Espinosa Zarlenga et al. 2023, arXiv 2301.10367"
 _FREQUENT = "the share of the most frequent class"
 _CGIM = "the mean over all ways to swap the classes; 0 when compared by Pearson"
 _LABELLED = "labelled images"
+_SAID = (
+    "Where an image can carry several labels, each that the head says of it at its threshold is a "
+    "prediction of its own."
+)
 
 ANSWERS = keyed(
     "metric",
@@ -148,10 +152,11 @@ ANSWERS = keyed(
         Definition(
             "metric.cem",
             "CEM, concepts exist",
-            "Of the concepts that carried a prediction most, how many are in the image at all?",
+            "Of the concepts that carried a prediction most, how many are in the image at all? "
+            f"{_SAID}",
             formula="share of the l largest weight x score for the predicted class whose label is "
             "present",
-            n_of="images; of one kind of evidence: places among the first l",
+            n_of="predictions; of one kind of evidence: places among the first l",
             chance="the share of the image's concepts that are present",
             source=_AYSEL,
             unit="share",
@@ -161,12 +166,14 @@ ANSWERS = keyed(
         Definition(
             "metric.clm",
             "CLM, concepts lie right",
-            "Of those concepts, how many have their part among the highest places of their map?",
+            "Of those concepts, how many have their part among the highest places of their map? "
+            f"{_SAID}",
             formula="share of the l with the part's point in the floor(alpha * pixels / 12) "
             "highest pixels; absent concepts, hidden parts and concepts without a part are misses "
             "(l) or left out (visible); the l are the first of all concepts (all) or of those that "
             "have a part (placed)",
-            n_of="images with points; by the visible, those with at least one to look for",
+            n_of="predictions on images with points; by the visible, those with at least one to "
+            "look for",
             chance="alpha / 12 a point, 0 where there is nothing to look for",
             source=_AYSEL,
             unit="share",
@@ -177,9 +184,9 @@ ANSWERS = keyed(
             "metric.placeless",
             "Without a place",
             "Of the concepts that add most, how many have no part to be found at, such as a "
-            "habitat?",
+            f"habitat? {_SAID}",
             formula="share of the first l of all concepts that have no part",
-            n_of="images with points",
+            n_of="predictions on images with points",
             chance="the share of all concepts that have no part",
             unit="share",
             bounds=(0.0, 1.0),

@@ -16,13 +16,15 @@ import pyarrow as pa
 import torch
 from jaxtyping import Bool, Float, Float64, Integer
 
+from core import bottleneck
 from core.backbones import Resumes
 from core.intervention import sae_edits
-from core.kinds import EditedImages, Pool
+from core.kinds import EditedImages, Link, Pool
 from core.sampling import evenly
 from core.types import ConceptBank
 from data import write
 from precompute.banks import BankRun, Codes, LabelledScores, readout_of
+from precompute.heads import thresholds_of
 from precompute.intake import Build, pixels_of
 
 CLASSES = 10
@@ -103,7 +105,7 @@ def put_effects(con: duckdb.DuckDBPyConnection, run: BankRun, build: Build, *, f
             f"no edit of the tokens of layer {backbone.layer!r} reaches the logits (they "
             'are read from the CLS token alone); choose an earlier layer, or pool = "cls"'
         )
-    _put(con, run.bank_id, outcomes, build.output_classes, first=first, exact=readout is not None)
+    _put(con, run.bank_id, outcomes, build, first=first, exact=readout is not None)
     return len(outcomes)
 
 
@@ -217,13 +219,15 @@ def _put(
     con: duckdb.DuckDBPyConnection,
     bank_id: int,
     outcomes: list[Outcome],
-    classes: Integer[np.ndarray, " y"],
+    build: Build,
     *,
     first: int,
     exact: bool,
 ) -> None:
-    """`classes`: class_id of each logit."""
-    results = [_result(o) for o in outcomes]
+    classes, link = build.output_classes, build.link
+    assert build.logits is not None, "edits are judged by logits"
+    limits = thresholds_of(build, classes, build.logits, link)
+    results = [_result(o, limits, link) for o in outcomes]
     write.put(
         con,
         "effect",
@@ -261,11 +265,18 @@ def _put(
     )
 
 
-def _result(outcome: Outcome) -> tuple[float, ...]:
-    """Change of the predicted class's logit and share of flips, of the edit and its control."""
+def _result(
+    outcome: Outcome, thresholds: Float[np.ndarray, " y"] | None, link: Link
+) -> tuple[float, ...]:
+    """Change of the predicted class's logit and share of flips, of the edit and its control.
+
+    Of several labels the class is the most probable one, and a flip is that any label's decision
+    changes at its threshold.
+    """
     best = outcome.before.argmax(1)
     at = np.arange(len(best))
     after = outcome.before[:, None].astype(np.float64) + outcome.moved
     changes = outcome.moved[at, :, best].mean(0)
-    flips = (after.argmax(2) != best[:, None]).mean(0)
+    was = bottleneck.taken(outcome.before, thresholds, link)
+    flips = (bottleneck.taken(after, thresholds, link) != was[:, None]).any(2).mean(0)
     return (float(changes[0]), float(changes[1]), float(flips[0]), float(flips[1]))

@@ -32,7 +32,8 @@ from precompute.heads import Fitted
 from precompute.intake import Build
 
 JUDGED, COMPARED = 96, 24
-"""held-out images of a head that are judged, evenly over the predicted classes; those of them on
+"""held-out images of a head that are judged, evenly over the predicted classes (of several labels
+pairs of an image and a label, evenly over the labels); those of them on
 which all methods are run, to see which give the same"""
 SHUFFLES = 4
 """random orders an image behind each `random`"""
@@ -74,20 +75,37 @@ def put_fidelity(
             pairs = _head(one.fitted.head, scores[rows], best, one.methods, seed=build.seed)
             control: Pairs = {}
             if one.control is not None:
-                head, x = one.control.head, drawn[rows].toarray()
-                taken = bottleneck.logits(head, x, _rest(one.control, rows)).argmax(1)
-                control = _head(head, x, taken, one.methods, seed=build.seed)
+                at, taken = _of_control(one, drawn, rows, best)
+                x = drawn[at].toarray()
+                control = _head(one.control.head, x, taken, one.methods, seed=build.seed)
             write.frame(con, "fidelity", table(pairs, control), head_id=one.head_id)
 
 
-def _rest(fitted: Fitted, rows: Integer[np.ndarray, " m"]) -> Float[np.ndarray, "m y"] | None:
-    return None if fitted.rest is None else fitted.rest[rows]
+def _of_control(
+    one: JudgedHead,
+    drawn: csc_array,
+    rows: Integer[np.ndarray, " m"],
+    best: Integer[np.ndarray, " m"],
+) -> tuple[Integer[np.ndarray, " c"], Integer[np.ndarray, " c"]]:
+    """The rows again, and what the head on random directions takes them for; of several labels the
+    same labels, without those that it did not learn."""
+    control = one.control
+    assert control is not None
+    if one.fitted.thresholds is None:
+        rest = None if control.rest is None else control.rest[rows]
+        return rows, bottleneck.logits(control.head, drawn[rows].toarray(), rest).argmax(1)
+    place = {int(c): i for i, c in enumerate(control.classes)}
+    theirs = np.array([place.get(int(c), -1) for c in one.fitted.classes[best]], dtype=np.int64)
+    return rows[theirs >= 0], theirs[theirs >= 0]
 
 
 def judged(
     fitted: Fitted, scores: Float[np.ndarray, "n k"], splits: np.ndarray
 ) -> tuple[Integer[np.ndarray, " m"], Integer[np.ndarray, " m"]]:
-    """Rows that are judged, and the class index that each is taken for."""
+    """Rows that are judged, and the class index that each is taken for; of several labels pairs of
+    a row and a label, whether the row is taken for it or not."""
+    if fitted.thresholds is not None:
+        return by_label(len(fitted.classes), splits, JUDGED)
     best = bottleneck.logits(fitted.head, scores, fitted.rest).argmax(1)
     rows = by_class(best, splits, JUDGED)
     return rows, best[rows]
@@ -97,11 +115,25 @@ def by_class(
     best: Integer[np.ndarray, " n"], splits: np.ndarray, most: int
 ) -> Integer[np.ndarray, " m"]:
     """At most so many rows, held-out ones if any, evenly over the classes they are taken for."""
-    held_out = np.flatnonzero(~np.isin(splits, FITTED))
-    pool = held_out if len(held_out) else np.arange(len(splits))
+    pool = _held_out(splits)
     # in order of the predicted class, so that even steps meet every class
     pool = pool[np.argsort(best[pool], kind="stable")]
     return np.sort(pool[evenly(len(pool), most)])
+
+
+def by_label(
+    n_labels: int, splits: np.ndarray, most: int
+) -> tuple[Integer[np.ndarray, " m"], Integer[np.ndarray, " m"]]:
+    """At most so many pairs of a row, held-out if any is, and a label, evenly over the labels; each
+    label has rows of its own, as far as there are any."""
+    pool, labels = _held_out(splits), evenly(n_labels, most)
+    places = evenly(len(pool), most // len(labels)) + np.arange(len(labels))[:, None]
+    return pool[places.ravel() % len(pool)], np.repeat(labels, places.shape[1])
+
+
+def _held_out(splits: np.ndarray) -> Integer[np.ndarray, " m"]:
+    found = np.flatnonzero(~np.isin(splits, FITTED))
+    return found if len(found) else np.arange(len(splits))
 
 
 def logit(head: Head, y: int) -> LinearLogit:
@@ -116,7 +148,7 @@ def _head(
     *,
     seed: int,
 ) -> Pairs:
-    """`best` is each image's predicted class index, whose logit is explained."""
+    """`best` is the class index of each row whose logit is explained."""
     found = []
     for y in np.unique(best):
         function = logit(head, int(y))

@@ -59,7 +59,9 @@ def _tables(
     logits = bottleneck.logits(fitted.head, scores, fitted.rest)
     best = logits.argmax(1)
     tables: dict[str, list[pd.DataFrame]] = {}
-    for y, rows in taken(fitted, logits):
+    said = bottleneck.taken(logits, fitted.thresholds, fitted.head.link)
+    for y in np.flatnonzero(said.any(0)):
+        rows = np.flatnonzero(said[:, y])
         parts = bottleneck.contributions(fitted.head, scores[rows], int(y))
         found = _class(parts, logits[rows, y], build.rows.iloc[rows])
         x = torch.from_numpy(scores[rows].astype(np.float64))
@@ -73,21 +75,6 @@ def _tables(
     top = dominant(fitted.head, scores, best)
     tables["dominance"] = [_dominance(fitted, top, fitted.classes[best], build)]
     return tables
-
-
-def taken(
-    fitted: Fitted, logits: Float[np.ndarray, "n y"]
-) -> list[tuple[int, Integer[np.ndarray, " m"]]]:
-    """Of each class that some image is taken for, its index and those images.
-
-    Of a multi-label set an image is taken for every label whose probability reaches its threshold,
-    of any other for its most probable class.
-    """
-    if fitted.thresholds is None:
-        said = logits.argmax(1)[:, None] == np.arange(logits.shape[1])
-    else:
-        said = bottleneck.probabilities(logits, fitted.head.link) >= fitted.thresholds
-    return [(y, np.flatnonzero(of)) for y, of in enumerate(said.T) if of.any()]
 
 
 def _class(

@@ -12,6 +12,8 @@ from einops import rearrange
 from jaxtyping import Float, Integer
 from torch import Tensor
 
+from core.backbones import link_of
+from core.bottleneck import probabilities
 from core.intervention import presence
 from core.kinds import Pool
 from core.measure import mean_of
@@ -139,12 +141,13 @@ def _confidence(
 def _class(
     backbone: Backbone, pixels: Float[Tensor, "n 3 H W"], output: int
 ) -> Float[np.ndarray, " n"]:
-    """Probability of one class."""
+    """Probability of one class, as the backbone has it."""
     found = []
     for part in pixels.split(_BATCH):
         logits = backbone.forward(part).logits
         assert logits is not None  # without logits there was nothing to explain
-        found.append(logits.double().softmax(1)[:, output].cpu().numpy())
+        known = probabilities(logits.double().cpu().numpy(), link_of(backbone))
+        found.append(known[:, output])
     return np.concatenate(found)
 
 

@@ -10,7 +10,13 @@ from precompute.heads.baselines import put_baselines
 from precompute.heads.energy_head import energy
 from precompute.heads.given import imported, own
 from precompute.heads.judged import Probe, accuracies, logits_of, predictions, probe
-from precompute.heads.label_metrics import Told, macro, put_label_baselines, put_told
+from precompute.heads.label_metrics import (
+    Told,
+    macro,
+    put_label_baselines,
+    put_told,
+    thresholds_of,
+)
 from precompute.heads.last_layer import backbone
 from precompute.heads.trained import hybrid, sparse
 from precompute.heads.types import Fitted, HeadInput, Kind
@@ -34,6 +40,7 @@ __all__ = [
     "put_baselines",
     "put_label_baselines",
     "put_told",
+    "thresholds_of",
 ]
 
 HEADS: Mapping[str, Kind] = {

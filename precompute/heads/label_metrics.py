@@ -11,6 +11,7 @@ from jaxtyping import Float, Integer
 
 from core import heads as core_heads
 from core.bottleneck import logits, probabilities
+from core.kinds import Link
 from core.measure import Measure
 from core.metrics import label_ranking, learnability, macro_ranking
 from core.types import Head
@@ -120,6 +121,17 @@ def _known(
         return rows[:0], np.zeros(0, dtype=bool)
     y = build.targets.y[rows, at[0]]
     return rows[~np.isnan(y)], y[~np.isnan(y)] == 1
+
+
+def thresholds_of(
+    build: Build, classes: Integer[np.ndarray, " y"], logits: Float[np.ndarray, "n y"], link: Link
+) -> Float[np.ndarray, " y"] | None:
+    """From which probability on classes are said of an image of a multi-label set, chosen on val;
+    None: each image is of one class."""
+    if build.targets is None:
+        return None
+    told = Told("", classes, probabilities(logits, link))
+    return np.array([_threshold(build, told, i)[0] for i in range(len(classes))])
 
 
 def _threshold(build: Build, told: Told, i: int) -> tuple[float, int]:

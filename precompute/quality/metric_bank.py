@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import duckdb
@@ -11,7 +12,7 @@ import numpy as np
 from core.measure import Measure
 from core.recipe import HeadSpec
 from precompute.banks import BankRun, LabelledScores
-from precompute.heads import Fitted
+from precompute.heads import Fitted, logits_of, thresholds_of
 from precompute.intake import MEASURE_STAGE, Build, Log
 from precompute.naming import control_scores
 from precompute.quality import leakage, metric_heads, metric_maps
@@ -56,7 +57,10 @@ def measure_bank(
         others: list[MetricRow] = []
         if head.fitted.refit is not None and not (spanning and head.fitted.linear):
             with log.attempt(MEASURE_STAGE, title, undone="no control by random directions"):
-                refits[head.head_id] = head.fitted.refit(random.scores)
+                fitted = head.fitted.refit(random.scores)
+                drawn_logits = logits_of(fitted, random.scores)
+                limits = thresholds_of(build, fitted.classes, drawn_logits, fitted.head.link)
+                refits[head.head_id] = replace(fitted, thresholds=limits)
                 again = head._replace(fitted=refits[head.head_id])
                 others = _head(_reading(again, random, build), random, build, title, unsaid)
         put_metrics(con, rows, control=others, bank_id=bank_id, head_id=head.head_id)

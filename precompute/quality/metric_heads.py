@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 
-from core.bottleneck import probabilities
+from core.bottleneck import probabilities, taken
 from core.measure import Measure, mean_of
 from core.metrics import cgim, clm, existence
 from core.metrics.perturbation import accuracy_by_effective_concepts
@@ -29,7 +29,12 @@ class Reading(NamedTuple):
     sparse: bool
     linear: bool
     target: Integer[np.ndarray, " n"]
-    predicted: Integer[np.ndarray, " n"]
+    images: Integer[np.ndarray, " p"]
+    """each image or, of several labels, as often as a label is said of it at its threshold"""
+    predicted: Integer[np.ndarray, " p"]
+    """what is said of these"""
+    right: Bool[np.ndarray, " p"]
+    """whether it is known to be true"""
     probs: Float[np.ndarray, "n y"]
     class_ids: Integer[np.ndarray, " y"]
 
@@ -42,7 +47,16 @@ def read(fitted: Fitted, concepts: LabelledScores, build: Build, *, sparse: bool
     target = place[build.class_of]
     logits = logits_of(fitted, concepts.scores)
     probs = probabilities(logits, fitted.head.link)
-    return Reading(fitted.head, sparse, fitted.linear, target, logits.argmax(1), probs, class_ids)
+    images, predicted = np.nonzero(taken(logits, fitted.thresholds, fitted.head.link))
+    right = predicted == target[images]
+    if build.targets is not None:
+        at = np.searchsorted(build.targets.classes, class_ids[predicted])
+        at = np.minimum(at, len(build.targets.classes) - 1)
+        labelled = build.targets.classes[at] == class_ids[predicted]
+        right = labelled & (build.targets.y[images, at] == 1)
+    return Reading(
+        fitted.head, sparse, fitted.linear, target, images, predicted, right, probs, class_ids
+    )
 
 
 def accuracies(reading: Reading, concepts: LabelledScores, build: Build) -> list[MetricRow]:
@@ -146,14 +160,14 @@ def presence(reading: Reading, concepts: LabelledScores, build: Build) -> list[M
     k = concepts.scores.shape[1]
     out = []
     for split in build.judged:
-        rows = np.flatnonzero(build.split == split)
-        right = np.flatnonzero(reading.predicted[rows] == reading.target[rows])
+        said = np.flatnonzero(build.split[reading.images] == split)
+        rows, right = reading.images[said], np.flatnonzero(reading.right[said])
         for length in (n for n in LENGTHS if n <= k):
             found = existence.cem(
                 reading.head.weight,
                 concepts.scores[rows],
                 build.presence[rows][:, concepts.label_of],
-                predicted=reading.predicted[rows],
+                predicted=reading.predicted[said],
                 length=length,
             )
             for images, chosen in (("all", None), ("correct", right)):
@@ -174,15 +188,21 @@ def location(reading: Reading, concepts: LabelledScores, build: Build) -> list[M
     lengths = [n for n in LENGTHS if n <= n_located]
     if not lengths:
         return []
-    placed = build.points.images
+    said = np.flatnonzero(np.isin(reading.images, build.points.images))
+    placed = reading.images[said]
     weighed = existence.contributions(
-        reading.head.weight, concepts.scores[placed], reading.predicted[placed]
+        reading.head.weight, concepts.scores[placed], reading.predicted[said]
     )
+    order = np.argsort(build.points.images)
+    pictures = [
+        build.points.pictures[i]
+        for i in order[np.searchsorted(build.points.images, placed, sorter=order)]
+    ]
     out = []
     for ranked in ("placed", "all"):
         judged = clm.judge(
             weighed,
-            build.points.pictures,
+            pictures,
             parts=parts,
             map_of=lambda i, j: concepts.codes(int(placed[i]))[:, j].reshape(build.grid),
             length=lengths[-1],

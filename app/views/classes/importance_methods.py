@@ -14,7 +14,7 @@ from app.views.classes import class_tables
 from app.widgets import defined
 from core.counted import counted
 from core.kinds import LOGITS
-from data.queries import backbone_importance, classes
+from data.queries import backbone_importance, build, classes
 from data.queries.build import HeadFacts
 from data.queries.methods import Method, methods
 
@@ -119,9 +119,12 @@ def _head(head_id: int, bank_name: str, class_id: int, now: Asked) -> None:
     same = classes.same(con, head_id)
     if len(same):
         names = ", ".join(plain(known[m].title.lower()) for m in same["method"])
+        n = counted(int(same["n"].max()), "image")
+        if build.build(con).multi_label:
+            n = f"{counted(int(same['n'].max()), 'pair')} of an image and a label"
         st.caption(
             f"Not listed apart: {names}. On a linear head they give weight x score once more: run "
-            f"on {counted(int(same['n'].max()), 'image')}, they differ from it by at most "
+            f"on {n}, they differ from it by at most "
             f"{number(float(same['difference'].max()))} of the largest importance."
         )
     frame, change = rows[method], explained.logit - explained.fixed
@@ -167,7 +170,9 @@ def _which(listed: pd.DataFrame, images: pd.DataFrame, now: Asked) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         address.follow("im_class_id", now.class_id)
         st.selectbox(
-            "Class that the backbone predicts",
+            "Label most probable to the backbone"
+            if build.build(db.cursor()).multi_label
+            else "Class that the backbone predicts",
             list(listed.index),
             key="im_class_id",
             width=300,

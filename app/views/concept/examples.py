@@ -69,7 +69,7 @@ def _lines(row: pd.Series, *, unit: str, columns: int) -> list[dict[str, Any]]:
     label = row["class"] if isinstance(row["class"], str) else None
     guess = row["predicted"] if isinstance(row["predicted"], str) else None
     wrong = label is not None and guess is not None and row["correct"] is False
-    said = f"; the backbone says {guess} ({number(row['prob'])})" if guess else ""
+    said = f"; most probable to the backbone: {guess} ({number(row['prob'])})" if guess else ""
     return [
         score,
         {

@@ -89,7 +89,8 @@ def _words(row: pd.Series, side: str, n: int, *, of_class: bool) -> tuple[str, s
 
 def _lines(row: pd.Series) -> list[dict[str, Any]]:
     label = row["class"] if isinstance(row["class"], str) else "unlabelled"
-    guess = f"; the backbone says {row['predicted']}" if isinstance(row["predicted"], str) else ""
+    guess = row["predicted"] if isinstance(row["predicted"], str) else ""
+    guess = f"; most probable to the backbone: {guess}" if guess else ""
     wrong = not pd.isna(row["correct"]) and not bool(np.bool_(row["correct"]))
     return [
         {"text": number(row["score"]), "title": "score: its codes in one number"},

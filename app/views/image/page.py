@@ -21,7 +21,8 @@ def header(facts: ImageFacts, head: HeadFacts | None) -> None:
     if predicted is not None:
         badge = {None: "", True: " :green-badge[correct]", False: " :red-badge[wrong]"}
         words.append(
-            f"backbone: **{plain(short(predicted))}** {number(facts.prob)}{badge[facts.correct]}"
+            f"{'most probable to the ' if build.build(db.cursor()).multi_label else ''}backbone: "
+            f"**{plain(short(predicted))}** {number(facts.prob)}{badge[facts.correct]}"
         )
     words += [
         f"split {plain(facts.split)}",

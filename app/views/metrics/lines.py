@@ -93,8 +93,9 @@ QUESTIONS = (
     ),
     Question(
         "Do the concepts that matter exist in the image?",
-        "CEM: of the l concepts that add most to the predicted class, the share that is there. A "
-        "negative weight on a negative score argues from absence; there, absent is right.",
+        "CEM: of the l concepts that add most to the predicted class (of several labels to each "
+        "one said), the share that is there. A negative weight on a negative score argues from "
+        "absence; there, absent is right.",
         (
             Line("cem", "CEM, l = 1", _cem(1)),
             Line("cem", "CEM, l = 3", _cem(3)),
