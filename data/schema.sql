@@ -720,7 +720,7 @@ CREATE TABLE same_importance (  -- methods that were run on a head and gave what
     same_as         VARCHAR NOT NULL,    -- the method that stands for it
     difference      DOUBLE NOT NULL,     -- largest, as a share of the class's largest importance; 0..1e-9
     n               UINTEGER NOT NULL    -- images compared, held-out ones if any, evenly over the predicted classes
-                                         --   (multi-label: pairs of an image and a label)
+                                         --   (multi-label: pairs of an image and a label said of it)
 );
 
 CREATE TABLE cluster (          -- contribution vectors of images taken for a class, on a plane; at most 300 a class
@@ -756,7 +756,7 @@ CREATE TABLE fidelity (         -- do importances say what the head's logit does
                                          --   which are not fitted, and "energy"), or there are as many directions as an
                                          --   activation has numbers, which leave nothing out
     n               UINTEGER NOT NULL    -- images, held-out ones if any, evenly over the predicted classes (multi-label:
-                                         --   pairs of an image and a label, evenly over the labels, said or not)
+                                         --   pairs of an image and a label said of it, evenly over the labels)
 );
 
 -- What the backbone's own logits rest on, where they are no linear map of the mean token -----------

@@ -8,8 +8,8 @@ from core.catalogue.definition import COMMON, Definition, keyed
 
 _FIDELITY = (
     "Random: the same kind of head, fitted on random directions. Where an image can carry several "
-    "labels, the logits of a head are judged label by label, whether the label is said or not, and "
-    "the backbone's own is that of the most probable one."
+    "labels, a head's logit of every label that it says of the image is judged, and of the "
+    "backbone's own that of the most probable one."
 )
 _SOURCE = "Fel et al. 2023, arXiv 2306.07304"
 _ORDER = "the concepts in random order"

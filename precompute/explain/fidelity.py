@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, Float64, Integer
+from jaxtyping import Bool, Float, Float64, Integer
 from scipy.sparse import csc_array
 from torch import Tensor
 
@@ -33,12 +33,13 @@ from precompute.intake import Build
 
 JUDGED, COMPARED = 96, 24
 """held-out images of a head that are judged, evenly over the predicted classes (of several labels
-pairs of an image and a label, evenly over the labels); those of them on
-which all methods are run, to see which give the same"""
+pairs of an image and a label that is said of it, evenly over the labels); those of them on which
+all methods are run, to see which give the same"""
 SHUFFLES = 4
 """random orders an image behind each `random`"""
 SAME = 1e-9
 """largest difference, as a share of the largest importance, of methods that give the same"""
+_SAME_COLUMNS = ["method", "same_as", "difference", "n"]
 EXACT = "linear"
 """the method that the others are compared with on a linear head"""
 
@@ -72,10 +73,12 @@ def put_fidelity(
     for one in (h for h in heads if h.fitted.linear):
         with build.log.timed(f"fidelity {one.title}", min(JUDGED, len(scores)), "images"):
             rows, best = judged(one.fitted, scores, build.split)
+            if not len(rows):
+                continue
             pairs = _head(one.fitted.head, scores[rows], best, one.methods, seed=build.seed)
             control: Pairs = {}
             if one.control is not None:
-                at, taken = _of_control(one, drawn, rows, best)
+                at, taken = _of_control(one, drawn, rows)
                 x = drawn[at].toarray()
                 control = _head(one.control.head, x, taken, one.methods, seed=build.seed)
             write.frame(con, "fidelity", table(pairs, control), head_id=one.head_id)
@@ -85,28 +88,33 @@ def _of_control(
     one: JudgedHead,
     drawn: csc_array,
     rows: Integer[np.ndarray, " m"],
-    best: Integer[np.ndarray, " m"],
 ) -> tuple[Integer[np.ndarray, " c"], Integer[np.ndarray, " c"]]:
     """The rows again, and what the head on random directions takes them for; of several labels the
-    same labels, without those that it did not learn."""
+    pairs of these rows and a label that it says of them."""
     control = one.control
     assert control is not None
-    if one.fitted.thresholds is None:
-        rest = None if control.rest is None else control.rest[rows]
-        return rows, bottleneck.logits(control.head, drawn[rows].toarray(), rest).argmax(1)
-    place = {int(c): i for i, c in enumerate(control.classes)}
-    theirs = np.array([place.get(int(c), -1) for c in one.fitted.classes[best]], dtype=np.int64)
-    return rows[theirs >= 0], theirs[theirs >= 0]
+    if control.thresholds is not None:
+        rows = np.unique(rows)
+    rest = None if control.rest is None else control.rest[rows]
+    logits = bottleneck.logits(control.head, drawn[rows].toarray(), rest)
+    if control.thresholds is None:
+        return rows, logits.argmax(1)
+    at, taken = by_label(bottleneck.taken(logits, control.thresholds, control.head.link), JUDGED)
+    return rows[at], taken
 
 
 def judged(
     fitted: Fitted, scores: Float[np.ndarray, "n k"], splits: np.ndarray
 ) -> tuple[Integer[np.ndarray, " m"], Integer[np.ndarray, " m"]]:
     """Rows that are judged, and the class index that each is taken for; of several labels pairs of
-    a row and a label, whether the row is taken for it or not."""
+    a row and a label that is said of it, of which there may be none."""
+    logits = bottleneck.logits(fitted.head, scores, fitted.rest)
     if fitted.thresholds is not None:
-        return by_label(len(fitted.classes), splits, JUDGED)
-    best = bottleneck.logits(fitted.head, scores, fitted.rest).argmax(1)
+        pool = _held_out(splits)
+        said = bottleneck.taken(logits[pool], fitted.thresholds, fitted.head.link)
+        rows, labels = by_label(said, JUDGED)
+        return pool[rows], labels
+    best = logits.argmax(1)
     rows = by_class(best, splits, JUDGED)
     return rows, best[rows]
 
@@ -122,13 +130,12 @@ def by_class(
 
 
 def by_label(
-    n_labels: int, splits: np.ndarray, most: int
+    said: Bool[np.ndarray, "n y"], most: int
 ) -> tuple[Integer[np.ndarray, " m"], Integer[np.ndarray, " m"]]:
-    """At most so many pairs of a row, held-out if any is, and a label, evenly over the labels; each
-    label has rows of its own, as far as there are any."""
-    pool, labels = _held_out(splits), evenly(n_labels, most)
-    places = evenly(len(pool), most // len(labels)) + np.arange(len(labels))[:, None]
-    return pool[places.ravel() % len(pool)], np.repeat(labels, places.shape[1])
+    """At most so many pairs of a row and a label that is said of it, evenly over the labels."""
+    labels, rows = np.nonzero(said.T)
+    chosen = evenly(len(labels), most)
+    return rows[chosen], labels[chosen]
 
 
 def _held_out(splits: np.ndarray) -> Integer[np.ndarray, " m"]:
@@ -166,6 +173,8 @@ def coinciding(
     All methods in its unit are run on some of the images that are judged.
     """
     rows, best = judged(fitted, scores, splits)
+    if not len(rows):
+        return pd.DataFrame(columns=_SAME_COLUMNS)
     few = evenly(len(rows), COMPARED)
     return _coinciding(fitted.head, scores[rows[few]], best[few], seed=seed)
 
@@ -184,7 +193,7 @@ def _coinciding(
             gap = float((METHODS[name].run(function, x, seed=seed) - exact).abs().max())
             apart[name] = max(apart[name], gap / largest)
     rows = [(name, EXACT, gap, len(best)) for name, gap in apart.items() if gap <= SAME]
-    return pd.DataFrame(rows, columns=["method", "same_as", "difference", "n"])
+    return pd.DataFrame(rows, columns=_SAME_COLUMNS)
 
 
 def tested(
