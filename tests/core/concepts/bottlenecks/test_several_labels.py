@@ -11,7 +11,7 @@ import torch
 
 from core.bottleneck import logits, probabilities
 from core.concepts import METHODS
-from core.concepts.bottlenecks import cbm
+from core.concepts.bottlenecks import cbm, sparse_cbm
 from core.types import FitData, Labels, Targets
 
 N, T, D, K = 120, 6, 8, 4
@@ -62,3 +62,22 @@ def test_sl_cbm_reads_labels_off_whole_maps() -> None:
 def test_a_family_of_one_class_an_image_refuses_in_words() -> None:
     with pytest.raises(ValueError, match="energy tells one class an image from the others"):
         METHODS["energy"].fit(data())
+
+
+@pytest.mark.parametrize("kind", sparse_cbm.KINDS)
+def test_sparse_cbm_reads_each_label_off_words_where_it_is_known(kind: str) -> None:
+    """Words are the tokens' own channels, so that half of them say which concept is there."""
+    given = data()
+    assert given.text is not None
+    words = np.eye(D, dtype=np.float32)
+    names = tuple(f"word {i}" for i in range(D))
+    given = replace(given, text=replace(given.text, words=names, words_in=words))
+    bank = sparse_cbm.fit(given, n_concepts=0, kind=kind, strength=0.01, steps=300)
+    assert bank.readout is not None
+    assert not isinstance(bank.readout.classes, tuple)
+    assert bank.readout.classes.tolist() == [1, 4, 6]
+    scores = bank.encode(torch.from_numpy(given.pooled)).numpy()
+    p = probabilities(logits(bank.readout.head, scores), "sigmoid")
+    assert given.targets is not None
+    known = ~np.isnan(given.targets.y)
+    assert ((p >= 0.5) == (given.targets.y == 1))[known].mean() > 0.9
