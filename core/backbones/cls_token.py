@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from core.backbones import layers
-from core.backbones.default_layer import Run, changed_by
+from core.backbones.default_layer import Run, changed_by, changed_by_others
 from core.backbones.layers import Layout
 from core.backbones.resume import Resumed
 from core.types import Backbone
@@ -40,7 +40,8 @@ class Reads(NamedTuple):
     """why no image can be scored by a CLS token here, a clause for people; "": one can"""
     alone: bool = False
     """whether in the end, after the last layer that gives tokens, the CLS token is read and no
-    patch: what patches say reaches the answer through it alone"""
+    other, neither a patch nor, as by DeiT with a teacher, a distillation token: what patches say
+    reaches the answer through it alone"""
 
 
 @runtime_checkable
@@ -83,8 +84,10 @@ def reads(
         return Reads(patches, False, "nothing that follows reads its CLS token there")
     found = layers.survey(network, pixels, run)
     last = [name for name, (one, _) in found.items() if has(network, one)][-1]
-    at_last = changed_by(network, run, pixels, name=last, layout=found[last][0])
-    return Reads(patches, True, "", at_last == (False, True))
+    layout = found[last][0]
+    alone = changed_by(network, run, pixels, name=last, layout=layout) == (False, True)
+    others = alone and changed_by_others(network, run, pixels, name=last, layout=layout)
+    return Reads(patches, True, "", alone and not others)
 
 
 def find(

@@ -67,6 +67,18 @@ def changed_by(
     return found[0], found[1]
 
 
+def changed_by_others(
+    network: nn.Module, run: Run, pixels: Float[Tensor, "2 3 H W"], *, name: str, layout: Layout
+) -> bool:
+    """Whether the answer changes when two probes exchange what a layer has beside its patch tokens
+    and the first of its other tokens: registers, or a distillation token."""
+    with torch.no_grad():
+        answer = _answer(run(pixels))
+    with _edited(network, name, partial(_others_exchanged, layout)):
+        changed = _answer(run(pixels))
+    return not _equal(changed, answer, (answer[0] - answer[1]).abs().max())
+
+
 class Watched(NamedTuple):
     """What two passes over the two probe images showed, before anything was tried."""
 
@@ -208,6 +220,11 @@ def _exchanged(layout: Layout, raw: Tensor) -> Tensor:
 def _first_exchanged(layout: Layout, raw: Tensor) -> Tensor:
     tokens, extra = layout.split(raw)
     return layout.join(tokens, torch.cat([extra[:, :1].roll(1, dims=0), extra[:, 1:]], dim=1))
+
+
+def _others_exchanged(layout: Layout, raw: Tensor) -> Tensor:
+    tokens, extra = layout.split(raw)
+    return layout.join(tokens, torch.cat([extra[:, :1], extra[:, 1:].roll(1, dims=0)], dim=1))
 
 
 def _matters(network: nn.Module, run: Run, pixels: Tensor, name: str, answer: Tensor) -> bool:

@@ -1,4 +1,5 @@
-"""Accuracies side by side: one row a model, one dot a split, chance as a tick."""
+"""Accuracies side by side: one row a model, one dot a split, chance as a tick; and what they are
+read out of."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import plotly.graph_objects as go
 from app.format import MISSING, number, short
 from app.widgets import figures, palette
 from core.kinds import FITTED, TEST, TRAIN, VAL
+from data.queries.build import BuildFacts
 
 COLOURS = {
     TRAIN: palette.REST,
@@ -18,6 +20,17 @@ COLOURS = {
 FURTHER = (palette.GREEN, palette.PURPLE, palette.ORANGE)
 
 TARGETS = {"label": "label", "backbone": "backbone"}
+
+
+def read_out(facts: BuildFacts) -> str:
+    """How the model's logits follow from the layer, in words."""
+    linear = [
+        token
+        for token, holds in (("mean token", facts.linear), ("CLS token", facts.cls_linear))
+        if holds
+    ]
+    told = f"linear in the {' and in the '.join(linear)}" if linear else "not linear in a token"
+    return told + ("; patches are not read" if facts.reads_patches is False else "")
 
 
 def wide(accuracies: pd.DataFrame) -> pd.DataFrame:

@@ -35,7 +35,8 @@ def show(metrics: pd.DataFrame, splits: list[str]) -> None:
     st.caption(
         "An image can carry several labels, so no one class is right or wrong: each label is "
         "ranked for itself, on the images where it is known, and the mean is over labels. AUROC "
-        "has the chance 0.5, average precision (AP) that of the label's prevalence."
+        "has the chance 0.5, average precision (AP) that of the label's prevalence. The linear "
+        "probe reads the mean patch token, whatever scores are read from."
     )
     defined.table(means(metrics), hide_index=True, height="content")
     models = list(dict.fromkeys(metrics["model"]))

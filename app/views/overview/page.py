@@ -80,8 +80,9 @@ def accuracies() -> None:
     order = list(splits["split"])
     goal = "label" if set(measured["target"]) == {"label"} else "target"
     st.caption(
-        f"Share of images whose most probable class is the {goal}. Ticks mark chance: the share "
-        "of the most frequent class. The bar spans the splits that nothing was fitted on"
+        f"Share of images whose most probable class is the {goal}. The linear probe reads the mean "
+        "patch token, whatever scores are read from. Ticks mark chance: the share of the "
+        "most frequent class. The bar spans the splits that nothing was fitted on"
         + (f" or chosen on; strengths were chosen on {VAL}." if VAL in order else ".")
     )
     left, right = st.columns([4, 6], gap="medium")
@@ -230,7 +231,7 @@ def provenance() -> None:
         "Layer": f"{facts.layer}: {facts.grid_h} x {facts.grid_w} tokens of "
         f"{facts.width:,} numbers" + (f", {facts.n_extra} further" if facts.n_extra else ""),
         "Input": f"{facts.input_w} x {facts.input_h} px",
-        "Read-out": "linear in the mean token" if facts.linear else "not linear in the mean",
+        "Read-out": accuracy.read_out(facts),
         "Labels" if facts.multi_label else "Classes": f"{int(classes['labelled'].sum()):,} "
         f"{'of which an image can carry several' if facts.multi_label else 'label images'}, "
         f"{int(classes['output'].notna().sum()):,} are outputs of the backbone",

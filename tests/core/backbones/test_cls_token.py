@@ -82,6 +82,28 @@ def test_a_classifier_that_is_the_mean_of_two_gives_half_of_the_cls_tokens() -> 
     np.testing.assert_allclose(readout[1], network.cls_classifier.bias.detach() / 2, atol=1e-6)
 
 
+def test_a_model_that_also_reads_a_distillation_token_does_not_read_its_cls_token_alone(
+    tmp_path: Path,
+) -> None:
+    torch.manual_seed(0)
+    network = DeiTForImageClassificationWithTeacher(DeiTConfig(**zoo.BODY, num_labels=5)).eval()
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    network.save_pretrained(tmp_path)
+    ViTImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(tmp_path)
+    backbone = huggingface.load(str(tmp_path), layer="deit.layernorm")
+    seen = backbone.forward(pixels(backbone))
+    assert seen.extra.shape[1] == 2
+    reads = backbone.reads()
+    assert (reads.patches, reads.cls, reads.alone) == (False, True, False)
+    readout = backbone.cls_readout()
+    assert readout is not None
+    # what the other token says stays as it is
+    rest = seen.logits.numpy() - seen.extra[:, 0].numpy() @ readout[0].T - readout[1]
+    other = network.distillation_classifier(seen.extra[:, 1]).detach().numpy() / 2
+    np.testing.assert_allclose(rest, other, atol=1e-4)
+
+
 @pytest.mark.parametrize("family", ["vit", "deit", "dinov2_with_registers"])
 def test_before_the_last_block_the_cls_token_is_read_but_not_linearly(
     family: str, tmp_path: Path

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pandas as pd
 
-from app.views.overview.accuracy import chart, wide
+from app.views.overview.accuracy import chart, read_out, wide
+from data.queries import build
+from data.store import open_readonly
 
 
 def test_n_and_chance_stand_in_the_last_row_and_where_they_differ() -> None:
@@ -47,3 +52,15 @@ def test_the_bar_spans_splits_that_nothing_was_fitted_to_or_chosen_on() -> None:
     bar = chart(frame.assign(target="label", n=9, chance=0.1), list(splits)).data[0]
 
     assert list(bar.x) == [70, 40]
+
+
+def test_the_read_out_is_said_of_each_token(tiny_store: Path) -> None:
+    with open_readonly(tiny_store) as con:
+        known = build.build(con)
+    for linear, cls, patches, said in (
+        (True, False, True, "linear in the mean token"),
+        (False, True, False, "linear in the CLS token; patches are not read"),
+        (False, False, None, "not linear in a token"),
+    ):
+        facts = replace(known, linear=linear, cls_linear=cls, reads_patches=patches)
+        assert read_out(facts) == said
