@@ -212,7 +212,8 @@ ANSWERS = keyed(
             "network of 32 units), O_ij the same from label i",
             n_of="concepts, the 24 most evenly labelled at most; networks learn from up to 400 "
             "train images and are judged on up to 300 held-out ones",
-            chance="scores that tell nothing of any concept",
+            chance="independent scores that tell their own concept as well: the same, shuffled "
+            "among the images that share its label",
             source=_IMPURITY,
             unit="norm",
             better="lower",
@@ -225,7 +226,8 @@ ANSWERS = keyed(
             formula="mean AUC of a network (20, 20) on all scores, those that correlate with the "
             "concept by more than b held at their mean; integrated over b in 0..1",
             n_of="concepts, as for OIS",
-            chance="0.5, scores that tell nothing",
+            chance="as for OIS; above 0.5 where labels go together, so that 0.5 is no sign of "
+            "purity. Scores that leak into few others can lie below it",
             source=_IMPURITY,
             unit="AUC",
             better="lower",

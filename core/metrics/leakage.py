@@ -33,10 +33,9 @@ class Split:
 @dataclass(frozen=True)
 class Impurity:
     oracle: Measure
-    """OIS, 0 (scores tell of other concepts what labels tell) to 1; chance: scores that tell
-    nothing of any concept"""
+    """OIS, 0 (scores tell of other concepts what labels tell) to 1"""
     niche: Measure
-    """NIS, AUC of a concept from the scores that do not go with it; 0.5: no leakage, its chance"""
+    """NIS, AUC of a concept from the scores that do not go with it, 0..1"""
     purity: Float64[np.ndarray, "k k"]
     """[i, j]: test AUC of concept j from score i"""
     reference: Float64[np.ndarray, "k k"]
@@ -48,6 +47,9 @@ class Impurity:
 def impurity(train: Split, test: Split, *, seed: int = 0, n_steps: int = 100) -> Impurity:
     """Networks learn on `train`, AUCs are of `test`.
 
+    The chance of both measures is that of independent scores which tell their own concept as well:
+    the same scores, shuffled among the images that share the label of their concept. Labels go
+    together, so even such scores tell of other concepts, and weak ones tell less than labels do.
     One network of 32 units reads score i and answers for all concepts at once, where the paper
     fits one for every pair. From a label, which has two values, the best answer is known without
     fitting. Raises ValueError when fewer than two concepts can be judged.
@@ -67,21 +69,41 @@ def impurity(train: Split, test: Split, *, seed: int = 0, n_steps: int = 100) ->
     # the order of a two-valued input can only be kept or turned round; train says which
     kept_way = np.where(auc(y, y) >= 0.5, 1.0, -1.0)
     reference = 0.5 + kept_way * (auc(y_test, y_test) - 0.5)
-    single = _fit(x.T[:, :, None], y, (32,), n_steps, seed)
-    answers = single(x_test.T[:, :, None])
-    purity = np.stack([np.diag(auc(answer, y_test)) for answer in answers])
-    half = len(kept) / 2
+    alone, alone_test = independent(x, y, seed=seed), independent(x_test, y_test, seed=seed + 1)
+
+    def purities(of: np.ndarray, of_test: np.ndarray) -> np.ndarray:
+        single = _fit(of.T[:, :, None], y, (32,), n_steps, seed)
+        # one row of AUCs for each score
+        return np.stack([np.diag(auc(answer, y_test)) for answer in single(of_test.T[:, :, None])])
+
+    def oracle(found: np.ndarray) -> float:
+        return float(np.linalg.norm(reference - found) / (len(kept) / 2))
+
+    purity, pure = purities(x, x_test), purities(alone, alone_test)
     return Impurity(
-        oracle=Measure(
-            float(np.linalg.norm(reference - purity) / half),
-            float(np.linalg.norm(reference - 0.5) / half),
+        oracle=Measure(oracle(purity), oracle(pure), len(kept)),
+        niche=Measure(
+            _niche(x, y, x_test, y_test, seed=seed, n_steps=n_steps),
+            _niche(alone, y, alone_test, y_test, seed=seed, n_steps=n_steps),
             len(kept),
         ),
-        niche=_niche(x, y, x_test, y_test, seed=seed, n_steps=n_steps),
         purity=purity,
         reference=reference,
         concepts=kept,
     )
+
+
+def independent(
+    scores: Float[np.ndarray, "n k"], labels: Float[np.ndarray, "n k"], *, seed: int
+) -> Float[np.ndarray, "n k"]:
+    """Each column shuffled among the rows that share its label: what it tells of its own label
+    stays, and beyond that it tells nothing."""
+    rng, out = np.random.default_rng(seed), scores.copy()
+    for j, column in enumerate(labels.T):
+        for label in (0, 1):
+            mine = np.flatnonzero(column == label)
+            out[mine, j] = scores[rng.permutation(mine), j]
+    return out
 
 
 def _niche(
@@ -92,7 +114,7 @@ def _niche(
     *,
     seed: int,
     n_steps: int,
-) -> Measure:
+) -> float:
     """One network reads all scores; those of a concept's niche are then held at their mean.
 
     The niche at b holds the scores that correlate with the concept by more than b; the mean AUC is
@@ -112,7 +134,7 @@ def _niche(
         outside = np.where(niches[:, None], 0.0, x_test)
         answers = np.stack([model(part[None])[0][:, j] for part in outside], 1)
         heights[:, j] = auc(answers, y_test[:, [j]])[place.ravel(), 0]
-    return Measure(float(np.trapezoid(heights.mean(1), steps)), 0.5, n_concepts)
+    return float(np.trapezoid(heights.mean(1), steps))
 
 
 @dataclass(frozen=True)

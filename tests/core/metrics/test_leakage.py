@@ -41,8 +41,41 @@ def test_scores_that_are_the_labels_are_pure_and_noise_is_as_bad_as_chance() -> 
         leakage.Split(rng.normal(size=train.scores.shape), train.labels),
         leakage.Split(rng.normal(size=test.scores.shape), test.labels),
     )
+    # noise tells nothing of any concept, its own included, so that labels shuffle nothing away
     assert noise.oracle.value == pytest.approx(noise.oracle.chance, abs=0.15)
+    assert noise.niche.value == pytest.approx(noise.niche.chance, abs=0.08)
     assert noise.niche.value == pytest.approx(0.5, abs=0.08)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_chance_is_that_of_scores_which_are_as_right_and_do_not_leak(seed: int) -> None:
+    """Independent scores of labels that go together: 0.5 would call them leaky, OIS 0 impure."""
+    parts = []
+    for n, own in ((400, seed), (300, seed + 10)):
+        rng = np.random.default_rng(own)
+        common = rng.normal(size=(n, 1))
+        labels = (0.84 * common + 0.55 * rng.normal(size=(n, 6)) > 0).astype(float)
+        scores = labels + 0.9 * rng.normal(size=labels.shape)
+        parts.append(leakage.Split(scores, labels))
+    found = leakage.impurity(*parts)
+    assert found.niche.value > 0.55
+    assert found.niche.value == pytest.approx(found.niche.chance, abs=0.04)
+    assert found.oracle.value == pytest.approx(found.oracle.chance, abs=0.06)
+    assert found.oracle.value > 0.1
+
+
+def test_independent_scores_tell_their_own_label_as_well() -> None:
+    rng = np.random.default_rng(0)
+    labels = (rng.random((80, 2)) < 0.4).astype(float)
+    labels[:, 1] = labels[:, 0]
+    scores = labels + rng.normal(size=(80, 1))
+    found = leakage.independent(scores, labels, seed=0)
+    for j in range(2):
+        for label in (0, 1):
+            mine = labels[:, j] == label
+            np.testing.assert_array_equal(np.sort(found[mine, j]), np.sort(scores[mine, j]))
+    within = labels[:, 0] == 0
+    assert abs(np.corrcoef(found[within].T)[0, 1]) < 0.3 < np.corrcoef(scores[within].T)[0, 1]
 
 
 def test_a_score_that_tells_of_another_concept_is_found_impure() -> None:
@@ -60,7 +93,10 @@ def test_concepts_spread_thinly_over_all_scores_leak() -> None:
         noise = 0.1 * np.random.default_rng(seed + 3).normal(size=labels.shape)
         clean.append(leakage.Split(labels + noise, labels))
         mixed.append(leakage.Split(labels @ mixing + noise, labels))
-    assert leakage.impurity(*mixed).niche.value > leakage.impurity(*clean).niche.value + 0.1
+    leaky, pure = leakage.impurity(*mixed), leakage.impurity(*clean)
+    assert leaky.niche.value > pure.niche.value + 0.1
+    assert leaky.niche.value > leaky.niche.chance + 0.1
+    assert abs(pure.niche.value - pure.niche.chance) < 0.1
 
 
 def test_a_curved_dependence_is_found_too() -> None:
