@@ -1,6 +1,6 @@
 """What concepts are called, where they lie beside each other, which labels they stand for."""
 
-from precompute.naming.labelled_scores import control_scores, label_concepts
+from precompute.naming.labelled_scores import control_scores, label_concepts, named_for
 from precompute.naming.layout import layout_trust, put_image_layout
 from precompute.naming.match_labels import label_scores
 from precompute.naming.neighbours import nearest_concepts
@@ -25,6 +25,7 @@ __all__ = [
     "layout_trust",
     "layouts_beside",
     "name_concepts",
+    "named_for",
     "nearest_concepts",
     "notice_read_alike",
     "prepare_names",

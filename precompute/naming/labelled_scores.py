@@ -43,7 +43,14 @@ def label_concepts(
     )
 
 
-def control_scores(own: LabelledScores, drawn: ControlCodes) -> LabelledScores:
-    """The control's, each under the label of the concept that it stands in for. Where the bank's
-    separators were fitted, theirs are the values that tell the train images best."""
-    return replace(own, scores=drawn.scores.toarray(), codes=drawn.of_images(), sided=False)
+def control_scores(
+    own: LabelledScores,
+    drawn: ControlCodes,
+    label_of: Integer[np.ndarray, " k"] | None = None,
+) -> LabelledScores:
+    """The control's, under labels of its own or, `label_of` None, each under that of the concept
+    that it stands in for. Where the bank's separators were fitted, theirs are the values that tell
+    the train images best."""
+    labels = own.label_of if label_of is None else label_of
+    scores = drawn.scores.toarray()
+    return replace(own, scores=scores, label_of=labels, codes=drawn.of_images(), sided=False)

@@ -11,11 +11,11 @@ import numpy as np
 
 from core.measure import Measure
 from core.recipe import HeadSpec
-from precompute.banks import BankRun, LabelledScores
+from precompute.banks import BankRun, ControlCodes, LabelledScores
 from precompute.heads import Fitted, logits_of, thresholds_of
 from precompute.intake import MEASURE_STAGE, Build, Log
-from precompute.naming import control_scores
-from precompute.quality import leakage, metric_heads, metric_maps
+from precompute.naming import control_scores, named_for
+from precompute.quality import leakage, meaning, metric_heads, metric_maps
 from precompute.quality.leakage import HeadAccuracy
 from precompute.quality.metric_heads import Reading
 from precompute.quality.rows import MetricRow, put_metrics
@@ -42,7 +42,7 @@ def measure_bank(
     `notice_missing` wrote.
     """
     concepts, bank_id, log = run.concepts, run.bank_id, build.log
-    random, unsaid = control_scores(concepts, run.control), Log()
+    random, unsaid = counterpart(concepts, run.control, build), Log()
     rows = _concepts(concepts, build, run.title, log)
     control = _concepts(random, build, run.title, unsaid)
     put_metrics(con, rows, control=control, bank_id=bank_id)
@@ -72,6 +72,16 @@ def measure_bank(
             for split, one in _accuracies(rows).items()
         ]
     return refits, right
+
+
+def counterpart(concepts: LabelledScores, drawn: ControlCodes, build: Build) -> LabelledScores:
+    """The control with labels as the bank has them: of a bank whose concepts were named for the
+    labels that they match, its own matches, or the bank alone would have chosen; else the same."""
+    if build.labels is None or concepts.probes or concepts.worded:
+        return control_scores(concepts, drawn)
+    every = np.arange(concepts.scores.shape[1])
+    frame = meaning.named(drawn, drawn.scores.toarray(), meaning.thinned(build), every)
+    return control_scores(concepts, drawn, named_for(frame))
 
 
 def _accuracies(rows: Sequence[MetricRow]) -> dict[str, Measure]:

@@ -26,7 +26,7 @@ from precompute.intake import shards
 from precompute.intake.activations import ActivationStore
 from precompute.intake.build import Build
 from precompute.intake.log import Log
-from precompute.naming import control_scores
+from precompute.naming import control_scores, named_for
 from precompute.quality import bank_quality, meaning, metric_bank
 from precompute.quality.metric_bank import MeasuredHead
 
@@ -128,6 +128,18 @@ def _columns(
         )
     for key in rows[0].keys() & rows[1].keys():
         yield " ".join(map(str, key)), rows[0][key], rows[1][key]
+    yield from _chosen(replace(own, label_of=named_for(concept), worded=False), drawn, build)
+
+
+def _chosen(
+    own: LabelledScores, drawn: ControlCodes, build: Build
+) -> Iterator[tuple[str, float, float]]:
+    """Measures of a bank whose concepts chose their labels."""
+    ours, theirs = (
+        {r.name: r.measure.value for r in metric_bank._concepts(one, build, "bank", Log())}
+        for one in (own, metric_bank.counterpart(own, drawn, build))
+    )
+    yield from ((f"chosen {name}", ours[name], theirs[name]) for name in ours if name in theirs)
 
 
 def _measured(planted: Planted, kind: str, rows: torch.Tensor, seed: int, folder: Path) -> dict:
@@ -152,6 +164,7 @@ def test_random_directions_are_at_chance_beside_their_control(
     assert {"named", "name_auc", "separability", "monosemanticity", "iou"} <= {*table}
     assert {*table} >= {"hoyer", "effective_rank", "coherence_mean", "dead"}
     assert {name.split(" ")[0] for name in table} >= {"precision", "concept_accuracy"}
+    assert "chosen precision" in table
     assert ("r2" in table) == (kind != "signed")
     if kind == "top k":
         assert abs(table.pop("hoyer").mean()) < 0.05
