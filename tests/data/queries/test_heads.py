@@ -15,8 +15,8 @@ from data.queries import heads
 
 ROWS = """
 INSERT INTO class VALUES (0, 'finch', TRUE, 2), (4, 'jay', TRUE, 0), (6, 'owl', TRUE, NULL);
-INSERT INTO head VALUES (0, 'plain', 1, 'sparse', 'a', FALSE, 'softmax', TRUE, 4),
-    (2, 'whole', 1, 'backbone', 'b', TRUE, 'softmax', TRUE, 2);
+INSERT INTO head VALUES (0, 'plain', 1, 'sparse', 'a', FALSE, 'softmax', TRUE, 4, 1e-6),
+    (2, 'whole', 1, 'backbone', 'b', TRUE, 'softmax', TRUE, 2, NULL);
 INSERT INTO head_bias VALUES (0, 6, 0.5), (0, 0, -1), (0, 4, 2), (2, 4, 0.25), (2, 0, 0.75);
 INSERT INTO head_weight VALUES (0, 0, 8, 1.5), (0, 6, 8, -2), (0, 4, 3, 4), (0, 4, 11, 5),
     (2, 0, 3, 10), (2, 4, 8, -1);

@@ -21,7 +21,7 @@ INSERT INTO prediction VALUES (0, 0, 1, [0, 1]), (1, 2, 1, [1, 0]), (2, 2, 1, [1
     (3, 2, 1, [1, 0]);
 INSERT INTO image_layout SELECT image_id, 0, 0 FROM image;
 INSERT INTO example SELECT 0, 0, 0, image_id, image_id, 1, 1, 0 FROM image;
-INSERT INTO head VALUES (0, 'h', 0, 'sparse', '', FALSE, 'softmax', TRUE, 1);
+INSERT INTO head VALUES (0, 'h', 0, 'sparse', '', FALSE, 'softmax', TRUE, 1, NULL);
 INSERT INTO head_bias VALUES (0, 0, 0), (0, 2, 0);
 INSERT INTO head_prediction VALUES (0, 0, 2, 1), (0, 1, 0, 1), (0, 2, 2, 1), (0, 3, 2, 1);
 INSERT INTO cluster SELECT 0, 2, image_id, 0, 0, NULL, 0 FROM image;
