@@ -42,6 +42,7 @@ from precompute.quality import (
     Figure,
     HeadAccuracy,
     MeasuredHead,
+    control_names,
     describe,
     draw_held_out,
     fitted_again,
@@ -152,10 +153,12 @@ def _bank(build: Build, texts: Texts, bank_id: int, spec: BankSpec) -> BankRun:
     log.stage(f"maps of {spec.title}", seconds, len(build.rows), "images")
     with log.timed(f"describe {spec.title}", codes.n_concepts, "concepts"):
         description = describe(spec.title, fitted, codes, build)
-    control = draw_control(bank, codes, build, kind=control_of(spec))
+    with log.timed(f"control of {spec.title}", codes.n_concepts, "concepts"):
+        control = draw_control(bank, codes, build, kind=control_of(spec))
+        names = control_names(control, build)
     concepts = label_concepts(description.concept, codes, bank, labels=build.label_names)
     return BankRun(
-        bank_id, spec, data, folder, fitted, codes, control, description, concepts, texts
+        bank_id, spec, data, folder, fitted, codes, control, names, description, concepts, texts
     )
 
 

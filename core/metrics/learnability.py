@@ -145,11 +145,11 @@ def auc_gain(one: Placements, other: Placements) -> Interval:
     """
     difference = one.value - other.value
     value, error, *_ = _mean(difference, one.positive)
+    kinds = _kinds(difference, one.positive)
+    if min(map(len, kinds)) == 1:
+        return Interval(value, -1.0, 1.0)
     if not error > 0:
         return Interval(value, value, value)
-    kinds = _kinds(difference, one.positive)
-    if min(map(len, kinds)) < 2:
-        return Interval(value, -1.0, 1.0)
     parts = [(v.var(ddof=1) / len(v), len(v) - 1) for v in kinds]
     freedom = sum(v for v, _ in parts) ** 2 / sum(v**2 / n for v, n in parts)
     half = float(stdtrit(freedom, 0.975)) * error

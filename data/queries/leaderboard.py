@@ -36,7 +36,7 @@ _TIMES = """
                 WHEN starts_with(name, 'fit ') THEN 'fit'
                 WHEN starts_with(name, 'maps of ') THEN 'maps'
                 WHEN starts_with(name, 'describe ') THEN 'description'
-                WHEN regexp_matches(name, '^(quality|probes of|refit) ') THEN 'quality'
+                WHEN regexp_matches(name, '^(quality|control of|probes of|refit) ') THEN 'quality'
                 WHEN regexp_matches(name, '^(head|explain|fidelity) ') THEN 'heads'
                 ELSE 'rest' END AS name
         FROM stage WHERE bank_id IS NOT NULL

@@ -57,6 +57,8 @@ class BankRun:
     codes: Codes
     control: ControlCodes
     """of random directions in the bank's place"""
+    control_names: pd.DataFrame | None
+    """what these are named for, the naming columns of `concept`; None: there are no labels"""
     description: Description
     concepts: LabelledScores
     texts: Texts

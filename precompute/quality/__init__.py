@@ -5,6 +5,7 @@ from precompute.quality.depth import put_depth
 from precompute.quality.description import describe
 from precompute.quality.held_out import HeldOut, draw_held_out
 from precompute.quality.leakage import HeadAccuracy, put_completeness
+from precompute.quality.meaning import control_names
 from precompute.quality.metric_bank import MeasuredHead, measure_bank
 from precompute.quality.rows import Figure, MetricRow, put_metrics
 from precompute.quality.stability import fitted_again
@@ -15,6 +16,7 @@ __all__ = [
     "HeldOut",
     "MeasuredHead",
     "MetricRow",
+    "control_names",
     "describe",
     "draw_held_out",
     "fitted_again",

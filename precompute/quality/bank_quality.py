@@ -49,7 +49,7 @@ def put_quality(
         with log.attempt("quality", f"read-out of {title}"):
             figures += readout.figures(bank, control, codes, held)
         against = None if method == "random" else run.control
-        figures += meaning.figures(concept, codes, against, held.build)
+        figures += meaning.figures(concept, codes, against, held.build, run.control_names)
     with log.timed(f"probes of {title}", codes.n_concepts, "concepts"):
         label_of = concept["labelled_id"]
         probing.put(con, run.bank_id, run.concepts.scores, held.baseline, label_of=label_of)

@@ -33,11 +33,12 @@ def figures(
     codes: Codes,
     drawn: ControlCodes | None,
     build: Build,
+    names: pd.DataFrame | None,
 ) -> Iterable[Figure]:
     """Rows of `quality` from the rows of `concept`.
 
-    The control are its directions, each under the label that it matches best, by the functions
-    that name concepts; `drawn` None: the bank is a control itself, and has none. Chance of names:
+    The control are its directions, each under the label that it matches best, `names` of
+    `control_names`; `drawn` None: the bank is a control itself, and has none. Chance of names:
     the bank's scores with the labels dealt out to other images, on train and on held-out images
     apart.
     """
@@ -45,7 +46,7 @@ def figures(
     silent = _mean(np.all(scores <= 0, axis=0))
     yield Figure("dead", _mean(concept["n_active"] == 0), len(concept), control=silent)
     if build.labels is not None:
-        yield from _names(concept, codes, drawn, build)
+        yield from _names(concept, codes, None if drawn is None else names, build)
     control = {
         "separability": separable(scores, build)[0],
         "monosemanticity": alike(scores, build.pooled),
@@ -56,14 +57,11 @@ def figures(
 
 
 def _names(
-    concept: pd.DataFrame, codes: Codes, drawn: ControlCodes | None, build: Build
+    concept: pd.DataFrame, codes: Codes, names: pd.DataFrame | None, build: Build
 ) -> Iterable[Figure]:
-    k = codes.n_concepts
-    some = evenly(k, DEALT)
+    some = evenly(codes.n_concepts, DEALT)
     luck = named(codes, codes.scores.toarray(), dealt(build), some)
-    control = luck.iloc[:0]
-    if drawn is not None:
-        control = named(drawn, drawn.scores.toarray(), thinned(build), np.arange(k))
+    control = luck.iloc[:0] if names is None else names
     share, drawn_share, luck_share = (
         _mean(frame["name_source"] != NameSource.UNNAMED) for frame in (concept, control, luck)
     )
@@ -72,6 +70,14 @@ def _names(
     if concept["name_iou"].notna().any():
         chance = _mean(concept["name_iou_chance"])
         yield _figure("iou", concept["name_iou"], control["name_iou"], chance)
+
+
+def control_names(drawn: ControlCodes, build: Build) -> pd.DataFrame | None:
+    """The naming columns of `concept` for a control, by at most `MASKED` masks a side; None: there
+    are no labels."""
+    if build.labels is None:
+        return None
+    return named(drawn, drawn.scores.toarray(), thinned(build), np.arange(drawn.n_concepts))
 
 
 def named(

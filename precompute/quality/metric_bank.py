@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import duckdb
 import numpy as np
+import pandas as pd
 
 from core.measure import Measure
 from core.recipe import HeadSpec
@@ -15,7 +16,7 @@ from precompute.banks import BankRun, ControlCodes, LabelledScores
 from precompute.heads import Fitted, logits_of, thresholds_of
 from precompute.intake import MEASURE_STAGE, Build, Log
 from precompute.naming import control_scores, named_for
-from precompute.quality import leakage, meaning, metric_heads, metric_maps
+from precompute.quality import leakage, metric_heads, metric_maps
 from precompute.quality.leakage import HeadAccuracy
 from precompute.quality.metric_heads import Reading
 from precompute.quality.rows import MetricRow, put_metrics
@@ -42,7 +43,7 @@ def measure_bank(
     `notice_missing` wrote.
     """
     concepts, bank_id, log = run.concepts, run.bank_id, build.log
-    random, unsaid = counterpart(concepts, run.control, build), Log()
+    random, unsaid = counterpart(concepts, run.control, run.control_names), Log()
     rows = _concepts(concepts, build, run.title, log)
     control = _concepts(random, build, run.title, unsaid)
     put_metrics(con, rows, control=control, bank_id=bank_id)
@@ -74,14 +75,15 @@ def measure_bank(
     return refits, right
 
 
-def counterpart(concepts: LabelledScores, drawn: ControlCodes, build: Build) -> LabelledScores:
+def counterpart(
+    concepts: LabelledScores, drawn: ControlCodes, names: pd.DataFrame | None
+) -> LabelledScores:
     """The control with labels as the bank has them: of a bank whose concepts were named for the
-    labels that they match, its own matches, or the bank alone would have chosen; else the same."""
-    if build.labels is None or concepts.probes or concepts.worded:
+    labels that they match, its own matches in `names`, or the bank alone would have chosen; else
+    the same."""
+    if names is None or concepts.probes or concepts.worded:
         return control_scores(concepts, drawn)
-    every = np.arange(concepts.scores.shape[1])
-    frame = meaning.named(drawn, drawn.scores.toarray(), meaning.thinned(build), every)
-    return control_scores(concepts, drawn, named_for(frame))
+    return control_scores(concepts, drawn, named_for(names))
 
 
 def _accuracies(rows: Sequence[MetricRow]) -> dict[str, Measure]:

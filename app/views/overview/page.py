@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pandas as pd
 import streamlit as st
@@ -170,7 +171,8 @@ def _closed(gap: float | None) -> str:
     """How far a fit may be from done, by its duality gap."""
     if gap is None:
         return ""
-    return f" The loss of the fit is at most {100 * gap:.1g} % above the least there is."
+    most = math.ceil(1e6 * gap) / 1e4  # rounded up, for it is a bound
+    return f" The loss of the fit is at most {most:g} % above the least there is."
 
 
 def images() -> None:

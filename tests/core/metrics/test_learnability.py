@@ -223,6 +223,7 @@ def test_gain_of_one_positive_is_unknown() -> None:
         for scores in (np.array([0.0, 1, 3, 2]), np.array([0.0, 1, 2, 3]))
     )
     assert learnability.auc_gain(one, other)[1:] == (-1, 1)
+    assert learnability.auc_gain(one, one) == (0, -1, 1)
 
 
 def test_images_are_ranked_within_their_fold_only() -> None:

@@ -295,7 +295,9 @@ def test_control_directions_are_named_and_judged_as_concepts_are(
     codes, drawn = _drawn(activations, tmp_path, choice="random")
     own, theirs = codes.scores.toarray(), drawn.scores.toarray()
     pooled = activations.pooled()
-    figures = meaning.figures(_concept(own), codes, drawn, _known(activations))
+    known = _known(activations)
+    names_of = meaning.control_names(drawn, known)
+    figures = meaning.figures(_concept(own), codes, drawn, known, names_of)
     found = {f.measure: f for f in figures}
     assert set(found) == {"dead", "named", "name_auc", "separability", "monosemanticity"}
     areas, names = _by_hand(theirs)
@@ -331,7 +333,8 @@ def test_chance_of_names_is_what_the_scores_get_with_labels_of_other_images(
         named = meaning.named(codes, codes.scores.toarray(), dealt, np.arange(K))
         luck[seed] = named["name_auc"].mean()
     assert abs(np.mean(list(luck.values())) - 0.5) < 0.03
-    figures = meaning.figures(_concept(codes.scores.toarray()), codes, drawn, known)
+    names = meaning.control_names(drawn, known)
+    figures = meaning.figures(_concept(codes.scores.toarray()), codes, drawn, known, names)
     assert {f.measure: f.chance for f in figures}["name_auc"] == pytest.approx(luck[0])
 
 
@@ -349,7 +352,7 @@ def test_maps_of_random_directions_lie_on_masks_as_their_labels_say(
         known, masks=Masks(masked, covered), masks_train=Masks(masked_train, covered_train)
     )
     concept = _concept(codes.scores.toarray()).assign(name_iou=0.7, name_iou_chance=0.3)
-    figures = meaning.figures(concept, codes, drawn, known)
+    figures = meaning.figures(concept, codes, drawn, known, meaning.control_names(drawn, known))
     iou = {f.measure: f for f in figures}["iou"]
     frame = meaning.named(drawn, drawn.scores.toarray(), known, np.arange(K))
     one = drawn.of_images()
@@ -375,7 +378,7 @@ def test_few_masks_stand_for_many_each_with_its_own_image() -> None:
 def test_a_bank_that_is_a_control_has_none(activations: ActivationStore, tmp_path: Path) -> None:
     codes, _ = _drawn(activations, tmp_path)
     concept = _concept(codes.scores.toarray())
-    found = list(meaning.figures(concept, codes, None, _known(activations)))
+    found = list(meaning.figures(concept, codes, None, _known(activations), None))
     assert len(found) == 5
     assert np.isnan([f.control for f in found]).all()
     assert not np.isnan([f.chance for f in found if f.measure != "dead"]).any()

@@ -107,7 +107,13 @@ def _columns(
     concept["separability"] = meaning.separable(scores, build)[0]
     concept["monosemanticity"] = meaning.alike(scores, build.pooled)
     chances = ("separability_chance", "monosemanticity_chance")
-    figures += meaning.figures(concept.assign(**dict.fromkeys(chances, 0.0)), codes, drawn, build)
+    figures += meaning.figures(
+        concept.assign(**dict.fromkeys(chances, 0.0)),
+        codes,
+        drawn,
+        build,
+        meaning.control_names(drawn, build),
+    )
     yield from ((f.measure, f.value, f.control) for f in figures if not np.isnan(f.control))
     labels = np.arange(K) % LABELS
     own = LabelledScores(scores, labels, False, codes.of_images(), worded=True, sided=False)
@@ -137,7 +143,7 @@ def _chosen(
     """Measures of a bank whose concepts chose their labels."""
     ours, theirs = (
         {r.name: r.measure.value for r in metric_bank._concepts(one, build, "bank", Log())}
-        for one in (own, metric_bank.counterpart(own, drawn, build))
+        for one in (own, metric_bank.counterpart(own, drawn, meaning.control_names(drawn, build)))
     )
     yield from ((f"chosen {name}", ours[name], theirs[name]) for name in ours if name in theirs)
 
